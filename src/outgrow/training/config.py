@@ -1,0 +1,80 @@
+"""Which model, and how it is trained. Nothing here needs torch, so a recipe can be read without it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from outgrow.config import Config
+
+
+class ModelRef(Config):
+    """A model by name, and the parts of it that are used.
+
+    Attributes:
+        model: a hub name, a folder in Hugging Face format, or a model that ships with outgrow (`microworld/base`).
+        revision: hub revision (branch, tag or commit); null for the default branch.
+        head: `lm` scores or generates text; `classifier` puts a linear layer over the pooled hidden state.
+        layers: keep only the first n transformer layers; null keeps them all.
+        dtype: the type the weights are held in; `auto` takes float32 on a CPU.
+        trust_remote_code: run code that comes with the model; off unless a recipe says otherwise.
+        pooling: what the classifier head reads: first token, mean over tokens, or last token.
+        chat: put prompts through the tokenizer's chat template.
+    """
+
+    model: Annotated[str, Field(min_length=1)]
+    revision: str | None = None
+    head: Literal["lm", "classifier"] = "lm"
+    layers: Annotated[int, Field(ge=1)] | None = None
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    trust_remote_code: bool = False
+    pooling: Literal["auto", "cls", "mean", "last"] = "auto"
+    chat: bool = False
+
+
+class Lora(Config):
+    """A low-rank adapter (arXiv 2106.09685): W + (alpha / r) B A with B and A of rank r; W itself is not trained."""
+
+    r: Annotated[int, Field(ge=1)] = 8
+    alpha: Annotated[float, Field(gt=0)] = 16.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    target_modules: str | tuple[str, ...] = "all-linear"
+
+
+class TrainConfig(Config):
+    """One fine-tuning.
+
+    Attributes:
+        epochs: passes over the pool; every arm takes the steps that the whole pool would need.
+        batch_size: rows per optimiser step, whatever the micro-batches are.
+        learning_rate: the peak, after warm-up.
+        schedule: how the rate goes from the peak to the last step.
+        warmup: share of all steps in which the rate rises linearly from 0.
+        weight_decay: decoupled, on matrices only.
+        betas: AdamW's two decay rates.
+        max_grad_norm: gradients are scaled down to this norm.
+        lora: train a low-rank adapter instead of all weights.
+        checkpoints: number of evenly spaced steps, the last included, among which the best is chosen.
+        max_length: tokens of prompt and target together.
+        normalise: `mean` divides a row's loss by its target tokens, `token` sums over them.
+        micro_batch_tokens: most tokens, padding included, in one forward pass.
+        precision: of the forward and backward pass; `auto` takes bf16 where the device has it.
+        optimiser: AdamW (arXiv 1711.05101).
+    """
+
+    epochs: Annotated[float, Field(gt=0)] = 3.0
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.999)
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    lora: Lora | None = None
+    checkpoints: Annotated[int, Field(ge=1)] = 3
+    max_length: Annotated[int, Field(ge=2)] = 512
+    normalise: Literal["mean", "token"] = "mean"
+    micro_batch_tokens: Annotated[int, Field(ge=1)] = 8192
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    optimiser: Literal["adamw"] = "adamw"
