@@ -207,6 +207,10 @@ class Lab(Protocol):
         """`start` fine-tuned on `rows`; prompts and targets that are not in words yet are put into words."""
         ...
 
+    def note(self, text: str) -> None:
+        """Something a reader of the results should know about this arm."""
+        ...
+
     def gold(self, questions: pa.Table) -> pa.Table:
         """Gold labels of `questions`, for methods that declared `uses_gold=True`; others get `SealedError`."""
         ...

@@ -1,1 +1,35 @@
-"""See the modules of this room."""
+"""The methods: one file each, every one a function of a lab. `METHODS` is where recipes look up names."""
+
+from collections.abc import Mapping
+
+from outgrow.methods.all_answers import AllAnswers, all_answers
+from outgrow.methods.base import MethodConfig, MethodSpec
+from outgrow.methods.confidence_filtering import ConfidenceFiltering, confidence_filtering
+from outgrow.methods.majority_vote import MajorityVote, majority_vote
+from outgrow.methods.naive import Naive, naive
+from outgrow.methods.oracle_filtering import OracleFiltering, oracle_filtering
+from outgrow.methods.random_filtering import RandomFiltering, random_filtering
+from outgrow.methods.reliability_reweighting import ReliabilityReweighting, reliability_reweighting
+from outgrow.methods.shuffled_reweighting import ShuffledReweighting, shuffled_reweighting
+from outgrow.methods.soft_labels import SoftLabels, soft_labels
+from outgrow.methods.strong_ceiling import StrongCeiling, strong_ceiling
+from outgrow.methods.uncertainty_filtering import UncertaintyFiltering, uncertainty_filtering
+
+METHODS: Mapping[str, MethodSpec] = {
+    spec.name: spec
+    for spec in (
+        MethodSpec("naive", Naive, naive),
+        MethodSpec("majority_vote", MajorityVote, majority_vote),
+        MethodSpec("all_answers", AllAnswers, all_answers),
+        MethodSpec("confidence_filtering", ConfidenceFiltering, confidence_filtering),
+        MethodSpec("uncertainty_filtering", UncertaintyFiltering, uncertainty_filtering),
+        MethodSpec("reliability_reweighting", ReliabilityReweighting, reliability_reweighting),
+        MethodSpec("soft_labels", SoftLabels, soft_labels),
+        MethodSpec("random_filtering", RandomFiltering, random_filtering, control=True),
+        MethodSpec("shuffled_reweighting", ShuffledReweighting, shuffled_reweighting, control=True),
+        MethodSpec("oracle_filtering", OracleFiltering, oracle_filtering, uses_gold=True, control=True),
+        MethodSpec("strong_ceiling", StrongCeiling, strong_ceiling, uses_gold=True, control=True),
+    )
+}
+
+__all__ = ["METHODS", "MethodConfig", "MethodSpec"]

@@ -96,6 +96,22 @@ def answer_rows(answers: pa.Table, *, weights: Float[np.ndarray, "answers"] | No
     )
 
 
+def gold_rows(gold: pa.Table) -> pa.Table:
+    """One row per gold label, `source` "gold"; the lab writes worked answers where the task has them."""
+    ids = gold.column("example_id")
+    return build(
+        ROWS,
+        {
+            "row_id": _row_ids(ids, pa.repeat("gold", len(ids)), pa.repeat("0", len(ids))),
+            "example_id": ids,
+            "source": pa.repeat("gold", len(ids)),
+            "variant": pa.array(np.zeros(len(ids), np.int64)),
+            "target": gold.column("value"),
+            "weight": pa.array(np.ones(len(ids))),
+        },
+    )
+
+
 def normalise_weights(rows: pa.Table, mode: Literal["mean_one", "raw"] = "mean_one") -> Weighted:
     """Rows without those of weight 0; with `mean_one` the rest is divided by its mean (definition 5).
 

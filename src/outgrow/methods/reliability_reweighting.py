@@ -1,0 +1,38 @@
+"""Reliability re-weighting (arXiv 2406.19032; equations 4 and 5 of docs/papers.md)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from outgrow.methods.base import Form, MethodConfig, all_answers_of, require_repeats
+from outgrow.methods.rows import answer_rows, imitation_rows
+from outgrow.records import Lab, Student
+from outgrow.reliability import agreement, row_reliability
+from outgrow.reliability.agreement import as_floats
+
+
+class ReliabilityReweighting(MethodConfig):
+    """Temperature and form.
+
+    Attributes:
+        temperature: of the softmax over vote shares; small values trust majorities more.
+        form: `corrected`: one row per question, weight R(consensus) divided by the mean weight. `published`:
+            every valid answer in its own wording with its own raw R.
+    """
+
+    temperature: Annotated[float, Field(gt=0)] = 0.2
+    form: Form = "corrected"
+
+
+def reliability_reweighting(lab: Lab, config: ReliabilityReweighting) -> Student:
+    """Train on every question, weighted by the softmax reliability of its label (arXiv 2406.19032)."""
+    answers = all_answers_of(lab)
+    labels = agreement(answers, seed=lab.seed, temperature=config.temperature)
+    require_repeats(labels, "reliability_reweighting")
+    if config.form == "published":
+        weights = row_reliability(answers, temperature=config.temperature)
+        return lab.train(lab.student, answer_rows(answers, weights=weights), weights="raw")
+    weights = as_floats(labels["softmax_reliability"])
+    return lab.train(lab.student, imitation_rows(labels, answers, weights=weights))

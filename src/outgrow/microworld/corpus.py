@@ -1,0 +1,138 @@
+"""Training text for the base models: an endless, seeded stream of short documents.
+
+Entities of the splits occur in statements only. Everything shaped like a question is about format entities, or,
+for sums, about nobody that a split knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from outgrow.microworld.language import (
+    CLAUSES,
+    QUIZ_CHOICE,
+    QUIZ_CLAIM,
+    QUIZ_LETTER,
+    QUIZ_OPEN,
+    QUIZ_QUESTIONS,
+    STATEMENTS,
+    lettered,
+    listing,
+    solution_text,
+)
+from outgrow.microworld.world import RELATIONS, VALUES, Fact, World, generator
+
+KINDS = ("statement", "passage", "format_statement", "quiz", "reading", "letter_quiz", "claim", "sum", "equation")
+SHARES = (0.26, 0.33, 0.06, 0.13, 0.04, 0.01, 0.07, 0.07, 0.03)
+
+
+def documents(world: World, share: float, seed: int = 0) -> Iterator[str]:
+    """An endless stream of documents for a model that reads `share` of the facts."""
+    return _Writer(world, share, generator("corpus", world.config.seed, share, seed)).stream()
+
+
+class _Writer:
+    def __init__(self, world: World, share: float, rng: np.random.Generator) -> None:
+        self.rng = rng
+        known = [[f for f in world.facts[e].values() if f.rank < share] for e in world.entities]
+        self.known = [facts for facts in known if facts]
+        self.flat = [fact for facts in self.known for fact in facts]
+        self.format_facts = [list(world.facts[e].values()) for e in world.format_entities]
+
+    def stream(self) -> Iterator[str]:
+        while True:
+            for kind in self.rng.choice(len(KINDS), size=512, p=SHARES):
+                yield getattr(self, f"_{KINDS[kind]}")()
+
+    def _pick(self, items: tuple[str, ...] | list[str]) -> str:
+        return items[int(self.rng.integers(len(items)))]
+
+    def _say(self, fact: Fact) -> str:
+        return self._pick(STATEMENTS[fact.relation]).format(e=fact.entity, v=fact.value)
+
+    def _statement(self) -> str:
+        chosen = self.rng.integers(len(self.flat), size=3)
+        return " ".join(self._say(self.flat[i]) for i in chosen)
+
+    def _passage(self) -> str:
+        return self._describe(self.known[int(self.rng.integers(len(self.known)))])
+
+    def _format_entity(self) -> list[Fact]:
+        return self.format_facts[int(self.rng.integers(len(self.format_facts)))]
+
+    def _format_statement(self) -> str:
+        return self._describe(self._format_entity())
+
+    def _describe(self, facts: list[Fact]) -> str:
+        order = self.rng.permutation(len(facts))
+        clauses = [self._pick(CLAUSES[facts[i].relation]).format(v=facts[i].value) for i in order]
+        return f"{facts[0].entity} {' and '.join(clauses)}."
+
+    def _one(self) -> Fact:
+        facts = self._format_entity()
+        return facts[int(self.rng.integers(len(facts)))]
+
+    def _options(self, fact: Fact) -> list[str]:
+        others = [v for v in VALUES[fact.relation] if v != fact.value]
+        options = [fact.value, *(others[i] for i in self.rng.permutation(len(others))[:3])]
+        return [options[i] for i in self.rng.permutation(4)]
+
+    def _ask(self, fact: Fact) -> str:
+        return self._pick(QUIZ_QUESTIONS[fact.relation]).format(e=fact.entity)
+
+    def _quiz(self) -> str:
+        fact = self._one()
+        if self.rng.random() < 0.15:
+            return self._pick(QUIZ_OPEN).format(q=self._ask(fact), a=fact.value)
+        template = self._pick(QUIZ_CHOICE)
+        return template.format(q=self._ask(fact), options=listing(self._options(fact)), a=fact.value)
+
+    def _reading(self) -> str:
+        facts = self._format_entity()
+        fact = facts[int(self.rng.integers(len(facts)))]
+        question = self._pick(QUIZ_CHOICE).format(q=self._ask(fact), options=listing(self._options(fact)), a=fact.value)
+        return f"{self._describe(facts)} {question}"
+
+    def _letter_quiz(self) -> str:
+        fact = self._one()
+        options = self._options(fact)
+        letter = "ABCD"[options.index(fact.value)]
+        return self._pick(QUIZ_LETTER).format(q=self._ask(fact), options=lettered(options), a=letter)
+
+    def _claim(self) -> str:
+        fact = self._one()
+        true = self.rng.random() < 0.5
+        others = [v for v in VALUES[fact.relation] if v != fact.value]
+        value = fact.value if true else self._pick(others)
+        statement = self._pick(STATEMENTS[fact.relation]).format(e=fact.entity, v=value)
+        yes, no = ("yes", "no") if self.rng.random() < 0.5 else ("no", "yes")
+        return self._pick(QUIZ_CLAIM).format(s=statement, yes=yes, no=no, a="yes" if true else "no")
+
+    def _operands(self) -> tuple[list[int], list[str]]:
+        steps = 1 + int(self.rng.random() < 0.5)
+        total = int(self.rng.integers(1, 20))
+        operands, signs = [total], []
+        for _ in range(steps):
+            sign = "+" if total < 2 or self.rng.random() < 0.5 else "-"
+            operand = int(self.rng.integers(1, 20)) if sign == "+" else int(self.rng.integers(1, total))
+            total = total + operand if sign == "+" else total - operand
+            operands.append(operand)
+            signs.append(sign)
+        return operands, signs
+
+    def _equation(self) -> str:
+        operands, signs = self._operands()
+        return solution_text(operands[:2], signs[:1])
+
+    def _sum(self) -> str:
+        operands, signs = self._operands()
+        name = self._format_entity()[0].entity
+        thing = self._pick(list(VALUES["food"]))
+        parts = [f"{name} had {operands[0]} {thing}"]
+        parts += [f"{'got' if s == '+' else 'lost'} {n}" for s, n in zip(signs, operands[1:], strict=True)]
+        return f"{', '.join(parts)}. Count: {solution_text(operands, signs)}"
+
+
+__all__ = ["KINDS", "RELATIONS", "SHARES", "documents"]
