@@ -1,1 +1,104 @@
-"""See the modules of this room."""
+"""What is asked, how it is put into words, and when two answers are the same answer.
+
+`load("table", path="commands.csv", text="sentence", label="intent")` gives a ready task; a recipe names its task by
+`kind` and goes the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from outgrow.config_errors import report, validate
+from outgrow.errors import ConfigError
+from outgrow.names import import_attr, unknown
+from outgrow.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A kind of task as YAML names it.
+
+    Attributes:
+        kind: the name.
+        doc: one line for `outgrow tasks`.
+        config: `module:attr` of its frozen pydantic model.
+        task: `module:attr` of what makes the task: called with the config, and with `data_dir` if it reads files.
+        reads_files: whether the task reads the user's files.
+    """
+
+    kind: str
+    doc: str
+    config: str
+    task: str
+    reads_files: bool
+
+    def config_model(self) -> type[BaseModel]:
+        """The configuration model, imported now."""
+        model: type[BaseModel] = import_attr(self.config)
+        return model
+
+    def build(self, config: BaseModel, data_dir: Path) -> Task:
+        """The task of `config`; relative file names are looked up in `data_dir`."""
+        make = import_attr(self.task)
+        task: Task = make(config, data_dir=data_dir) if self.reads_files else make(config)
+        return task
+
+
+TASKS: Mapping[str, TaskSpec] = MappingProxyType(
+    {
+        "microworld": TaskSpec(
+            kind="microworld",
+            doc="a generated world of invented entities: choice, claim and sums; needs no files",
+            config="outgrow.microworld.task:MicroworldConfig",
+            task="outgrow.microworld.task:MicroworldTask",
+            reads_files=False,
+        ),
+        "table": TaskSpec(
+            kind="table",
+            doc="your own JSON Lines, CSV or Parquet: a column of texts, a column of labels",
+            config="outgrow.tasks.table_config:TableConfig",
+            task="outgrow.tasks.table:TableTask",
+            reads_files=True,
+        ),
+    }
+)
+
+
+def spec(kind: str) -> TaskSpec:
+    """The entry of a kind.
+
+    Raises:
+        ConfigError: the kind is not known; the message has the nearest name and the list.
+    """
+    if kind not in TASKS:
+        raise ConfigError(unknown("task", kind, TASKS))
+    return TASKS[kind]
+
+
+def load(kind: str, *, data_dir: str | Path = ".", **options: Any) -> Task:
+    """A task by name.
+
+    Args:
+        kind: one of `TASKS`.
+        data_dir: where relative file names are looked up.
+        **options: the kind's options, as a recipe would give them.
+
+    Raises:
+        ConfigError: unknown kind, or options that its model refuses (all of them in one message).
+        DataError: the task's files are missing or wrong.
+    """
+    entry = spec(kind)
+    try:
+        config = validate(entry.config_model(), options)
+    except ValidationError as error:
+        raise ConfigError(report(error, f"task '{kind}'")) from None
+    return entry.build(config, Path(data_dir))
+
+
+__all__ = ["TASKS", "TaskSpec", "load", "spec"]
