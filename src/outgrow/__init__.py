@@ -1,3 +1,39 @@
-"""outgrow: train a strong model on labels that cannot be fully trusted, and measure how far it outgrows its teacher."""
+"""outgrow: train a strong model on labels that cannot be fully trusted, and measure how far it outgrows its teacher.
+
+The names below are imported when they are first used, so that `import outgrow` is instant.
+"""
+
+from __future__ import annotations
+
+from typing import Any
 
 __version__ = "0.1.0"
+
+_PUBLIC = {
+    "agreement": "outgrow.reliability:agreement",
+    "curate": "outgrow.curate:curate",
+    "load_recipe": "outgrow.recipe:load_recipe",
+    "load_task": "outgrow.tasks:load",
+    "most_certain": "outgrow.reliability:most_certain",
+    "read_answers": "outgrow.tables:read_answers",
+    "read_table": "outgrow.tables:read_table",
+    "run": "outgrow.experiment:run_recipe",
+    "write_report": "outgrow.reporting:write_report",
+    "write_table": "outgrow.tables:write_table",
+}
+
+__all__ = ["__version__", *sorted(_PUBLIC)]
+
+
+def __getattr__(name: str) -> Any:
+    """The public object of that name, imported now."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'outgrow' has no attribute '{name}'; it has {', '.join(__all__)}")
+    from outgrow.names import import_attr
+
+    return import_attr(_PUBLIC[name])
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return __all__

@@ -1,0 +1,46 @@
+"""The verbs `run` and `report`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from outgrow.recipe import Recipe, load_recipe
+
+
+def split_arguments(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The recipe, if the first argument is one, and the overrides behind it."""
+    if arguments and ("=" not in arguments[0] or Path(arguments[0]).is_file()):
+        return arguments[0], list(arguments[1:])
+    return None, list(arguments)
+
+
+def run(arguments: Sequence[str], *, store: Path, out: Path | None, jobs: int | None, dry: bool) -> None:
+    """Carry out a recipe and print its table and the report's path; with `dry`, print its jobs instead."""
+    recipe = load_recipe(*split_arguments(arguments))
+    if dry:
+        _dry(recipe)
+        return
+    from outgrow.experiment import run_recipe
+    from outgrow.reporting import summary_table
+
+    result = run_recipe(recipe, store=store, out=out, jobs=jobs or recipe.jobs, command=["outgrow", *sys.argv[1:]])
+    Console().print(summary_table(result.results))
+    report(result.folder)
+
+
+def report(folder: Path) -> None:
+    """Write the report of a run's folder and print where it is."""
+    from outgrow.reporting import write_report
+
+    files = write_report(folder)
+    Console(soft_wrap=True, highlight=False).print(f"report: {files.html}", markup=False)
+
+
+def _dry(recipe: Recipe) -> None:
+    from outgrow.experiment import dry_run
+
+    Console().print(dry_run(recipe))
