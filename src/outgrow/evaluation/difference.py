@@ -58,7 +58,7 @@ def difference(
     se = float(np.sqrt(cluster + paired.mean(axis=1).var(ddof=1) / seeds))
     half = float(stats.t.ppf(0.975, seeds - 1)) * se
     p = float(value == 0)  # without any spread
-    if not se == 0:
+    if se != 0:
         p = float(2 * stats.t.sf(abs(value) / se, seeds - 1))
     return Difference(value, se, value - half, value + half, p, seeds - 1)
 

@@ -1,0 +1,7 @@
+"""Tables at the edges: JSON Lines, CSV and Parquet, by suffix."""
+
+from outgrow.tables.answers import read_answers
+from outgrow.tables.reading import read_table, table_format
+from outgrow.tables.writing import write_table
+
+__all__ = ["read_answers", "read_table", "table_format", "write_table"]
