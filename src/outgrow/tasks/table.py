@@ -1,0 +1,216 @@
+"""Task `kind: table`: questions with gold labels in the user's own JSON Lines, CSV or Parquet."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from string import ascii_uppercase
+
+import pyarrow as pa
+
+from outgrow.errors import ConfigError, DataError
+from outgrow.records import EXAMPLES, GOLD, Example, build, make_example_id, sha256_text
+from outgrow.splits import normalise_text
+from outgrow.tasks.base import Wording
+from outgrow.tasks.table_config import TableConfig
+from outgrow.tasks.table_rows import Audit, Dealt, Question, deal, read_questions
+
+WORDINGS_VERSION = 1
+
+
+def option_order(n: int, number: int) -> tuple[int, ...]:
+    """Order `number` of n options: the n cyclic shifts, then those of the reversed order (n > 2).
+
+    So n orders in a row put every option into every place once. Two options have two orders.
+    """
+    shift = number % n
+    if n > 2 and number % (2 * n) >= n:
+        return tuple((shift - 1 - i) % n for i in range(n))
+    return tuple((i + shift) % n for i in range(n))
+
+
+def _classes(config: TableConfig, questions: Sequence[Question]) -> tuple[str, ...] | None:
+    """The classes all questions share, None where each has its own choices."""
+    if config.choices is not None:
+        return None
+    golds = sorted({q.gold for q in questions})
+    if len(golds) < 2:
+        raise DataError(
+            f"column '{config.label}' holds fewer than two classes: {golds}; there is nothing to tell apart. "
+            "Check the column's name"
+        )
+    classes = tuple(config.classes or golds)
+    forms = [normalise_text(name) for name in classes]
+    if twins := [name for name, form in zip(classes, forms, strict=True) if forms.count(form) > 1]:
+        raise DataError(
+            f"column '{config.label}': the classes {twins} differ only in case or white space; write them alike"
+        )
+    return classes
+
+
+class TableTask:
+    """Classification or multiple choice over the rows of files.
+
+    Args:
+        config: files, columns, wordings and splits.
+        data_dir: where relative file names are looked up.
+
+    Raises:
+        DataError: a file, a row or the number of classes is wrong; see `outgrow.tasks.table_rows`.
+    """
+
+    def __init__(self, config: TableConfig, *, data_dir: Path = Path()) -> None:
+        self.config = config
+        questions = read_questions(config, data_dir)
+        self._classes = _classes(config, questions)
+        sizes = [len(q.choices or self._classes or ()) for q in questions]
+        self._fewest = min(sizes)
+        if config.letters and max(sizes) > len(ascii_uppercase):
+            raise DataError(f"letters: {max(sizes)} options are more than there are letters; set letters: false")
+        self._dealt: Dealt = deal(config, questions)
+
+    @property
+    def name(self) -> str:
+        """The configured name, or that of the first file."""
+        return self.config.name or Path(next(iter(self.config.paths().values()))).stem
+
+    @property
+    def audit(self) -> Audit:
+        """Duplicates, contradictory gold and rows left out."""
+        return self._dealt.audit
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The classes all questions share; None where each question has its own choices."""
+        return self._classes
+
+    @property
+    def n_variants(self) -> int:
+        """Prompts, times orders of the options where a prompt lists them."""
+        return len(self._templates) * self._orders
+
+    @property
+    def public_meta(self) -> tuple[str, ...]:
+        """Nothing: the stratum is for the report alone."""
+        return ()
+
+    @property
+    def max_new_tokens(self) -> int:
+        """Enough for a class or an option in words."""
+        return 32
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        content = {
+            split: [[self._id(q.text, q.choices), q.gold, q.stratum, group] for q, group in rows]
+            for split, rows in self._dealt.splits.items()
+        }
+        return sha256_text("table", WORDINGS_VERSION, self._words(), self._classes, content)
+
+    def fingerprint(self) -> str:
+        """Hash of the questions in their splits, their gold, and the wordings; not of paths or unused columns."""
+        return self._fingerprint
+
+    # Splits -------------------------------------------------------------------------------------------------
+
+    def examples(self, split: str) -> pa.Table:
+        """Questions of a split in file order; empty for a split the configuration does not have."""
+        rows = self._dealt.splits.get(split, [])
+        return build(
+            EXAMPLES,
+            {
+                "example_id": [self._id(q.text, q.choices) for q, _ in rows],
+                "group_id": [group for _, group in rows],
+                "question": [q.text for q, _ in rows],
+                "choices": [q.choices for q, _ in rows],
+                "meta": [None if q.stratum is None else json.dumps({"stratum": q.stratum}) for q, _ in rows],
+            },
+        )
+
+    def gold(self, split: str) -> pa.Table:
+        """The label column for a split."""
+        rows = self._dealt.splits.get(split, [])
+        ids = [self._id(q.text, q.choices) for q, _ in rows]
+        return build(GOLD, {"example_id": ids, "objective": ["truth"] * len(rows), "value": [q.gold for q, _ in rows]})
+
+    def _id(self, text: str, choices: tuple[str, ...] | None) -> str:
+        return make_example_id(self.name, text, choices)
+
+    # Words --------------------------------------------------------------------------------------------------
+
+    @property
+    def _templates(self) -> tuple[str, ...]:
+        return self.config.templates()
+
+    @property
+    def _orders(self) -> int:
+        if not any("{options}" in template for template in self._templates):
+            return 1
+        return 2 if self._fewest == 2 else 2 * self._fewest
+
+    def _words(self) -> list[object]:
+        words = self.config.classes if isinstance(self.config.classes, dict) else None
+        return [list(self._templates), self.config.letters, words]
+
+    def wording(self, example: Example, variant: int) -> Wording:
+        """Variant 0 is the first prompt with the options in their own order; see `option_order` for the others.
+
+        Raises:
+            ConfigError: there is no such variant.
+        """
+        if not 0 <= variant < self.n_variants:
+            raise ConfigError(
+                f"variant {variant} asked of {self.name}, which has {self.n_variants} wordings; "
+                "lower ask.variants, add prompts, or list the {options} in a prompt"
+            )
+        templates = self._templates
+        number = variant % len(templates)
+        order_number = (variant // len(templates) + number) % self._orders
+        values = self._values(example)
+        listed = "{options}" in templates[number]
+        order = option_order(len(values), order_number) if listed else tuple(range(len(values)))
+        values = tuple(values[i] for i in order)
+        words = self.config.classes if isinstance(self.config.classes, dict) else {}
+        said = tuple(words.get(value, value) for value in values)
+        mark = ascii_uppercase if self.config.letters else "-" * len(said)
+        lines = (f"{m}. {s}" if self.config.letters else f"{m} {s}" for m, s in zip(mark, said, strict=False))
+        parts = {"text": example.question, "options": "\n".join(lines)}
+        prompt = re.sub(r"{(text|options)}", lambda found: parts[found.group(1)], templates[number])
+        kinds = {(False, True): "permutation", (True, False): "instruction", (True, True): "mixed"}
+        return Wording(
+            prompt=prompt,
+            options=tuple(ascii_uppercase[: len(said)]) if self.config.letters else said,
+            values=values,
+            kind="identity" if variant == 0 else kinds.get((number > 0, order_number > 0), "identity"),
+            template=str(number),
+            permutation=order if listed else None,
+        )
+
+    def _values(self, example: Example) -> tuple[str, ...]:
+        values = example.choices if self._classes is None else self._classes
+        if values is None:
+            raise DataError(f"example {example.example_id} has no choices")
+        return values
+
+    def solution(self, example: Example, value: str) -> str:
+        """The value itself."""
+        return value
+
+    def extract(self, text: str, example: Example, wording: Wording) -> str | None:
+        """The option that a text says: alone on its first line, or the only option named there as whole words."""
+        line = next((line for line in text.splitlines() if line.strip()), "")
+        said = normalise_text(line).strip(" .,:;!?\"'()[]*")
+        forms = [normalise_text(option) for option in wording.options or ()]
+        if self.config.letters and (letter := re.match(r"([a-z])(?!\w)", said)):
+            said = letter.group(1)
+        named = [said == form for form in forms]
+        if not any(named) and not self.config.letters:
+            named = [re.search(rf"(?<!\w){re.escape(form)}(?!\w)", said) is not None for form in forms]
+        return (wording.values or ())[named.index(True)] if sum(named) == 1 else None
+
+    def canonicalise(self, answers: pa.Table) -> pa.Table:
+        """Unchanged: values are classes or options, one form each."""
+        return answers
