@@ -1,1 +1,1 @@
-"""See the modules of this room."""
+"""Who answers. `outgrow.supervisors.local` asks a model on this machine (needs the extra `train`)."""

@@ -1,0 +1,260 @@
+"""A model on this machine as a supervisor: it scores options, generates text, or classifies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from outgrow.errors import ConfigError
+from outgrow.records import ANSWERS, Example, build, iter_examples
+from outgrow.tasks.base import Task, Wording
+from outgrow.training.batches import Journal, Progress, Stage
+from outgrow.training.classifying import classify
+from outgrow.training.generation import Generation, generate, uniform
+from outgrow.training.loading import Loaded
+from outgrow.training.schedule import seed_of
+from outgrow.training.scoring import LengthNormalise, score_options, softmax
+
+Decoding = Literal["auto", "options", "generate", "classify"]
+
+
+@dataclass(frozen=True)
+class _Query:
+    """One question in one wording."""
+
+    example: Example
+    variant: int
+    wording: Wording
+
+
+def answer(
+    loaded: Loaded,
+    task: Task,
+    examples: pa.Table,
+    *,
+    source: str,
+    variants: int,
+    samples: int = 1,
+    temperature: float = 0.0,
+    seed: int,
+    decoding: Decoding = "auto",
+    length_normalise: LengthNormalise = "none",
+    journal: Journal | None = None,
+    progress: Progress | None = None,
+) -> pa.Table:
+    """Ask a model every question in several wordings, several times.
+
+    Args:
+        loaded: the model.
+        task: words the questions and reads generated answers.
+        examples: the questions (`records.EXAMPLES`).
+        source: what the answers call this model.
+        variants: wordings per question, from the identity on.
+        samples: answers per wording. Options and texts are drawn at `temperature`; a classifier answers sample 0 as it
+            is, and the others with dropout.
+        temperature: 0 takes the most probable answer. Variant 0, sample 0 is always the most probable answer.
+        seed: of the draws, with question, wording, sample and position; independent of batches and order.
+        decoding: `auto` classifies with head `classifier`, scores options where a wording has them, else generates.
+        length_normalise: see `score_options`.
+        journal: keeps finished micro-batches against a crash.
+        progress: called with (queries done, all queries).
+
+    Returns:
+        Answers (`records.ANSWERS`), in the order of questions, wordings, samples.
+
+    Raises:
+        ConfigError: settings that contradict each other, the model or the task.
+    """
+    if variants < 1 or variants > task.n_variants:
+        raise ConfigError(f"variants is {variants}; task '{task.name}' has 1 to {task.n_variants} wordings")
+    if samples < 1:
+        raise ConfigError(f"samples is {samples}; a question is asked at least once")
+    queries = [
+        _Query(example, variant, task.wording(example, variant))
+        for example in iter_examples(examples)
+        for variant in range(variants)
+    ]
+    kind = _decoding(decoding, loaded, queries)
+    if kind != "classify" and samples > 1 and temperature <= 0:
+        raise ConfigError(
+            f"{samples} samples at temperature 0 are {samples} copies of one answer; set temperature above 0"
+        )
+    if kind == "options":
+        answers = _by_options(loaded, queries, samples, temperature, seed, length_normalise, journal, progress)
+    elif kind == "classify":
+        answers = _by_class(loaded, queries, samples, temperature, seed, journal, progress)
+    else:
+        answers = _by_text(loaded, task, queries, samples, temperature, seed, journal, progress)
+    rows = [
+        _row(query, source, sample, found)
+        for query, several in zip(queries, answers, strict=True)
+        for sample, found in enumerate(several)
+    ]
+    columns = {name: [row.get(name) for row in rows] for name in ANSWERS.names}
+    return build(ANSWERS, columns)
+
+
+def _decoding(decoding: Decoding, loaded: Loaded, queries: Sequence[_Query]) -> str:
+    options = [query.wording.options is not None for query in queries]
+    if loaded.classes is not None:
+        if decoding not in ("auto", "classify"):
+            raise ConfigError(f"decoding '{decoding}' needs head 'lm'; this model has head 'classifier'")
+        return "classify"
+    if decoding == "classify":
+        raise ConfigError("decoding 'classify' needs head 'classifier'; this model has head 'lm'")
+    if decoding == "options" and not all(options):
+        raise ConfigError("decoding 'options' needs options in every wording; this task has wordings without")
+    if decoding == "auto":
+        return "options" if all(options) else "generate"
+    return decoding
+
+
+def _by_options(
+    loaded: Loaded,
+    queries: Sequence[_Query],
+    samples: int,
+    temperature: float,
+    seed: int,
+    length_normalise: LengthNormalise,
+    journal: Journal | None,
+    progress: Progress | None,
+) -> list[list[dict[str, Any]]]:
+    scores = score_options(
+        loaded,
+        [query.wording.prompt for query in queries],
+        [query.wording.options or () for query in queries],
+        length_normalise=length_normalise,
+        stage=Stage(journal, "options"),
+        progress=progress,
+    )
+    found = []
+    for query, score in zip(queries, scores, strict=True):
+        options, values = query.wording.options or (), query.wording.values or query.wording.options or ()
+        probabilities: dict[str, float] = {}
+        for value, p in zip(values, score.probabilities.tolist(), strict=True):
+            probabilities[value] = probabilities.get(value, 0.0) + p
+        several = []
+        for sample in range(samples):
+            pick = _pick(score.probabilities, query, sample, temperature, seed)
+            several.append(
+                {
+                    "text": options[pick],
+                    "value": values[pick],
+                    "logprob": float(score.logprobs[pick]),
+                    "n_tokens": int(score.n_tokens[pick]),
+                    "probabilities": list(probabilities.items()),
+                    "finish_reason": "scored",
+                }
+            )
+        found.append(several)
+    return found
+
+
+def _by_class(
+    loaded: Loaded,
+    queries: Sequence[_Query],
+    samples: int,
+    temperature: float,
+    seed: int,
+    journal: Journal | None,
+    progress: Progress | None,
+) -> list[list[dict[str, Any]]]:
+    assert loaded.classes is not None
+    prompts = [query.wording.prompt for query in queries]
+    found: list[list[dict[str, Any]]] = [[] for _ in queries]
+    for sample in range(samples):
+        logprobs = classify(
+            loaded,
+            prompts,
+            dropout_seed=seed_of("sample", seed, sample) if sample else None,
+            stage=Stage(journal, f"classify {sample}"),
+            progress=_shifted(progress, sample * len(queries), samples * len(queries)),
+        )
+        for query, several, own in zip(queries, found, logprobs, strict=True):
+            pick = _pick(np.exp(own), query, sample, temperature, seed)
+            several.append(
+                {
+                    "text": loaded.classes[pick],
+                    "value": loaded.classes[pick],
+                    "logprob": float(own[pick]),
+                    "probabilities": list(zip(loaded.classes, np.exp(own).tolist(), strict=True)),
+                    "finish_reason": "scored",
+                }
+            )
+    return found
+
+
+def _by_text(
+    loaded: Loaded,
+    task: Task,
+    queries: Sequence[_Query],
+    samples: int,
+    temperature: float,
+    seed: int,
+    journal: Journal | None,
+    progress: Progress | None,
+) -> list[list[dict[str, Any]]]:
+    all_asked = [(i, sample) for i in range(len(queries)) for sample in range(samples)]
+    greedy = [(i, s) for i, s in all_asked if temperature == 0 or (queries[i].variant == 0 and s == 0)]
+    drawn = sorted(set(all_asked) - set(greedy))
+    texts: dict[tuple[int, int], Generation] = {}
+    for name, asked, heat, start in (("greedy", greedy, 0.0, 0), ("drawn", drawn, temperature, len(greedy))):
+        generations = (
+            generate(
+                loaded,
+                [queries[i].wording.prompt for i, _ in asked],
+                max_new_tokens=task.max_new_tokens,
+                temperature=heat,
+                seeds=[seed_of("text", seed, queries[i].example.example_id, queries[i].variant, s) for i, s in asked],
+                stage=Stage(journal, name),
+                progress=_shifted(progress, start, len(all_asked)),
+            )
+            if asked
+            else []
+        )
+        texts.update(zip(asked, generations, strict=True))
+    found: list[list[dict[str, Any]]] = [[] for _ in queries]
+    for i, sample in all_asked:
+        text, query = texts[i, sample], queries[i]
+        found[i].append(
+            {
+                "text": text.text,
+                "value": task.extract(text.text, query.example, query.wording),
+                "logprob": text.logprob,
+                "n_tokens": text.n_tokens,
+                "finish_reason": text.finish_reason,
+            }
+        )
+    return found
+
+
+def _pick(probabilities: Any, query: _Query, sample: int, temperature: float, seed: int) -> int:
+    """The most probable option, or one drawn from softmax(log p / temperature)."""
+    if temperature <= 0 or (query.variant == 0 and sample == 0):
+        return int(np.argmax(probabilities))
+    with np.errstate(divide="ignore"):
+        shares = softmax(np.log(probabilities) / temperature).cumsum()
+    u = uniform("option", seed, query.example.example_id, query.variant, sample)
+    return min(int(np.searchsorted(shares, u * shares[-1], side="right")), len(shares) - 1)
+
+
+def _shifted(progress: Progress | None, start: int, total: int) -> Progress | None:
+    return None if progress is None else lambda done, _: progress(start + done, total)
+
+
+def _row(query: _Query, source: str, sample: int, found: dict[str, Any]) -> dict[str, Any]:
+    wording = query.wording
+    permutation = None if wording.permutation is None else list(wording.permutation)
+    return {
+        "example_id": query.example.example_id,
+        "source": source,
+        "variant": query.variant,
+        "sample": sample,
+        "wording": {"kind": wording.kind, "template": wording.template, "permutation": permutation},
+        "prompt": wording.prompt,
+        **found,
+    }

@@ -1,0 +1,58 @@
+"""Long inference in micro-batches that are fixed beforehand, so that a stopped run goes on with the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+Progress = Callable[[int, int], None]
+
+
+class Journal(Protocol):
+    """An append-only list of JSON objects that survives a crash."""
+
+    def append(self, obj: Any) -> None:
+        """Keep one more object."""
+        ...
+
+    def __iter__(self) -> Any: ...
+
+
+class Stage:
+    """A part of a journal under one name: `run` does what is not in it yet.
+
+    Args:
+        journal: where results are kept; None keeps nothing.
+        name: tells apart the parts that share a journal.
+    """
+
+    def __init__(self, journal: Journal | None = None, name: str = "") -> None:
+        self.journal, self.name = journal, name
+
+    def run(
+        self, plan: Sequence[Sequence[int]], work: Callable[[int, Sequence[int]], list[Any]], progress: Progress | None
+    ) -> dict[int, Any]:
+        """Results by item.
+
+        Args:
+            plan: items of each micro-batch.
+            work: called with the micro-batch's number and items; returns one JSON-able result per item.
+            progress: called with (items done, all items) after every micro-batch.
+        """
+        done = {}
+        for entry in self.journal if self.journal is not None else ():
+            if entry["stage"] == self.name:
+                done[entry["batch"]] = entry["results"]
+        total, count = sum(map(len, plan)), 0
+        found: dict[int, Any] = {}
+        for number, items in enumerate(plan):
+            results = done.get(number)
+            if results is None:
+                results = work(number, items)
+                if self.journal is not None:
+                    self.journal.append({"stage": self.name, "batch": number, "results": results})
+            found.update(zip(items, results, strict=True))
+            count += len(items)
+            if progress is not None:
+                progress(count, total)
+        return found

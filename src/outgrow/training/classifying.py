@@ -1,0 +1,62 @@
+"""Class log-probabilities of a classifier head, with or without dropout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from outgrow.errors import ConfigError
+from outgrow.training.batches import Progress, Stage
+from outgrow.training.batching import plan
+from outgrow.training.encode import classifier_inputs, encode_prompts
+from outgrow.training.loading import Loaded
+from outgrow.training.schedule import seed_of
+from outgrow.training.scoring import TOKEN_BUDGET
+
+
+def classify(
+    loaded: Loaded,
+    prompts: Sequence[str],
+    *,
+    dropout_seed: int | None = None,
+    token_budget: int = TOKEN_BUDGET,
+    stage: Stage | None = None,
+    progress: Progress | None = None,
+) -> Float[np.ndarray, "prompts classes"]:
+    """Natural-log probabilities of the classes, in the order of `loaded.classes`.
+
+    Args:
+        loaded: a model with head `classifier`.
+        prompts: what to classify; those longer than the model reads lose their beginning.
+        dropout_seed: leave dropout on, with noise from (seed, micro-batch), as a sample of the model's opinion
+            (arXiv 1506.02142). The micro-batches come from all prompts, so the same call gives the same numbers.
+        token_budget: most positions, padding included, in one forward pass.
+        stage: where results are kept against a crash.
+        progress: called with (prompts done, all prompts).
+
+    Raises:
+        ConfigError: the model has another head.
+    """
+    if loaded.classes is None:
+        raise ConfigError("head 'lm' has no classes; score options or load the model with head 'classifier'")
+    classes = len(loaded.classes)
+    ids, _ = encode_prompts(loaded, prompts, loaded.max_length)
+    head = loaded.head
+
+    def work(number: int, items: Sequence[int]) -> list[list[float]]:
+        if dropout_seed is not None:
+            torch.manual_seed(seed_of("dropout pass", dropout_seed, number))
+        logits = head(classifier_inputs([ids[i] for i in items], loaded.coder.pad, loaded.device))
+        found: list[list[float]] = torch.log_softmax(logits.double(), dim=1).tolist()
+        return found
+
+    with torch.random.fork_rng(enabled=dropout_seed is not None), torch.inference_mode():
+        head.train(dropout_seed is not None)
+        try:
+            found = (stage or Stage()).run(plan([len(own) for own in ids], token_budget), work, progress)
+        finally:
+            head.eval()
+    return np.array([found[i] for i in range(len(ids))], dtype=np.float64).reshape(len(ids), classes)

@@ -1,0 +1,157 @@
+"""Training rows to token ids, once per training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from outgrow.errors import DataError
+from outgrow.objectives.base import Batch, Tokens
+from outgrow.training.batching import Group, Sequences, collate
+from outgrow.training.heads import LanguageHead
+from outgrow.training.loading import Loaded
+from outgrow.training.rows import TrainRow
+from outgrow.training.text import Coder, cut_left
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """All rows of a training as token ids.
+
+    Attributes:
+        rows: the rows, those of weight 0 left out.
+        groups: prompt and answers of each row; for a classifier there are no answers.
+        classes: class probabilities of each row (head `classifier`), else None.
+        truncated: prompts that were cut on the left.
+        mismatches: hard targets that joint tokenisation would have split otherwise.
+    """
+
+    rows: list[TrainRow]
+    groups: list[Group]
+    classes: Float[np.ndarray, "rows classes"] | None
+    truncated: int
+    mismatches: int
+
+    def lengths(self) -> list[int]:
+        """Positions each row takes in a forward pass."""
+        return [group.packed_length() for group in self.groups]
+
+    def tokens(self, row: int) -> int:
+        """Tokens of a row that are read or predicted, padding aside."""
+        group = self.groups[row]
+        return len(group.prompt) + sum(map(len, group.answers))
+
+
+def encode(loaded: Loaded, rows: list[TrainRow], max_length: int) -> Encoded:
+    """Tokenise checked rows for the model's head.
+
+    Prompts that are too long lose their beginning and are counted; targets are never cut.
+
+    Raises:
+        DataError: a target that alone is longer than `max_length`, or a class that the model does not know.
+    """
+    limit = min(max_length, loaded.max_length)
+    if loaded.classes is not None:
+        return _encode_classes(loaded, rows, limit)
+    coder = loaded.coder
+    prompts = coder.prompts([row.prompt for row in rows])
+    said = [row.options if row.target is None else (row.target,) for row in rows]
+    flat = [(row.prompt, text) for row, texts in zip(rows, said, strict=True) for text in texts or ()]
+    targets = iter(coder.targets([prompt for prompt, _ in flat], [text for _, text in flat]))
+    groups, truncated = [], 0
+    for row, prompt, texts in zip(rows, prompts, said, strict=True):
+        group = Group(prompt, [next(targets) for _ in texts or ()])
+        groups.append(fit_length(group, limit, coder, f"training row {row.row_id!r}"))
+        truncated += len(groups[-1].prompt) < len(prompt)
+    hard = [(row.prompt, row.target) for row in rows if row.target is not None]
+    mismatches = coder.mismatches([prompt for prompt, _ in hard], [target for _, target in hard])
+    return Encoded(rows, groups, None, truncated, mismatches)
+
+
+def fit_length(group: Group, limit: int, coder: Coder, where: str) -> Group:
+    """The group with its prompt cut on the left so that prompt and longest answer take at most `limit` tokens.
+
+    Raises:
+        DataError: the answer leaves no room for a single token of the prompt.
+    """
+    answer = max(map(len, group.answers))
+    if len(group.prompt) + answer <= limit:
+        return group
+    if answer >= limit:
+        raise DataError(f"{where}: the target has {answer} tokens, max_length is {limit}; targets are never cut")
+    return Group(cut_left(group.prompt, limit - answer, coder.prefix), group.answers)
+
+
+def encode_prompts(loaded: Loaded, prompts: Sequence[str], limit: int) -> tuple[list[list[int]], int]:
+    """Token ids for a classifier, special tokens included, and how many prompts were cut on the left."""
+    tokenizer, texts = loaded.tokenizer, list(prompts)
+    if not texts:
+        return [], 0
+    options = {"return_attention_mask": False, "return_token_type_ids": False}
+    whole = tokenizer(texts, **options)["input_ids"]
+    long = [i for i, ids in enumerate(whole) if len(ids) > limit]
+    if long:
+        cut = tokenizer([texts[i] for i in long], truncation=True, max_length=limit, **options)["input_ids"]
+        for i, ids in zip(long, cut, strict=True):
+            whole[i] = ids
+    if not all(whole):
+        raise DataError(f"the prompt {texts[whole.index([])]!r} has no tokens; ask something")
+    return list(whole), len(long)
+
+
+def _encode_classes(loaded: Loaded, rows: list[TrainRow], limit: int) -> Encoded:
+    assert loaded.classes is not None
+    index = {name: i for i, name in enumerate(loaded.classes)}
+    table = np.zeros((len(rows), len(index)), dtype=np.float64)
+    for i, row in enumerate(rows):
+        names = (row.target,) if row.target is not None else row.options or ()
+        if unknown := [name for name in names if name not in index]:
+            raise DataError(f"training row {row.row_id!r}: {unknown[0]!r} is none of the classes {list(index)}")
+        for name, share in zip(names, (1.0,) if row.target is not None else row.probabilities or (), strict=True):
+            table[i, index[str(name)]] += share
+    ids, truncated = encode_prompts(loaded, [row.prompt for row in rows], limit)
+    return Encoded(rows, [Group(tokens, []) for tokens in ids], table, truncated, 0)
+
+
+def classifier_inputs(ids: Sequence[list[int]], pad: int, device: torch.device) -> Sequences:
+    """Padded token ids and their 2-D mask."""
+    width = max(map(len, ids))
+    tokens = np.full((len(ids), width), pad, dtype=np.int64)
+    mask = np.zeros((len(ids), width), dtype=np.int64)
+    for row, own in enumerate(ids):
+        tokens[row, : len(own)] = own
+        mask[row, : len(own)] = 1
+    none = torch.zeros(0, dtype=torch.int64, device=device)
+    return Sequences(torch.from_numpy(tokens).to(device), torch.from_numpy(mask).to(device), None, none)
+
+
+def micro_batch(loaded: Loaded, encoded: Encoded, rows: Sequence[int], normalise: str) -> tuple[Sequences, Batch]:
+    """Tensors of some rows: what the head reads, and what the objective compares it with."""
+    device, own = loaded.device, [encoded.rows[i] for i in rows]
+    weight = torch.tensor([row.weight for row in own], dtype=torch.float32, device=device)
+    ids = tuple(row.row_id for row in own)
+    groups = [encoded.groups[i] for i in rows]
+    if encoded.classes is not None:
+        sequences = classifier_inputs([group.prompt for group in groups], loaded.coder.pad, device)
+        classes: Tensor = torch.from_numpy(encoded.classes[list(rows)]).to(device, torch.float32)
+        return sequences, Batch(ids, weight, normalise, classes=classes)
+    assert isinstance(loaded.head, LanguageHead)
+    can = loaded.head.abilities
+    share = can.share and (can.window is None or max(group.longest() for group in groups) <= can.window)
+    sequences, targets = collate(groups, loaded.coder.pad, share=share, unmasked=can.unmasked, device=device)
+    shares = [p for row in own for p in ((1.0,) if row.target is not None else row.probabilities or ())]
+    tokens = Tokens(
+        place=targets.place,
+        token=targets.token,
+        answer=targets.answer,
+        row=targets.group,
+        length=targets.length,
+        share=torch.tensor(shares, dtype=torch.float32, device=device),
+        soft=torch.tensor([row.target is None for row in own], device=device),
+    )
+    return sequences, Batch(ids, weight, normalise, tokens=tokens)
