@@ -1,16 +1,14 @@
 """Recipes: what is read, what is filled in, and how every fault is told at once with key, value and suggestion."""
 
 import json
+import pickle
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Literal
 
 import pytest
 
-import outgrow.methods
 import outgrow.training.models
-from outgrow.config import Config
 from outgrow.errors import ConfigError
+from outgrow.methods import METHODS
 from outgrow.recipe import Recipe, load_recipe, parse_recipe
 
 MINIMAL = """
@@ -21,20 +19,9 @@ methods: [naive]
 """
 
 
-class Naive(Config):
-    pass
-
-
-class Filtering(Config):
-    keep: float = 0.5
-    form: Literal["corrected", "published"] = "corrected"
-
-
 @pytest.fixture(autouse=True)
-def _known_names(monkeypatch, tmp_path):
-    """Two methods and two shipped models, whatever the package holds."""
-    methods = {"naive": SimpleNamespace(config=Naive), "uncertainty_filtering": SimpleNamespace(config=Filtering)}
-    monkeypatch.setattr(outgrow.methods, "METHODS", methods, raising=False)
+def _known_models(monkeypatch, tmp_path):
+    """Two shipped models, whatever the package holds."""
     for name in ("mini", "base"):
         (tmp_path / "models" / name).mkdir(parents=True)
         (tmp_path / "models" / name / "config.json").write_text("{}")
@@ -87,6 +74,11 @@ def test_a_resolved_recipe_reads_back_as_the_same_recipe(write):
     again = parse_recipe(recipe.resolved())
     assert again.resolved() == recipe.resolved()
     assert again.canonical_json() == recipe.canonical_json()
+
+
+def test_a_recipe_travels_to_worker_processes():
+    recipe = load_recipe("demo")
+    assert pickle.loads(pickle.dumps(recipe)).canonical_json() == recipe.canonical_json()
 
 
 def test_canonical_json_leaves_out_what_does_not_decide_the_numbers(write):
@@ -174,10 +166,8 @@ def test_unknown_keys_are_found_in_every_part(write):
 
 def test_an_unknown_method_is_named_with_the_nearest_one_and_the_list(write):
     lines = faults(write, MINIMAL, "methods=[naive, uncertainty_filterin]")
-    assert lines[1] == (
-        "  methods.1: unknown method 'uncertainty_filterin'; did you mean 'uncertainty_filtering'? "
-        'Known: naive, uncertainty_filtering (seen: "uncertainty_filterin")'
-    )
+    near = "  methods.1: unknown method 'uncertainty_filterin'; did you mean 'uncertainty_filtering'? Known: "
+    assert lines[1] == near + ", ".join(METHODS) + ' (seen: "uncertainty_filterin")'
 
 
 def test_an_unknown_task_is_named_with_the_nearest_one_and_the_list(write):

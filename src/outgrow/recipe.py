@@ -32,6 +32,7 @@ from outgrow.recipe_parts import (
     valid_train,
 )
 from outgrow.recipe_yaml import apply_overrides, read_yaml
+from outgrow.tasks.base import Task as BuiltTask
 from outgrow.training.config import TrainConfig
 
 
@@ -71,7 +72,7 @@ class Recipe(Config):
     evaluation: Evaluation = Evaluation()
 
     _given: dict[str, Any] = PrivateAttr(default_factory=dict)
-    _path: Path | None = PrivateAttr(default=None)
+    _path: str | None = PrivateAttr(default=None)
 
     @field_validator("methods")
     @classmethod
@@ -107,7 +108,7 @@ class Recipe(Config):
         return self._given
 
     @property
-    def path(self) -> Path | None:
+    def path(self) -> str | None:
         """The file it was read from; None when it was not read from one."""
         return self._path
 
@@ -120,10 +121,9 @@ class Recipe(Config):
         plain = self.model_dump(mode="json", exclude={"jobs", "data_dir"})
         return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
-    def build_task(self) -> Any:
+    def build_task(self) -> BuiltTask:
         """The task itself, its files read from `data_dir`."""
-        kind = getattr(self.task, "kind")  # noqa: B009  (every task config has one; the base model does not say so)
-        return tasks.spec(kind).build(self.task, Path(self.data_dir))
+        return tasks.spec(self.task.kind).build(self.task, Path(self.data_dir))
 
 
 def _fill_in(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def _fill_in(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {**raw, "supervisors": filled}
 
 
-def parse_recipe(raw: Mapping[str, Any], *, name: str = "recipe", path: Path | None = None) -> Recipe:
+def parse_recipe(raw: Mapping[str, Any], *, name: str = "recipe", path: str | None = None) -> Recipe:
     """A recipe from plain values.
 
     Raises:
@@ -178,4 +178,4 @@ def load_recipe(path: str | Path | None = None, overrides: Sequence[str] = ()) -
     if path is not None and not source.exists():
         source = shipped.get(str(path), source)
     raw = apply_overrides(read_yaml(source), overrides)
-    return parse_recipe(raw, name=str(path or "the demo recipe"), path=source)
+    return parse_recipe(raw, name=str(path or "the demo recipe"), path=str(source))
