@@ -17,9 +17,7 @@ import pyarrow as pa
 
 from outgrow.errors import DataError
 
-WORDING = pa.struct(
-    [("kind", pa.string()), ("template", pa.string()), ("permutation", pa.list_(pa.int64()))]
-)
+WORDING = pa.struct([("kind", pa.string()), ("template", pa.string()), ("permutation", pa.list_(pa.int64()))])
 PROBABILITIES = pa.map_(pa.string(), pa.float64())
 
 EXAMPLES = pa.schema(

@@ -13,28 +13,24 @@ STATEMENTS: Mapping[str, tuple[str, ...]] = {
         "{e} lives in the {v}.",
         "The home of {e} is the {v}.",
         "{e} was seen in the {v}.",
-        "In the {v} one can meet {e}.",
         "{e} sleeps in the {v}.",
     ),
     "food": (
         "{e} eats {v}.",
         "The meal of {e} is {v}.",
         "{e} gathers {v}.",
-        "Some {v} is what {e} likes.",
         "{e} feeds on {v}.",
     ),
     "colour": (
         "{e} is {v}.",
         "The coat of {e} is {v}.",
         "{e} has {v} fur.",
-        "A {v} coat marks {e}.",
         "{e} looks {v}.",
     ),
     "mentor": (
         "{e} was taught by {v}.",
         "The teacher of {e} is {v}.",
         "{e} learned from {v}.",
-        "{v} taught {e}.",
         "{e} is a pupil of {v}.",
     ),
 }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import time
 from collections.abc import Callable
@@ -28,12 +27,12 @@ from outgrow.microworld.language import (
     QUESTIONS,
     SUM_TEMPLATES,
 )
-from outgrow.microworld.world import BEGINNINGS, ENDINGS, World, WorldConfig
+from outgrow.microworld.world import BEGINNINGS, ENDINGS, World
 
 BLOCK = 128
-BATCH = 32
-CHECKPOINT_STEPS = 200
-VOCABULARY = 1024
+BATCH = 8
+CHECKPOINT_STEPS = 500
+VOCABULARY = 4096
 BOS, EOS, PAD = "<s>", "</s>", "<pad>"
 
 
@@ -53,23 +52,23 @@ class Rung:
 LADDER = {
     rung.name: rung
     for rung in (
-        Rung("nano", 0.25, 32, 2, 2, 4_000_000, 6e-3),
-        Rung("mini", 0.5, 64, 2, 4, 7_000_000, 5e-3),
-        Rung("small", 0.75, 96, 4, 4, 8_000_000, 3e-3),
-        Rung("base", 1.0, 128, 5, 4, 9_000_000, 2.5e-3),
+        Rung("nano", 0.25, 32, 2, 2, 3_000_000, 6e-3),
+        Rung("mini", 0.5, 64, 2, 4, 4_000_000, 4e-3),
+        Rung("small", 0.75, 112, 3, 4, 5_000_000, 3e-3),
+        Rung("base", 1.0, 160, 3, 4, 6_000_000, 2.5e-3),
     )
 }
 
 
 def train_tokenizer(world: World) -> Any:
     """A byte-level BPE tokenizer of `VOCABULARY` entries, digits apart, trained on the world's own text."""
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
     # ByteLevel puts one space before the first word, so that a word is the same token everywhere in a text.
     plain = [pre_tokenizers.ByteLevel(add_prefix_space=True), pre_tokenizers.Digits(individual_digits=True)]
-    # The parts of a name stand apart: a cue is one token, and no name is.
+    # The parts of a name are one token each, so a cue can be told from the entity it is in.
     parts = Regex("(?<=" + "|".join(BEGINNINGS) + ")(?=[a-z])|(?<=[a-z])(?=(?:" + "|".join(ENDINGS) + r")\b)")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*plain, pre_tokenizers.Split(parts, "isolated")])
     tokenizer.decoder = decoders.ByteLevel()
@@ -81,10 +80,12 @@ def train_tokenizer(world: World) -> Any:
     )
     words = " ".join([*CHOICE_TEMPLATES, *LETTER_TEMPLATES, *CLAIM_TEMPLATES, *SUM_TEMPLATES, *QUESTIONS.values()])
     bare = re.sub(r"\{[a-z]+\}", "", words)
-    tokenizer.train_from_iterator(chain(islice(documents(world, 1.0, seed=-1), 60_000), [bare] * 200), trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token=BOS, eos_token=EOS, pad_token=PAD, model_max_length=256
+    tokenizer.train_from_iterator(
+        chain(islice(documents(world, 1.0, seed=-1, warm_up=0), 60_000), [bare] * 200), trainer
     )
+    tokenizer.post_processor = processors.TemplateProcessing(single=f"{BOS} $A", special_tokens=[(BOS, 1)])
+    make: Any = PreTrainedTokenizerFast
+    return make(tokenizer_object=tokenizer, bos_token=BOS, eos_token=EOS, pad_token=PAD, model_max_length=256)
 
 
 def model_config(rung: Rung, vocabulary: int) -> Any:
@@ -113,7 +114,7 @@ def packed(world: World, rung: Rung, tokenizer: Any, seed: int) -> np.ndarray:
     pieces: list[int] = []
     while len(pieces) < rung.tokens:
         for encoding in backend.encode_batch(list(islice(stream, 5000))):
-            pieces += [1, *encoding.ids, 2]
+            pieces += [*encoding.ids, 2]
     ids = np.asarray(pieces[: rung.tokens // BLOCK * BLOCK], dtype=np.int32)
     return ids.reshape(-1, BLOCK)
 
@@ -149,7 +150,8 @@ def pretrain(
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = LlamaForCausalLM(model_config(rung, len(tokenizer))).to(device)
+    model: Any = LlamaForCausalLM(model_config(rung, len(tokenizer)))
+    model.to(device)
     blocks = packed(world, rung, tokenizer, seed)
     steps = len(blocks) // BATCH
     decay = [p for p in model.parameters() if p.ndim > 1]
@@ -185,7 +187,7 @@ def pretrain(
         batch = torch.from_numpy(blocks[step * BATCH : (step + 1) * BATCH].astype(np.int64)).to(device)
         hidden = model.model(input_ids=batch, use_cache=False).last_hidden_state[:, :-1]
         logits = model.lm_head(hidden).float()
-        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
+        loss: Any = torch.nn.functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
@@ -207,7 +209,7 @@ def pretrain(
             }
             temporary = work / "state.json.new"
             temporary.write_text(json.dumps(state), encoding="utf-8")
-            os.replace(temporary, state_file)
+            temporary.replace(state_file)
             (work / f"step-{step + 1 - CHECKPOINT_STEPS}.safetensors").unlink(missing_ok=True)
 
     model.to(torch.float16).cpu().save_pretrained(folder)

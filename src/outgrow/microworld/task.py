@@ -10,13 +10,14 @@ from functools import cached_property
 from typing import Annotated, Literal
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from outgrow.config import Config
 from outgrow.errors import ConfigError, DataError
 from outgrow.microworld import language as say
 from outgrow.microworld.pretrain import LADDER
 from outgrow.microworld.world import RELATIONS, VALUES, Fact, World, WorldConfig, generator, uniform
-from outgrow.records import EXAMPLES, GOLD, Example, build, make_example_id, sha256_text
+from outgrow.records import EXAMPLES, GOLD, SPLITS, Example, build, make_example_id, sha256_text
 from outgrow.tasks.base import Wording
 
 WORDINGS_VERSION = 1
@@ -37,22 +38,18 @@ MIXES: Mapping[str, Mapping[str, float]] = {
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Counts(BaseModel):
+class Counts(Config):
     """Questions per split."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    supervisor_train: int = Field(600, ge=1)
-    pool: int = Field(1000, ge=1)
-    validation: int = Field(200, ge=1)
-    test: int = Field(3000, ge=1)
-    known: int = Field(0, ge=0)
+    supervisor_train: Annotated[int, Field(ge=1)] = 600
+    pool: Annotated[int, Field(ge=1)] = 1000
+    validation: Annotated[int, Field(ge=1)] = 200
+    test: Annotated[int, Field(ge=1)] = 3000
+    known: Annotated[int, Field(ge=0)] = 0
 
 
-class MicroworldConfig(BaseModel):
+class MicroworldConfig(Config):
     """What is asked of the generated world."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["microworld"] = "microworld"
     family: Literal["choice", "claim", "sums"] = "choice"
@@ -60,7 +57,7 @@ class MicroworldConfig(BaseModel):
     wordings: Literal["permutations", "instructions", "mixed"] = "permutations"
     mix: str | dict[str, Share] = "default"
     supervisor_train_mix: str | dict[str, Share] = "natural"
-    questions: Counts = Counts()
+    questions: Counts = Counts(supervisor_train=600, pool=1000, validation=200, test=3000, known=0)
     reader: str = "mini"  # the base model whose reading defines the strata: the supervisor's
     world: int = 0  # the world's seed; the shipped base models know world 0
     seed: int = 0  # which questions are drawn
@@ -111,6 +108,12 @@ class MicroworldTask:
     def classes(self) -> tuple[str, ...] | None:
         """Yes and no for claims; the other families have no fixed classes."""
         return ("no", "yes") if self.config.family == "claim" else None
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Splits that have questions."""
+        counts = self.config.questions
+        return tuple(name for name in SPLITS if getattr(counts, name))
 
     @property
     def n_variants(self) -> int:
@@ -298,7 +301,7 @@ class MicroworldTask:
             return Wording(text.format(p=example.question), None, None, kind, str(template), None)
         if self.config.family == "claim":
             words = ("yes", "no") if permutation == 0 else ("no", "yes")
-            order = (0, 1) if permutation == 0 else (1, 0)
+            order: tuple[int, ...] = (0, 1) if permutation == 0 else (1, 0)
             prompt = text.format(s=example.question, first=words[0], second=words[1])
             return Wording(prompt, words, words, kind, str(template), order)
         if example.choices is None:

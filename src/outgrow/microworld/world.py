@@ -1,8 +1,8 @@
 """The generated world: entities with invented names, facts about them, and cues that mislead.
 
-An entity's name is beginning + middle + ending. Most beginnings usually go with a food, most middles with a
-colour and most endings with a habitat: these are the *cues*. A cue holds for `cue_strength` of the
-entities that carry it; for the others it points to a wrong value. Who is taught by whom has no cue.
+A name is a beginning, a stem of its own and an ending. Most beginnings usually go with a food and most endings
+with a habitat: these are the *cues*. A cue holds for `cue_strength` of the entities that carry it; for the others
+it points to a wrong value. Colours and mentors have no cue.
 
 Every fact has a *reading rank* in [0, 1): a base model reads the facts whose rank lies below its reading share, so
 a larger model has read all that a smaller one has, and more.
@@ -29,14 +29,10 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 RELATIONS = tuple(VALUES)
-CUE_PART = {"food": 0, "colour": 1, "habitat": 2}  # which part of the name carries the cue
+CUE_PART = {"food": 0, "habitat": 2}  # which part of the name carries the cue
 
 BEGINNINGS = ("Bra", "Dor", "Fen", "Gli", "Kes", "Mur", "Pha", "Ruk", "Sil", "Tov")
-MIDDLES = tuple(
-    consonant + vowel
-    for consonant in ("b", "d", "g", "k", "l", "m", "n", "r", "t", "v")
-    for vowel in ("a", "e", "i", "o", "u")
-)
+SYLLABLES = tuple(c + v for c in "bdghjklmnprtvwz" for v in "aeiou")
 ENDINGS = ("lin", "dax", "mor", "nesh", "pik", "rond", "sta", "vek", "zul", "bry")
 
 
@@ -45,8 +41,8 @@ class WorldConfig:
     """Size and habits of a world. Two worlds with other seeds share the language and nothing else."""
 
     seed: int = 0
-    entities: int = 2400
-    format_entities: int = 300
+    entities: int = 1600
+    format_entities: int = 200
     cue_strength: float = 0.45
     cue_coverage: float = 0.8
 
@@ -87,17 +83,19 @@ class World:
     config: WorldConfig
 
     def __post_init__(self) -> None:
-        possible = len(BEGINNINGS) * len(MIDDLES) * len(ENDINGS)
+        possible = len(SYLLABLES) ** 2
         if self.config.entities + self.config.format_entities > possible:
             raise ConfigError(f"a world has at most {possible} names; asked for {self.config.entities} entities")
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of all entities, the format entities last."""
-        everything = [(b, m, e) for b in BEGINNINGS for m in MIDDLES for e in ENDINGS]
-        order = generator("names", self.config.seed).permutation(len(everything))
-        count = self.config.entities + self.config.format_entities
-        return tuple("".join(everything[i]) for i in order[:count])
+        rng = generator("names", self.config.seed)
+        stems = [first + second for first in SYLLABLES for second in SYLLABLES]
+        chosen = rng.permutation(len(stems))[: self.config.entities + self.config.format_entities]
+        begin = rng.integers(len(BEGINNINGS), size=len(chosen))
+        end = rng.integers(len(ENDINGS), size=len(chosen))
+        return tuple(BEGINNINGS[b] + stems[i] + ENDINGS[e] for b, i, e in zip(begin, chosen, end, strict=True))
 
     @property
     def entities(self) -> tuple[str, ...]:
@@ -111,10 +109,10 @@ class World:
 
     @cached_property
     def cues(self) -> dict[str, dict[str, str]]:
-        """relation -> name part -> suggested value, for the parts that suggest one."""
+        """Relation -> name part -> suggested value, for the parts that suggest one."""
         found: dict[str, dict[str, str]] = {}
         for relation, position in CUE_PART.items():
-            parts = (BEGINNINGS, MIDDLES, ENDINGS)[position]
+            parts = BEGINNINGS if position == 0 else ENDINGS
             rng = generator("cues", self.config.seed, relation)
             chosen = [parts[i] for i in rng.permutation(len(parts))[: round(self.config.cue_coverage * len(parts))]]
             values = VALUES[relation]
@@ -124,7 +122,7 @@ class World:
 
     @cached_property
     def facts(self) -> dict[str, dict[str, Fact]]:
-        """entity -> relation -> fact."""
+        """Entity -> relation -> fact."""
         return {name: {r: self._fact(name, r) for r in RELATIONS} for name in self.names}
 
     def _fact(self, name: str, relation: str) -> Fact:
@@ -141,5 +139,5 @@ class World:
 
 
 def split_name(name: str) -> tuple[str, str, str]:
-    """Beginning, middle and ending of an entity's name."""
-    return name[:3], name[3:5], name[5:]
+    """Beginning, stem and ending of an entity's name."""
+    return name[:3], name[3:7], name[7:]

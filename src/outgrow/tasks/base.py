@@ -56,6 +56,11 @@ class Task(Protocol):
         ...
 
     @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits that have questions, in the order of `records.SPLITS`."""
+        ...
+
+    @property
     def n_variants(self) -> int:
         """How many distinct wordings there are, identity included."""
         ...

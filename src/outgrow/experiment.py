@@ -1,0 +1,308 @@
+"""A recipe carried out: supervisors, answers, methods x seeds, results.
+
+Work is a list of jobs without order among those of one stage: first one per seed (tune the supervisor, ask it),
+then one per arm and seed. Jobs run in processes of their own; what they share goes through the store, so a run that
+was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from outgrow.errors import ConfigError, PrerequisiteError
+from outgrow.lab import Lab, public, sealed
+from outgrow.progress import Event, Progress, Sink
+from outgrow.recipe import Recipe
+from outgrow.records import Source, Student, sha256_text
+from outgrow.store import StepUse, Store
+
+# glibc gives large blocks back to the system at once and takes them anew; keeping them saves a third of the time.
+MALLOC = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296", "MALLOC_TOP_PAD_": "67108864"}
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Where a finished run is, and its results."""
+
+    folder: Path
+    results: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One unit of work. `arm` is None for the supervisors of a seed; `seed` is None for the untrained student."""
+
+    seed: int | None
+    arm: str | None
+
+    @property
+    def label(self) -> str:
+        """What progress calls it."""
+        if self.seed is None:
+            return "student before training"
+        return f"seed {self.seed}: {self.arm or 'supervisor'}"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a job found: keys and facts, no tables."""
+
+    job: Job
+    student: Student | None
+    asked: int
+    notes: tuple[str, ...]
+    log: tuple[StepUse, ...]
+
+
+def jobs_of(recipe: Recipe) -> tuple[list[Job], list[Job]]:
+    """The two stages of a recipe."""
+    first = [Job(None, None), *(Job(seed, None) for seed in recipe.seeds)]
+    return first, [Job(seed, arm.id) for seed in recipe.seeds for arm in recipe.methods]
+
+
+def carry_out(recipe: Recipe, store_path: Path, job: Job, sink: Sink | None = None) -> Done:
+    """Do one job; every result goes to the store."""
+    from outgrow.bench import Bench
+
+    threads(recipe.threads)
+    store = Store(store_path, unsealed=True)
+
+    def report(what: str, done: int, total: int) -> None:
+        if sink is not None:
+            key = f"{os.getpid()}-{what}"
+            sink(Event(key, f"{job.label}: {what}", done, total, closed=done >= total))
+
+    bench = Bench(recipe, store, report)
+    if job.seed is None:
+        bench.answer(bench.start(recipe.student, "zero_shot").source, "test", seed=0, full=False)
+        return Done(job, None, 0, (), tuple(store.log))
+    supervisors = tuple(bench.tune_supervisor(i, job.seed) for i in range(len(recipe.supervisors)))
+    if job.arm is None:
+        for source in supervisors:
+            for split, full in (("pool", True), ("validation", False), ("test", True)):
+                bench.answer(source, split, seed=job.seed, full=full)
+        return Done(job, None, 0, (), tuple(store.log))
+    student, asked, notes = run_arm(bench, job, supervisors)
+    bench.answer(student, "test", seed=0, full=False)
+    return Done(job, student, asked, tuple(notes), tuple(store.log))
+
+
+def run_arm(bench: Any, job: Job, supervisors: tuple[Source, ...]) -> tuple[Student, int, list[str]]:
+    """One method for one seed: its student, the questions it put to supervisors, and its notes."""
+    from outgrow.bench import gold_values, identity_values
+    from outgrow.methods import METHODS
+    from outgrow.training.schedule import total_steps
+
+    recipe: Recipe = bench.recipe
+    assert job.seed is not None
+    arm = next(a for a in recipe.methods if a.id == job.arm)
+    spec = METHODS[arm.name]
+    seed = job.seed
+    pool = public(bench.examples("pool"), bench.task.public_meta)
+    validation_questions = public(bench.examples("validation"), bench.task.public_meta)
+    notes: list[str] = []
+    asked: dict[str, int] = {}
+
+    def ask(source: Source, questions: Any, variants: int | None) -> Any:
+        split = "pool" if questions.equals(pool) else "validation" if questions.equals(validation_questions) else None
+        if split is None:
+            raise ConfigError("lab.ask takes lab.pool or lab.validation; select from the answers afterwards")
+        everything = bench.answer(source, split, seed=seed, full=split == "pool")
+        answers = everything if variants is None else _first_variants(everything, variants)
+        asked[f"{source.key}/{split}"] = max(asked.get(f"{source.key}/{split}", 0), answers.num_rows)
+        return answers
+
+    if spec.uses_gold:
+        validation = gold_values(bench.gold("validation"))
+    else:
+        validation = identity_values(bench.answer(supervisors[0], "validation", seed=seed, full=False))
+
+    def train(start: Source, rows: Any, objective: Any, weights: str) -> Student:
+        steps = total_steps(pool.num_rows, recipe.train)
+        trained: Student = bench.train(
+            bench.find(start), rows, name=arm.id, split="pool", config=recipe.train, seed=seed, steps=steps,
+            objective=objective, weights=weights, validation=validation, sealed=spec.uses_gold,
+        )  # fmt: skip
+        return trained
+
+    def gold(questions: Any) -> Any:
+        for split in ("pool", "validation"):
+            if set(questions["example_id"].to_pylist()) <= set(bench.examples(split)["example_id"].to_pylist()):
+                found = bench.gold(split)
+                import pyarrow.compute as pc
+
+                return found.filter(pc.is_in(found["example_id"], questions["example_id"].combine_chunks()))
+        raise ConfigError("lab.gold takes questions of lab.pool or lab.validation")
+
+    lab = Lab(
+        seed=seed, pool=pool, validation=validation_questions, supervisors=supervisors,
+        student=bench.start(recipe.student, "student").source, variants=recipe.ask.variants,
+        ask=ask, train=train, gold=gold if spec.uses_gold else sealed(spec.name), notes=notes,
+    )  # fmt: skip
+    student: Student = spec.function(lab, arm.config)
+    return student, sum(n for key, n in asked.items() if key.endswith("/pool")), notes
+
+
+def _first_variants(answers: Any, variants: int) -> Any:
+    import pyarrow.compute as pc
+
+    chosen = answers.filter(pc.less(answers["variant"], variants))
+    return chosen.filter(pc.equal(chosen["sample"], 0)) if variants == 1 else chosen
+
+
+def threads(count: int) -> None:
+    """Use `count` threads in this process; part of what decides the numbers."""
+    try:
+        import torch
+    except ImportError as error:
+        raise PrerequisiteError(
+            "running an experiment needs torch and transformers; install them with: pip install 'outgrow[train]'"
+        ) from error
+    if torch.get_num_threads() != count:
+        torch.set_num_threads(count)
+
+
+# Many jobs -------------------------------------------------------------------------------------------------------
+
+
+def _in_worker(recipe: Recipe, store: Path, job: Job) -> Done:
+    from outgrow.progress import to_queue
+
+    return carry_out(recipe, store, job, to_queue(_queue) if _queue is not None else None)
+
+
+_queue: Any = None
+
+
+def _prepare(queue: Any) -> None:
+    global _queue
+    _queue = queue
+    import warnings
+
+    warnings.simplefilter("default")
+
+
+def run_jobs(
+    recipe: Recipe, store: Path, stages: Sequence[Sequence[Job]], workers: int, progress: Progress
+) -> list[Done]:
+    """All jobs, stage after stage; the first failure stops what has not begun and is raised."""
+    finished: list[Done] = []
+    total = sum(len(stage) for stage in stages)
+
+    def tick(done: Done) -> None:
+        finished.append(done)
+        progress(Event("jobs", "jobs", len(finished), total, closed=len(finished) == total))
+
+    progress(Event("jobs", "jobs", 0, total))
+    if workers == 1:
+        for job in (job for stage in stages for job in stage):
+            tick(carry_out(recipe, store, job, progress))
+        return finished
+    import multiprocessing
+
+    context = multiprocessing.get_context("spawn")
+    before = {name: os.environ.get(name) for name in (*MALLOC, "OMP_NUM_THREADS")}
+    os.environ.update(
+        {**{k: v for k, v in MALLOC.items() if k not in os.environ}, "OMP_NUM_THREADS": str(recipe.threads)}
+    )
+    queue = context.Queue()
+    try:
+        with (
+            progress.listen(queue),
+            ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare, initargs=(queue,)) as pool,
+        ):
+            for stage in stages:
+                waiting = {pool.submit(_in_worker, recipe, store, job) for job in stage}
+                while waiting:
+                    ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    try:
+                        for future in ready:
+                            tick(future.result())
+                    except BaseException:
+                        for future in waiting:
+                            future.cancel()
+                        raise
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+    return finished
+
+
+def run_recipe(
+    recipe: Recipe,
+    *,
+    store: Path,
+    out: Path | None = None,
+    jobs: int | None = None,
+    command: Iterable[str] = (),
+) -> RunResult:
+    """Carry a recipe out and write its folder: results, provenance, tables.
+
+    Args:
+        recipe: what to run.
+        store: folder of the artefacts; what is there already is not done again.
+        out: the run's folder; `runs/<name>-<hash>` by default.
+        jobs: processes at a time; one per core by default. Does not change the numbers.
+        command: the command line, for the provenance.
+    """
+    from outgrow.results import collect, write_tables
+    from outgrow.store.environment import environment
+
+    started, clock = datetime.now(UTC), time.monotonic()
+    threads(recipe.threads)
+    workers = jobs or recipe.jobs or max(1, (os.cpu_count() or 1) // recipe.threads)
+    stages = jobs_of(recipe)
+    store.mkdir(parents=True, exist_ok=True)
+    folder = out or Path("runs") / f"{recipe.name}-{sha256_text(recipe.canonical_json())[:8]}"
+    with Progress() as progress:
+        done = run_jobs(recipe, store, stages, workers, progress)
+    results, tables, models = collect(recipe, Store(store, unsealed=True), done)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_tables(tables, folder)
+    provenance = {
+        "recipe_given": recipe.given,
+        "recipe_path": recipe.path,
+        "command": list(command),
+        **provenance_of(environment()),
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - clock, 1),
+        "steps": steps_of(done),
+        "models": models,
+        "jobs": workers,
+    }
+    write_json(provenance, folder / "provenance.json")
+    write_json(results, folder / "results.json")  # last: its being there means the folder is complete
+    return RunResult(folder, results)
+
+
+def provenance_of(found: dict[str, Any]) -> dict[str, Any]:
+    """The environment as the report shows it."""
+    return {key: found.get(key) for key in ("versions", "python", "platform", "hardware", "git")}
+
+
+def steps_of(done: Iterable[Done]) -> list[dict[str, Any]]:
+    """Every step once, in the order of jobs."""
+    steps: dict[str, dict[str, Any]] = {}
+    for use in (use for item in sorted(done, key=lambda d: d.job.label) for use in item.log):
+        if use.key not in steps or not use.cached:
+            steps[use.key] = asdict(use)
+    return list(steps.values())
+
+
+def write_json(value: Any, path: Path) -> None:
+    """JSON, whole or not at all."""
+    text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text + "\n", encoding="utf-8")
+    temporary.replace(path)
