@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -54,7 +54,7 @@ def reliability(
         answers,
         seed=seed,
         temperature=temperature,
-        estimator=cast("room.Estimator", estimator),
+        estimator=estimator,
         one_label_per_source=one_label_per_source,
     )
     write_table(labels, out)
@@ -79,8 +79,6 @@ def curate(
     target: Target = "value",
 ) -> None:
     """A training set: the rows a method keeps, with target, weight, votes and reliability."""
-    from typing import Literal
-
     from outgrow import curate as room
     from outgrow.tables import read_answers, table_format, write_table
 
@@ -89,12 +87,12 @@ def curate(
     answers = read_answers(path)
     curated = room.curate(
         answers,
-        method=cast("room.Method", method),
+        method=method,
         keep=keep,
         seed=seed,
         temperature=temperature,
-        stratify=cast('Literal["label"] | None', stratify),
-        target=cast('Literal["value", "text"]', target),
+        stratify=stratify,
+        target=target,
     )
     rows, summary = curated.rows, curated.summary
     if rows.column("probabilities").null_count == rows.num_rows:

@@ -68,12 +68,12 @@ class Curated:
 def curate(
     answers: pa.Table,
     *,
-    method: Method,
+    method: Method | str,
     keep: float = 0.5,
     seed: int = 0,
     temperature: float = 0.2,
     stratify: Stratify = None,
-    target: Literal["value", "text"] = "value",
+    target: Literal["value", "text"] | str = "value",
 ) -> Curated:
     """Training rows from the answers of one source.
 

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from outgrow.errors import ConfigError, DataError
 from outgrow.records import PROBABILITIES, ROWS, build
+from outgrow.reliability.groups import group_sums
 from outgrow.reliability.options import flatten
 
 
@@ -112,7 +113,7 @@ def gold_rows(gold: pa.Table) -> pa.Table:
     )
 
 
-def normalise_weights(rows: pa.Table, mode: Literal["mean_one", "raw"] = "mean_one") -> Weighted:
+def normalise_weights(rows: pa.Table, mode: Literal["mean_one", "raw"] | str = "mean_one") -> Weighted:
     """Rows without those of weight 0; with `mean_one` the rest is divided by its mean (definition 5).
 
     Raises:
@@ -180,10 +181,11 @@ def _spoken(labels: pa.Table, answers: pa.Table) -> pa.ChunkedArray:
 
 def _normalised(maps: pa.ChunkedArray) -> pa.Array:
     flat = flatten(maps)
-    total = np.bincount(flat.row, weights=flat.items, minlength=len(maps))
+    total = group_sums(flat.row, flat.items, len(maps))
     if not (np.isfinite(total).all() and (total > 0).all() and (flat.items >= 0).all()):
         raise DataError("a soft label needs probabilities that are finite, not negative, and sum to more than 0")
     offsets = np.concatenate([[0], np.cumsum(np.bincount(flat.row, minlength=len(maps)))])
-    keys = flat.keys.combine_chunks() if isinstance(flat.keys, pa.ChunkedArray) else flat.keys
     shares = pa.array(flat.items / total[flat.row])
-    return pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), keys, shares).cast(PROBABILITIES)
+    return pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), flat.keys.combine_chunks(), shares).cast(
+        PROBABILITIES
+    )

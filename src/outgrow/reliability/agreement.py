@@ -10,7 +10,8 @@ from jaxtyping import Float, Int
 
 from outgrow.errors import ConfigError
 from outgrow.records import LABELS, PROBABILITIES
-from outgrow.reliability.consensus import consensus, group_means
+from outgrow.reliability.consensus import consensus
+from outgrow.reliability.groups import group_means
 from outgrow.reliability.measures import entropy, softmax_reliability, vote_share
 from outgrow.reliability.options import option_means
 from outgrow.reliability.votes import Votes, column, count_votes
@@ -23,7 +24,7 @@ def agreement(
     *,
     seed: int = 0,
     temperature: float = 0.2,
-    estimator: Estimator = "softmax",
+    estimator: Estimator | str = "softmax",
     one_label_per_source: bool = False,
 ) -> pa.Table:
     """Consensus, votes and reliability of each question (definitions 1 and 2; arXiv 2406.19032).

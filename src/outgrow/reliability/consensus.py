@@ -6,22 +6,9 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float, Int
 
+from outgrow.reliability.groups import group_means
 from outgrow.reliability.hashing import digests
 from outgrow.reliability.votes import Votes
-
-
-def group_means(
-    group: Int[np.ndarray, "rows"], x: Float[np.ndarray, "rows"], n_groups: int
-) -> Float[np.ndarray, "groups"]:
-    """Mean of `x` per group, NaN values left out and NaN for a group without any.
-
-    Values are added in ascending order, so the last bit does not depend on the order of rows.
-    """
-    use = np.flatnonzero(~np.isnan(x))
-    order = use[np.lexsort((x[use], group[use]))]
-    count = np.bincount(group[order], minlength=n_groups)
-    total = np.bincount(group[order], weights=x[order], minlength=n_groups)
-    return np.asarray(np.divide(total, count, out=np.full(n_groups, np.nan), where=count > 0))
 
 
 def consensus(votes: Votes, logprob: Float[np.ndarray, "rows"] | None, *, seed: int) -> Int[np.ndarray, "questions"]:
@@ -69,5 +56,6 @@ def _most_probable(
     question = votes.entry_question[tied]
     lacking = np.bincount(question[entry[np.isnan(x)]], minlength=len(votes.asked)) > 0
     highest = np.full(len(votes.asked), -np.inf)
-    np.maximum.at(highest, question, mean)
+    given = ~np.isnan(mean)
+    np.maximum.at(highest, question[given], mean[given])
     return np.asarray(tied[lacking[question] | (mean == highest[question])])

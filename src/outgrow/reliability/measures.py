@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from outgrow.errors import ConfigError
+from outgrow.reliability.groups import group_sums
 from outgrow.reliability.votes import Votes
 
 
@@ -62,4 +63,4 @@ def vote_share(votes: Votes) -> Float[np.ndarray, "entries"]:
 
 
 def _per_question(votes: Votes, x: Float[np.ndarray, "entries"]) -> Float[np.ndarray, "questions"]:
-    return np.bincount(votes.entry_question, weights=x, minlength=len(votes.asked))
+    return group_sums(votes.entry_question, x, len(votes.asked))

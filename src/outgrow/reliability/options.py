@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float, Int
 
-from outgrow.reliability.consensus import group_means
+from outgrow.reliability.groups import group_means, group_sums
 from outgrow.reliability.votes import Votes
 
 
@@ -26,7 +26,7 @@ class FlatMaps:
     """A map column taken apart: pair j belongs to row `row[j]`. Rows that are null have no pair."""
 
     row: Int[np.ndarray, "pairs"]
-    keys: pa.Array
+    keys: pa.ChunkedArray
     items: Float[np.ndarray, "pairs"]
 
 
@@ -46,7 +46,7 @@ def flatten(maps: pa.ChunkedArray) -> FlatMaps:
         keys.append(key)
         items.append(item.to_numpy(zero_copy_only=False))
         done += len(chunk)
-    return FlatMaps(np.concatenate(rows), pa.chunked_array(keys), np.concatenate(items).astype(np.float64))
+    return FlatMaps(np.concatenate(rows), pa.chunked_array(keys, pa.string()), np.concatenate(items).astype(np.float64))
 
 
 def option_means(
@@ -64,7 +64,7 @@ def option_means(
     target = said[votes.question[flat.row]]
     own = (code == target) & (target >= 0)
     n_rows = len(votes.question)
-    mine = np.bincount(flat.row[own], weights=flat.items[own], minlength=n_rows)
+    mine = group_sums(flat.row[own], flat.items[own], n_rows)
     best = np.zeros(n_rows)
     if len(flat.row):
         starts = np.flatnonzero(np.concatenate([[True], flat.row[1:] != flat.row[:-1]]))

@@ -15,11 +15,11 @@ from outgrow.reliability.hashing import digests, hash_order
 from outgrow.reliability.votes import encode
 
 By = Literal["entropy", "entropy_then_logprob", "reliability"]
-Stratify = Literal["label"] | None
+Stratify = Literal["label"] | str | None
 
 
 def most_certain(
-    labels: pa.Table, *, fraction: float, seed: int, by: By = "entropy", stratify: Stratify = None
+    labels: pa.Table, *, fraction: float, seed: int, by: By | str = "entropy", stratify: Stratify = None
 ) -> pa.Table:
     """The `fraction` of questions whose labels are most certain, in table order ("uncertainty filtering").
 
@@ -87,7 +87,7 @@ def keep_lowest(
     else:
         value = encode(labels.column("value").take(pa.array(use)))
         parts = []
-        for code, quota in enumerate(_quotas(value.codes, value.names, k, seed)):
+        for code, quota in enumerate(_quotas(value.codes, value.names, k, seed).tolist()):
             members = np.flatnonzero(value.codes == code)
             chosen = _first([c[members] for c in columns], names.take(pa.array(members)), quota, prefix)
             parts.append(members[chosen])
@@ -95,7 +95,7 @@ def keep_lowest(
     return labels.take(pa.array(np.sort(use[kept])))
 
 
-def published_filter(labels: pa.Table, *, percentile: float = 50) -> pa.Table:
+def published_filter(labels: pa.Table, *, percentile: float | int = 50) -> pa.Table:
     """Questions whose entropy is at most the given percentile over *rows* (arXiv 2406.19032, code).
 
     A row is one answer, so a question counts K times; the percentile interpolates linearly and

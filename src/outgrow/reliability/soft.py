@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outgrow.records import LABELS, PROBABILITIES
-from outgrow.reliability.consensus import group_means
+from outgrow.reliability.groups import group_means
 from outgrow.reliability.options import flatten
 from outgrow.reliability.votes import column, encode
 
@@ -31,7 +31,7 @@ def mean_probabilities(answers: pa.Table, labels: pa.Table) -> pa.Table:
     flat = flatten(maps)
     pair_label = place[flat.row]
     use = pair_label >= 0
-    option = encode(_chunked(flat.keys))
+    option = encode(flat.keys)
     width = max(len(option.names), 1)
     keys, pair = np.unique(pair_label[use] * width + option.codes[use], return_inverse=True)
     with_map = np.zeros(len(place), bool)
@@ -68,7 +68,3 @@ def _whole(array: pa.ChunkedArray | pa.Array) -> pa.Array:
         return array
     combined = array.combine_chunks()
     return combined if isinstance(combined, pa.Array) else combined.chunk(0)
-
-
-def _chunked(array: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
-    return pa.chunked_array([array]) if isinstance(array, pa.Array) else array
