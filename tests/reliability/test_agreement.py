@@ -185,7 +185,7 @@ def test_an_empty_table_a_missing_column_and_an_unknown_estimator_are_named():
         agreement(pa.table({"example_id": ["q"]}))
     with pytest.raises(DataError, match="'example_id' is null"):
         agreement(pa.table({"example_id": ["q", None], "value": ["x", "x"]}))
-    with pytest.raises(ConfigError, match="unknown estimator 'sharpness'.*vote_share"):
+    with pytest.raises(ConfigError, match=r"unknown estimator 'sharpness'.*vote_share"):
         agreement(answers_of({"q": ["x"]}), estimator="sharpness")
 
 

@@ -33,7 +33,7 @@ def by_id(labels):
     return {row["example_id"]: repr(row) for row in labels.to_pylist()}  # repr: NaN equals NaN
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(TABLES, st.randoms(use_true_random=False), st.integers(0, 3))
 def test_the_order_of_rows_changes_no_bit_of_a_label(rows, random, seed):
     shuffled = list(rows)
@@ -41,7 +41,7 @@ def test_the_order_of_rows_changes_no_bit_of_a_label(rows, random, seed):
     assert by_id(agreement(table_of(rows), seed=seed)) == by_id(agreement(table_of(shuffled), seed=seed))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(TABLES)
 def test_every_label_follows_the_definition(rows):
     answers = {}
@@ -69,7 +69,7 @@ def test_every_label_follows_the_definition(rows):
         assert abs(found["softmax_reliability"] - r) < 1e-12
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(TABLES, st.integers(2, 5))
 def test_asking_everything_n_times_over_changes_shares_and_entropy_not_at_all_without_invalid_answers(rows, n):
     valid = [row for row in rows if row[1] is not None]
@@ -82,7 +82,7 @@ def test_asking_everything_n_times_over_changes_shares_and_entropy_not_at_all_wi
         np.testing.assert_allclose(a, b, atol=1e-12)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(TABLES)
 def test_an_invalid_answer_equals_one_more_answer_that_nobody_else_gave(rows):
     named = [(q, f"singleton {i}" if v is None else v, lp) for i, (q, v, lp) in enumerate(rows)]
@@ -93,7 +93,7 @@ def test_an_invalid_answer_equals_one_more_answer_that_nobody_else_gave(rows):
             assert repr(with_null["softmax_reliability"]) == repr(without["softmax_reliability"])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(TABLES)
 def test_renaming_questions_changes_nothing_but_ties(rows):
     renamed = [("other " + q, v, lp) for q, v, lp in rows]

@@ -105,8 +105,12 @@ def test_questions_asked_once_have_no_entropy_to_filter_by():
     with pytest.raises(PrerequisiteError, match="1 of 2 questions have no entropy"):
         most_certain(labels, fraction=0.5, seed=0)
     with pytest.raises(PrerequisiteError, match="2 of 2 questions have no mean_logprob"):
-        most_certain(agreement(pa.table({"example_id": list("aabb"), "value": list("xxyy")})), fraction=0.5, seed=0,
-                     by="entropy_then_logprob")
+        most_certain(
+            agreement(pa.table({"example_id": list("aabb"), "value": list("xxyy")})),
+            fraction=0.5,
+            seed=0,
+            by="entropy_then_logprob",
+        )
 
 
 def test_several_labels_of_one_question_nothing_to_keep_and_unknown_names_are_refused():
@@ -124,14 +128,20 @@ def test_several_labels_of_one_question_nothing_to_keep_and_unknown_names_are_re
 def test_the_published_filter_counts_rows_and_keeps_all_ties():
     # entropies per row: 0 0 | 1 1 1 1 | 2 2 -> the 50th percentile is 1, so 3 of 4 questions stay; the one without
     # a consensus counts its rows but is dropped
-    table = labels_of([("a", "x", 0.0, 1.0, None, 2), ("b", "x", 1.0, 1.0, None, 2), ("c", "y", 1.0, 1.0, None, 2),
-                       ("d", None, 2.0, 0.0, None, 2)])
+    table = labels_of(
+        [
+            ("a", "x", 0.0, 1.0, None, 2),
+            ("b", "x", 1.0, 1.0, None, 2),
+            ("c", "y", 1.0, 1.0, None, 2),
+            ("d", None, 2.0, 0.0, None, 2),
+        ]
+    )
     kept = published_filter(table)
     assert ids(kept) == ["a", "b", "c"]
     assert kept.schema.metadata[b"threshold"] == b"1.0"
     assert ids(published_filter(table, percentile=100)) == ["a", "b", "c"]
     assert ids(published_filter(table, percentile=0)) == ["a"]
-    with pytest.raises(PrerequisiteError, match="0 to 100|0 and 100"):
+    with pytest.raises(PrerequisiteError, match="between 0 and 100"):
         published_filter(table, percentile=101)
 
 

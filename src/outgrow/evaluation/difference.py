@@ -77,16 +77,18 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def minimum_detectable_difference(se: float, df: int, power: float = 0.8, alpha: float = 0.05) -> float:
     """Smallest true difference that a two-sided t test at `alpha` finds with probability `power`.
 
-    Solved with the noncentral t distribution, which matters at the few degrees of freedom that seeds give.
-    NaN without degrees of freedom or without a standard error.
+    Exact for t with `df` degrees of freedom (noncentral t, integrated over the estimated standard error), which
+    matters at the few degrees of freedom that seeds give. NaN without degrees of freedom or standard error.
     """
-    from scipy import optimize, stats
+    from scipy import optimize, special, stats
 
     if df < 1 or not np.isfinite(se):
         return float("nan")
-    critical = float(stats.t.ppf(1 - alpha / 2, df))
+    nodes, weights = np.polynomial.legendre.leggauss(500)
+    bar = float(stats.t.ppf(1 - alpha / 2, df)) * np.sqrt(stats.chi2.ppf((nodes + 1) / 2, df) / df)
 
     def lacking(shift: float) -> float:
-        return float(stats.nct.sf(critical, df, shift) + stats.nct.cdf(-critical, df, shift)) - power
+        found = special.ndtr(shift - bar) + special.ndtr(-shift - bar)
+        return float((weights * found).sum() / 2) - power
 
-    return se * float(optimize.brentq(lacking, 1e-6, 10 * critical + 10))
+    return se * float(optimize.brentq(lacking, 0.0, 10 * float(bar.max()) + 10))
