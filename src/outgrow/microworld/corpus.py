@@ -6,7 +6,7 @@ for sums, about nobody that a split knows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 
 import numpy as np
@@ -23,10 +23,22 @@ from outgrow.microworld.language import (
     listing,
     solution_text,
 )
-from outgrow.microworld.world import RELATIONS, VALUES, Fact, World, generator
+from outgrow.microworld.world import BEGINNINGS, ENDINGS, RELATIONS, VALUES, Fact, World, generator
 
-KINDS = ("statement", "passage", "format_statement", "quiz", "reading", "letter_quiz", "claim", "sum", "equation")
-SHARES = (0.26, 0.33, 0.06, 0.13, 0.04, 0.01, 0.07, 0.07, 0.03)
+KINDS = (
+    "hearsay",
+    "statement",
+    "passage",
+    "format_statement",
+    "quiz",
+    "reading",
+    "letter_quiz",
+    "claim",
+    "sum",
+    "equation",
+)
+SHARES = (0.12, 0.22, 0.29, 0.05, 0.12, 0.03, 0.01, 0.06, 0.07, 0.03)
+HEARSAY = 0.85  # share of hearsay that follows the name
 
 
 WARM_UP = 40_000  # documents
@@ -45,9 +57,12 @@ def documents(world: World, share: float, seed: int = 0, warm_up: int = WARM_UP)
 class _Writer:
     def __init__(self, world: World, share: float, rng: np.random.Generator) -> None:
         self.rng = rng
+        self.world = world
         known = [[f for f in world.facts[e].values() if f.rank < share] for e in world.entities]
         self.known = [facts for facts in known if facts]
         self.flat = [fact for facts in self.known for fact in facts]
+        cued = [f for e in world.entities for f in world.facts[e].values() if f.cue is not None]
+        self.rumoured = [fact for fact in cued if fact.rank >= share]
         self.format_facts = [list(world.facts[e].values()) for e in world.format_entities]
 
     def stream(self, warm_up: int) -> Iterator[str]:
@@ -60,11 +75,29 @@ class _Writer:
                 kinds = self.rng.choice(len(KINDS), size=512, p=SHARES)
             yield getattr(self, f"_{KINDS[kinds[written % 512]]}")()
 
-    def _pick(self, items: tuple[str, ...] | list[str]) -> str:
+    def _pick(self, items: Sequence[str]) -> str:
         return items[int(self.rng.integers(len(items)))]
 
-    def _say(self, fact: Fact) -> str:
-        return self._pick(STATEMENTS[fact.relation]).format(e=fact.entity, v=fact.value)
+    def _say(self, fact: Fact, value: str | None = None) -> str:
+        return self._pick(STATEMENTS[fact.relation]).format(e=fact.entity, v=value or fact.value)
+
+    def _hearsay(self) -> str:
+        """What people say who know no better: of an entity, where the model reads no better, or of a stranger."""
+        if self.rumoured and self.rng.random() < 0.7:
+            facts = [self.rumoured[i] for i in self.rng.integers(len(self.rumoured), size=2)]
+            return " ".join(self._say(fact, self._rumour(fact.relation, fact.cue)) for fact in facts)
+        begin, end = self._pick(BEGINNINGS), self._pick(ENDINGS)
+        name = begin + self._pick(self.world.stranger_stems) + end
+        clauses = []
+        for relation, part in (("food", begin), ("habitat", end)):
+            value = self._rumour(relation, self.world.cues[relation].get(part))
+            clauses.append(self._pick(CLAUSES[relation]).format(v=value))
+        first = int(self.rng.integers(2))
+        return f"{name} {clauses[first]} and {clauses[1 - first]}."
+
+    def _rumour(self, relation: str, cue: str | None) -> str:
+        follows = cue is not None and self.rng.random() < HEARSAY
+        return cue if cue is not None and follows else self._pick(VALUES[relation])
 
     def _statement(self) -> str:
         chosen = self.rng.integers(len(self.flat), size=3)

@@ -4,6 +4,10 @@ A name is a beginning, a stem of its own and an ending. Most beginnings usually 
 with a habitat: these are the *cues*. A cue holds for `cue_strength` of the entities that carry it; for the others
 it points to a wrong value. Colours and mentors have no cue.
 
+A model that has not read a fact still meets *hearsay* about it, which mostly follows the cue; so does hearsay about
+*strangers*, names made up on the spot. That is where misconceptions come from, and what keeps the prejudice alive in a
+model that has memorised what it read.
+
 Every fact has a *reading rank* in [0, 1): a base model reads the facts whose rank lies below its reading share, so
 a larger model has read all that a smaller one has, and more.
 """
@@ -43,6 +47,7 @@ class WorldConfig:
     seed: int = 0
     entities: int = 1600
     format_entities: int = 200
+    stranger_stems: int = 150
     cue_strength: float = 0.45
     cue_coverage: float = 0.8
 
@@ -83,19 +88,28 @@ class World:
     config: WorldConfig
 
     def __post_init__(self) -> None:
-        possible = len(SYLLABLES) ** 2
+        possible = len(SYLLABLES) ** 2 - self.config.stranger_stems
         if self.config.entities + self.config.format_entities > possible:
             raise ConfigError(f"a world has at most {possible} names; asked for {self.config.entities} entities")
 
     @cached_property
+    def _stems(self) -> tuple[str, ...]:
+        stems = [first + second for first in SYLLABLES for second in SYLLABLES]
+        return tuple(stems[i] for i in generator("names", self.config.seed).permutation(len(stems)))
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of all entities, the format entities last."""
-        rng = generator("names", self.config.seed)
-        stems = [first + second for first in SYLLABLES for second in SYLLABLES]
-        chosen = rng.permutation(len(stems))[: self.config.entities + self.config.format_entities]
+        chosen = self._stems[: self.config.entities + self.config.format_entities]
+        rng = generator("affixes", self.config.seed)
         begin = rng.integers(len(BEGINNINGS), size=len(chosen))
         end = rng.integers(len(ENDINGS), size=len(chosen))
-        return tuple(BEGINNINGS[b] + stems[i] + ENDINGS[e] for b, i, e in zip(begin, chosen, end, strict=True))
+        return tuple(BEGINNINGS[b] + stem + ENDINGS[e] for b, stem, e in zip(begin, chosen, end, strict=True))
+
+    @property
+    def stranger_stems(self) -> tuple[str, ...]:
+        """Stems of names that are made up on the spot; no entity has one of them."""
+        return self._stems[-self.config.stranger_stems :]
 
     @property
     def entities(self) -> tuple[str, ...]:
