@@ -11,7 +11,6 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "agreement": "outgrow.reliability:agreement",
-    "curate": "outgrow.curate:curate",
     "load_recipe": "outgrow.recipe:load_recipe",
     "load_task": "outgrow.tasks:load",
     "most_certain": "outgrow.reliability:most_certain",

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from outgrow import cli_labels
+
 app = typer.Typer(
     name="outgrow",
     help="Train a strong model on labels that cannot be fully trusted, and measure how far it outgrows its teacher.",
@@ -18,12 +20,13 @@ app = typer.Typer(
 Store = Annotated[Path, typer.Option(help="Folder of the artefacts that all runs share.")]
 
 
-def _version(value: bool) -> None:
+def _version(value: bool) -> bool:
     if value:
         from outgrow import __version__
 
         typer.echo(f"outgrow {__version__}")
         raise typer.Exit
+    return value
 
 
 @app.callback()
@@ -53,6 +56,24 @@ def run(
     from outgrow.cli_run import run as verb
 
     verb(arguments or [], store=store, out=out, jobs=jobs, dry=dry)
+
+
+app.command()(cli_labels.reliability)
+app.command()(cli_labels.curate)
+
+
+@app.command()
+def show(
+    rows: Annotated[Path, typer.Argument(help="Training rows: .jsonl, .csv or .parquet with prompt and target.")],
+    model: Annotated[str, typer.Option(help="The model whose tokenizer reads the rows.")] = "microworld/base",
+    row: Annotated[str, typer.Option(help="Number of the row from 0, its row_id or its example_id.")] = "0",
+    chat: Annotated[bool, typer.Option("--chat", help="Put the prompt through the model's chat template.")] = False,
+    classifier: Annotated[bool, typer.Option("--classifier", help="As a classifier head reads it.")] = False,
+) -> None:
+    """Show a training row as the model sees it: tokens, mask, weight."""
+    from outgrow.cli_show import show as verb
+
+    verb(rows, model=model, row=row, chat=chat, classifier=classifier)
 
 
 @app.command()
@@ -85,3 +106,49 @@ def doctor() -> None:
     from outgrow.cli_doctor import doctor as verb
 
     verb()
+
+
+microworld = typer.Typer(help="The generated world: its facts, its questions, its base models.", no_args_is_help=True)
+app.add_typer(microworld, name="microworld")
+
+
+@microworld.command()
+def build(
+    folder: Annotated[Path, typer.Argument(help="Where the models and their card go.")],
+    models: Annotated[str, typer.Option(help="Names of the ladder, with commas; by default all.")] = "",
+    world: Annotated[int, typer.Option(min=0, help="The seed of the world that the models read about.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of initial weights and of the order of the text.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Per model.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Models at a time.")] = 1,
+) -> None:
+    """Pretrain the ladder of base models from scratch; goes on where it was stopped."""
+    from outgrow.cli_microworld import build as verb
+
+    verb(folder, models=models, world=world, seed=seed, threads=threads, jobs=jobs)
+
+
+@microworld.command()
+def facts(
+    entity: Annotated[str | None, typer.Argument(help="An entity's name; none: the first ones.")] = None,
+    world: Annotated[int, typer.Option(min=0, help="The world's seed.")] = 0,
+    count: Annotated[int, typer.Option(min=1, help="How many entities.")] = 5,
+) -> None:
+    """Show what is true, and what the names suggest."""
+    from outgrow.cli_microworld import facts as verb
+
+    verb(entity, world=world, count=count)
+
+
+@microworld.command()
+def sample(
+    options: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Options of the task, e.g. family=claim.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="supervisor_train, pool, validation, test or known.")] = "pool",
+    count: Annotated[int, typer.Option(min=1, help="How many questions.")] = 3,
+    variants: Annotated[int, typer.Option(min=1, help="Wordings of each.")] = 1,
+) -> None:
+    """Show questions as they are put, with their gold answers."""
+    from outgrow.cli_microworld import sample as verb
+
+    verb(options or [], split=split, count=count, variants=variants)

