@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from outgrow.errors import StoreError
+from outgrow.errors import SealedError, StoreError
 from outgrow.store.artefact import (
     FORMAT,
     MANIFEST,
@@ -79,7 +79,12 @@ class Store:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, lease_seconds: int | float = 60, wait: bool = True, unsealed: bool = False
+        self,
+        path: str | os.PathLike[str],
+        *,
+        lease_seconds: int | float = 60,
+        wait: bool = True,
+        unsealed: bool = False,
     ) -> None:
         self.path = Path(path).absolute()
         self.lease_seconds = lease_seconds
@@ -139,6 +144,7 @@ class Store:
         """
         artefact = self.get(step)
         if artefact is not None:
+            self._tidy(artefact)
             return artefact
         extra = plain(meta or {}, where=f"step '{step.name}': meta")
         me = (threading.get_ident(), step.key)
@@ -164,7 +170,7 @@ class Store:
     def _make(self, step: Step, maker: Callable[[Work], None], meta: Any) -> Artefact:
         pause, waited = 0.01, False
         while True:
-            lease = Lease(self.path / "work" / step.key / "lease", self.lease_seconds)
+            lease = Lease(self._workplace(step.key) / "lease", self.lease_seconds)
             if lease.acquire():
                 try:
                     # Somebody may have committed between the look into the store and the lease, or during the work.
@@ -172,11 +178,7 @@ class Store:
                     if artefact is not None and lease.held():
                         self._sweep(step.key, keep=artefact.folder.name, work=True)
                 finally:
-                    with contextlib.suppress(OSError):
-                        (self.path / step.key).rmdir()  # only if empty; under the lease, so nobody is filling it
-                    lease.release()
-                    with contextlib.suppress(OSError):
-                        lease.path.parent.rmdir()
+                    self._leave(lease, step.key)
             else:
                 artefact = self.get(step)
                 if artefact is None and not self.wait:
@@ -280,12 +282,36 @@ class Store:
         for path in (self.path / key).glob("attempt-*"):
             if path.name != keep:
                 shutil.rmtree(path, ignore_errors=True)
-        for path in [*(self.path / key).glob(".*.tmp"), *(self.path / "work" / key).glob("*" if work else ".*.tmp")]:
+        for path in [*(self.path / key).glob(".*.tmp"), *self._workplace(key).glob("*" if work else ".*.tmp")]:
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             elif path.name != "lease":
                 with contextlib.suppress(OSError):
                     path.unlink()
+
+    def _leave(self, lease: Lease, key: str) -> None:
+        """Release a lease, and remove the step's two folders if they are empty."""
+        with contextlib.suppress(OSError):
+            (self.path / key).rmdir()  # still under the lease, so that nobody is about to fill it
+        lease.release()
+        with contextlib.suppress(OSError):
+            self._workplace(key).rmdir()
+
+    def _tidy(self, artefact: Artefact) -> None:
+        """Finish the sweeping of a process that died right after its commit."""
+        workplace = self._workplace(artefact.key)
+        if not os.access(workplace, os.W_OK):
+            return  # as nearly always: it is not there
+        lease = Lease(workplace / "lease", self.lease_seconds)
+        with contextlib.suppress(OSError):
+            if lease.acquire():
+                try:
+                    self._sweep(artefact.key, keep=artefact.folder.name, work=True)
+                finally:
+                    self._leave(lease, artefact.key)
+
+    def _workplace(self, key: str) -> Path:
+        return self.path / "work" / key
 
     def _set_work_aside(self, step: Step, folder: Path, damage: DamagedWorkError) -> None:
         grave = self.path / "quarantine" / f"work-{step.key[:12]}-{uuid4().hex[:8]}"
