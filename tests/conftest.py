@@ -1,6 +1,83 @@
 """Shared by all tests: nothing may reach for a network."""
 
 import os
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def _word_tokenizer(special: tuple[str, str], template: str, **names: str) -> Any:
+    """One token per word and punctuation mark: w0 .. w79 and a few words."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    words = ["[pad]", *special, "[unk]", "question", "answer", "yes", "no", "red", "green", "blue", "is", ":", "?"]
+    words += [f"w{i}" for i in range(80)]
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[unk]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    ids = [(word, words.index(word)) for word in special if word in template]
+    tokenizer.post_processor = processors.TemplateProcessing(single=template, special_tokens=ids)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[pad]", unk_token="[unk]", **names)
+
+
+@pytest.fixture(scope="session")
+def tiny_lm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a random Llama (2 layers, 32 wide, 94 words); a text starts with <s>, and </s> ends an answer."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from outgrow.training.loading import quiet
+
+    folder = tmp_path_factory.mktemp("tiny") / "lm"
+    tokenizer = _word_tokenizer(("<s>", "</s>"), "<s> $A", bos_token="<s>", eos_token="</s>")
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=64,
+        tie_word_embeddings=True,
+        initializer_range=0.2,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+    with torch.random.fork_rng(), quiet():
+        torch.manual_seed(0)
+        LlamaForCausalLM(config).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a random BERT encoder (3 layers, 32 wide, dropout .1) between [CLS] and [SEP]."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    from outgrow.training.loading import quiet
+
+    folder = tmp_path_factory.mktemp("tiny") / "bert"
+    tokenizer = _word_tokenizer(
+        ("[CLS]", "[SEP]"), "[CLS] $A [SEP]", cls_token="[CLS]", sep_token="[SEP]", model_max_length=64
+    )
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        max_position_embeddings=64,
+        initializer_range=0.2,
+        pad_token_id=0,
+    )
+    with torch.random.fork_rng(), quiet():
+        torch.manual_seed(0)
+        BertModel(config).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    return folder

@@ -1,0 +1,51 @@
+"""Rows that cannot be learned from are named."""
+
+import math
+
+import pytest
+
+from outgrow.errors import DataError
+from outgrow.training.rows import TrainRow, check_rows
+
+
+@pytest.mark.parametrize("weight", [-1.0, math.nan, math.inf])
+def test_weight_that_is_negative_or_not_finite_is_an_error(weight):
+    with pytest.raises(DataError, match=r"'r7' has weight"):
+        check_rows([TrainRow("r7", "p", "t", weight=weight)])
+
+
+def test_row_without_a_target_is_an_error():
+    with pytest.raises(DataError, match="'r1' needs a target or probabilities"):
+        check_rows([TrainRow("r1", "p")])
+    with pytest.raises(DataError, match="'r1' has an empty target"):
+        check_rows([TrainRow("r1", "p", " ")])
+
+
+def test_row_with_two_kinds_of_target_is_an_error():
+    with pytest.raises(DataError, match="and not both"):
+        check_rows([TrainRow("r1", "p", "t", ("a", "b"), (0.5, 0.5))])
+
+
+@pytest.mark.parametrize(
+    ("options", "probabilities", "message"),
+    [
+        (None, (0.5, 0.5), "one probability for each"),
+        (("a", "b"), (1.0,), "one probability for each"),
+        (("a",), (1.0,), "at least two options"),
+        (("a", "b"), (0.5, 0.4), "sum to 1"),
+        (("a", "b"), (1.5, -0.5), "sum to 1"),
+    ],
+)
+def test_soft_row_needs_probabilities_of_its_options(options, probabilities, message):
+    with pytest.raises(DataError, match=message):
+        check_rows([TrainRow("r1", "p", None, options, probabilities)])
+
+
+def test_rows_of_weight_zero_are_left_out():
+    rows = [TrainRow("a", "p", "t"), TrainRow("b", "p", "t", weight=0.0)]
+    assert [row.row_id for row in check_rows(rows)] == ["a"]
+
+
+def test_nothing_left_to_train_on_is_an_error():
+    with pytest.raises(DataError, match="1 rows given, none with a weight above 0"):
+        check_rows([TrainRow("b", "p", "t", weight=0.0)])
