@@ -68,11 +68,16 @@ class Bench:
 
     def examples(self, split: str) -> pa.Table:
         """Examples of a split, meta included."""
-        return self._tables.setdefault(f"examples/{split}", self.task.examples(split))
+        return self._table(f"examples/{split}", lambda: self.task.examples(split))
 
     def gold(self, split: str) -> pa.Table:
         """Gold of a split: for training supervisors, for declared oracles and for evaluation."""
-        return self._tables.setdefault(f"gold/{split}", self.task.gold(split))
+        return self._table(f"gold/{split}", lambda: self.task.gold(split))
+
+    def _table(self, name: str, make: Callable[[], pa.Table]) -> pa.Table:
+        if name not in self._tables:
+            self._tables[name] = make()
+        return self._tables[name]
 
     @cached_property
     def device(self) -> str:

@@ -33,6 +33,7 @@ BLOCK = 128
 BATCH = 8
 CHECKPOINT_STEPS = 500
 VOCABULARY = 4096
+TOKENIZER_DOCUMENTS = 60_000
 BOS, EOS, PAD = "<s>", "</s>", "<pad>"
 
 
@@ -80,9 +81,8 @@ def train_tokenizer(world: World) -> Any:
     )
     words = " ".join([*CHOICE_TEMPLATES, *LETTER_TEMPLATES, *CLAIM_TEMPLATES, *SUM_TEMPLATES, *QUESTIONS.values()])
     bare = re.sub(r"\{[a-z]+\}", "", words)
-    tokenizer.train_from_iterator(
-        chain(islice(documents(world, 1.0, seed=-1, warm_up=0), 60_000), [bare] * 200), trainer
-    )
+    text = islice(documents(world, 1.0, seed=-1, warm_up=0), TOKENIZER_DOCUMENTS)
+    tokenizer.train_from_iterator(chain(text, [bare] * 200), trainer)
     tokenizer.post_processor = processors.TemplateProcessing(single=f"{BOS} $A", special_tokens=[(BOS, 1)])
     make: Any = PreTrainedTokenizerFast
     return make(tokenizer_object=tokenizer, bos_token=BOS, eos_token=EOS, pad_token=PAD, model_max_length=256)

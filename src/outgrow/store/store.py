@@ -100,6 +100,7 @@ class Store:
 
         Raises:
             StoreError: the store cannot be read.
+            SealedError: the result holds gold labels, and this store was not opened for those.
         """
         artefact = find(self.path, step.key)
         return self._use(artefact, cached=True) if artefact is not None else None
@@ -109,6 +110,7 @@ class Store:
 
         Raises:
             StoreError: there is none, or it is damaged.
+            SealedError: as `get`.
         """
         artefact = find(self.path, key) if re.fullmatch("[0-9a-f]{64}", key) else None
         if artefact is None:
@@ -141,12 +143,15 @@ class Store:
         Raises:
             StoreError: the disk is full, the store cannot be written, `maker` left no file, or another process is
                 making the step and `wait` is off.
+            SealedError: the result holds gold labels, and this store was not opened for those.
         """
         artefact = self.get(step)
         if artefact is not None:
             self._tidy(artefact)
             return artefact
         extra = plain(meta or {}, where=f"step '{step.name}': meta")
+        if extra.get("sealed") and not self.unsealed:
+            raise SealedError(f"step '{step.name}' is sealed; only a store opened with unsealed=True makes it")
         me = (threading.get_ident(), step.key)
         if me in self._making:
             raise StoreError(f"the maker of step '{step.name}' asks for its own result ({step.key[:12]})")
@@ -175,8 +180,10 @@ class Store:
                 try:
                     # Somebody may have committed between the look into the store and the lease, or during the work.
                     artefact = self.get(step) or self._run(step, maker, meta, lease) or self.get(step)
-                    if artefact is not None and lease.held():
-                        self._sweep(step.key, keep=artefact.folder.name, work=True)
+                    if artefact is not None:
+                        self._use(artefact, cached=False)
+                        if lease.held():
+                            self._sweep(step.key, keep=artefact.folder.name, work=True)
                 finally:
                     self._leave(lease, step.key)
             else:
@@ -257,7 +264,7 @@ class Store:
         with contextlib.suppress(OSError):  # committed: should this not reach the disk, the step is done again
             sync(folder)
             trust(self.path, artefact)
-        return self._use(artefact, cached=False)
+        return artefact
 
     def note(self, uses: Iterable[StepUse]) -> None:
         """Add what another process used, for instance the log of a worker's own `Store`, to this log."""
