@@ -1,0 +1,216 @@
+"""Coded checks: what a careful reader would look for first, each with its finding and why it matters.
+
+"Not applicable" is an outcome of its own: a check that could not be made has not been passed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from outgrow.reporting.forms import count, interval, join_words, percent, plural, points, share
+from outgrow.reporting.run import as_provenance, as_results
+from outgrow.reporting.schema import Provenance, Results
+
+Severity = Literal["ok", "note", "warning", "error", "not applicable"]
+MOST_UNPARSED = 0.05
+LEAST_AUROC = 0.55
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check's outcome. `finding` holds the numbers of this run, `explanation` why it matters and what to do."""
+
+    code: str
+    title: str
+    severity: Severity
+    finding: str
+    explanation: str
+
+    @property
+    def fired(self) -> bool:
+        """Whether it found something."""
+        return self.severity in ("note", "warning", "error")
+
+
+Outcome = tuple[Severity, str]
+
+
+def run_checks(results: Mapping[str, Any], provenance: Mapping[str, Any] | None = None) -> list[Check]:
+    """All checks on the raw contents of results.json and provenance.json, in the order of their codes.
+
+    Raises:
+        DataError: the contents are not those of a finished run.
+    """
+    return check_run(as_results(results), None if provenance is None else as_provenance(provenance))
+
+
+def check_run(results: Results, provenance: Provenance | None) -> list[Check]:
+    """All checks on a typed run, in the order of their codes."""
+    return [
+        Check(code, title, *look(results, provenance), explanation) for code, (title, look, explanation) in _ALL.items()
+    ]
+
+
+def _ceiling(results: Results, _: Provenance | None) -> Outcome:
+    ceiling, floor = results.arm_of("strong_ceiling"), results.supervisor.floor
+    if ceiling is None:
+        return "not applicable", "The run has no strong_ceiling arm, so no gap was measured."
+    gap = ceiling.accuracy.value - floor.value
+    if math.isnan(gap):
+        return "not applicable", "The floor or the ceiling has no accuracy."
+    numbers = f"ceiling {percent(ceiling.accuracy.value)} %, floor {percent(floor.value)} %, gap {points(gap)} points"
+    if gap <= 0:
+        return "error", f"The ceiling is not above the floor: {numbers}."
+    undefined = [arm for arm in results.arms if arm is not ceiling and not arm.pgr.defined]
+    if undefined:
+        reason = undefined[0].pgr.reason or "the lower bound of ceiling − floor does not exceed .02"
+        return "warning", f"PGR is undefined for {plural(len(undefined), 'arm')} ({reason}): {numbers}."
+    return "ok", f"The ceiling is above the floor: {numbers}."
+
+
+def _primary(results: Results, _: Provenance | None) -> Outcome:
+    if results.primary is None:
+        return "not applicable", "The recipe names no primary comparison."
+    found = results.comparison(results.primary.a, results.primary.b)
+    name = f"{results.primary.a} against {results.primary.b}"
+    if found is None or math.isnan(found.low) or math.isnan(found.high):
+        return "not applicable", f"{name} has no interval; that needs at least two seeds."
+    numbers = f"{points(found.value)} points {interval(found.low, found.high, 'points')}"
+    if found.low <= 0 <= found.high:
+        return "warning", f"{name}: {numbers} contains zero."
+    return "ok", f"{name}: {numbers} excludes zero."
+
+
+def _overlap(results: Results, _: Provenance | None) -> Outcome:
+    shared = {pair: n for pair, n in results.task.overlap.items() if n}
+    if not results.task.overlap:
+        return "not applicable", "The run did not record the overlap of its splits."
+    if shared:
+        return (
+            "error",
+            f"Splits share questions: {join_words([f'{say_pair(pair)} ({count(n)})' for pair, n in shared.items()])}.",
+        )
+    return "ok", f"No question is shared in {plural(len(results.task.overlap), 'pair')} of splits."
+
+
+def say_pair(pair: str) -> str:
+    """`pool&test` as `pool and test`."""
+    return pair.replace("_", " ").replace("&", " and ")
+
+
+def _unparsed(results: Results, _: Provenance | None) -> Outcome:
+    shares = {arm.name: arm.unparsed_share for arm in results.arms}
+    if results.reliability is not None:
+        shares = {"the supervisor on the pool": results.reliability.unparsed_share, **shares}
+    known = {name: value for name, value in shares.items() if not math.isnan(value)}
+    if not known:
+        return "not applicable", "The run recorded no share of unparsed answers."
+    many = [f"{name} ({percent(value)} %)" for name, value in known.items() if value > MOST_UNPARSED]
+    if many:
+        return "warning", f"More than 5 % of the answers could not be parsed: {join_words(many)}."
+    worst = max(known, key=lambda name: known[name])
+    return "ok", f"At most {percent(known[worst])} % of the answers could not be parsed ({worst})."
+
+
+def _uninformative(results: Results, _: Provenance | None) -> Outcome:
+    auroc = results.reliability.auroc if results.reliability is not None else None
+    if auroc is None or math.isnan(auroc.value):
+        return (
+            "not applicable",
+            "Reliability has no AUROC: it needs several answers per question, right and wrong ones.",
+        )
+    numbers = f"AUROC {share(auroc.value)} {interval(auroc.low, auroc.high, 'share')}".rstrip()
+    if auroc.low <= 0.5:
+        return "warning", f"{numbers}: the interval reaches .5, which is chance."
+    if auroc.value < LEAST_AUROC:
+        return "warning", f"{numbers} is below .55, barely better than chance."
+    return "ok", f"{numbers}: reliability tells right labels from wrong ones."
+
+
+def _single_seed(results: Results, _: Provenance | None) -> Outcome:
+    if not results.seeds:
+        return "not applicable", "The run has no seeds."
+    if len(results.seeds) == 1:
+        return "warning", f"Only seed {results.seeds[0]} was run."
+    return "ok", f"{plural(len(results.seeds), 'seed')} were run."
+
+
+def _steps(results: Results, _: Provenance | None) -> Outcome:
+    taken = {arm.name: arm.steps for arm in results.arms if arm.steps}
+    if len(taken) < 2:
+        return "not applicable", "Fewer than two arms recorded their steps."
+    usual = max(set(taken.values()), key=lambda steps: (list(taken.values()).count(steps), steps))
+    others = [f"{name} ({_say_steps(steps)})" for name, steps in taken.items() if steps != usual]
+    if others:
+        return "warning", f"Most arms took {_say_steps(usual)} steps, but not {join_words(others)}."
+    return "ok", f"Every arm took {_say_steps(usual)} steps."
+
+
+def _say_steps(steps: tuple[int, ...]) -> str:
+    return count(steps[0]) if len(set(steps)) == 1 else ", ".join(count(each) for each in steps)
+
+
+def _environments(_: Results, provenance: Provenance | None) -> Outcome:
+    known = [step.environment for step in provenance.steps if step.environment] if provenance is not None else []
+    if not known:
+        return "not applicable", "No step recorded the environment it ran in."
+    different = sorted(set(known), key=lambda environment: -known.count(environment))
+    if len(different) > 1:
+        parts = [f"{environment} ({plural(known.count(environment), 'step')})" for environment in different]
+        return "warning", f"Steps ran in {len(different)} environments: {join_words(parts)}."
+    return "ok", f"All {count(len(known))} steps ran in one environment ({different[0]})."
+
+
+_ALL: dict[str, tuple[str, Callable[[Results, Provenance | None], Outcome], str]] = {
+    "W2S001": (
+        "Gap between floor and ceiling",
+        _ceiling,
+        "PGR divides by ceiling − floor. Without a gap that is surely there, it is noise over noise: choose a weaker "
+        "supervisor, a stronger student, or more test questions, and judge the arms by accuracy meanwhile.",
+    ),
+    "W2S002": (
+        "Primary comparison",
+        _primary,
+        "An interval that contains zero does not say that the arms are equal, only that this run cannot tell them "
+        "apart. The width of the interval says how large a difference could have been missed; more seeds narrow it.",
+    ),
+    "W2S003": (
+        "Split overlap",
+        _overlap,
+        "A question in two splits lets a model be tested on what it was trained on, and every number here is then too "
+        "high. Give duplicates one group_id and split again.",
+    ),
+    "W2S004": (
+        "Unparsed answers",
+        _unparsed,
+        "An answer that cannot be parsed counts as wrong at test and as a singleton vote in the pool, so a parser "
+        "problem looks like a weak model. Look at the raw texts before reading anything else.",
+    ),
+    "W2S005": (
+        "Information in reliability",
+        _uninformative,
+        "Filtering and re-weighting can only help when right labels score higher than wrong ones. At an AUROC of .5 "
+        "they throw data away at random: the supervisor is wrong consistently, or asks too few wordings.",
+    ),
+    "W2S006": (
+        "Number of seeds",
+        _single_seed,
+        "One seed shows one draw of supervisor, wordings, student and row order. Intervals over questions do not cover "
+        "that spread, and no difference between arms has an interval. Run at least three seeds.",
+    ),
+    "W2S007": (
+        "Matched steps",
+        _steps,
+        "An arm that trains longer can win by training longer. Compare arms at equal optimiser steps, or read the "
+        "difference as one of method and budget together.",
+    ),
+    "W2S008": (
+        "Environments",
+        _environments,
+        "Steps made with other library versions or other hardware can differ in the last digits and sometimes in more. "
+        "Run the recipe on an empty store in one environment before publishing numbers.",
+    ),
+}

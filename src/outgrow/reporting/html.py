@@ -1,0 +1,110 @@
+"""The report as one self-contained page: nothing is fetched, and no script but its own can run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from outgrow.reporting import forms, result_tables, run_tables, summary
+from outgrow.reporting.answers import answers_payload, to_json_for_script
+from outgrow.reporting.checks import Check
+from outgrow.reporting.figures import Drawn, to_inline
+from outgrow.reporting.run import Run
+
+
+def build_html(run: Run, checks: Sequence[Check], figures: Mapping[str, Drawn], data: Mapping[str, bytes]) -> str:
+    """The whole page.
+
+    Args:
+        run: a finished run.
+        checks: outcomes of the coded checks.
+        figures: drawn figures by key.
+        data: each figure's CSV file by key, offered for download inside the page.
+    """
+    script = _asset("report.js") + _asset("answers.js")
+    payload = None if run.answers is None else answers_payload(run.answers, run.results)
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            **shared_context(run, checks),
+            figures={key: Markup(to_inline(drawn)) for key, drawn in figures.items()},
+            drawn=figures,
+            wide={key for key, each in figures.items() if each.wide},
+            links={key: _data_link(content) for key, content in data.items()},
+            css=Markup(_asset("report.css")),
+            script=Markup(script),
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            answers=None if payload is None else Markup(to_json_for_script(payload)),
+            answers_left_out=0 if payload is None else payload["left_out"],
+        )
+    )
+
+
+def shared_context(run: Run, checks: Sequence[Check]) -> dict[str, Any]:
+    """What both forms of the report are filled with: words, tables and provenance."""
+    results, provenance = run.results, run.provenance
+    tables = [
+        result_tables.arms_table(results),
+        result_tables.comparisons_table(results),
+        result_tables.strata_table(results),
+        result_tables.learning_table(results),
+        result_tables.quality_table(results),
+        run_tables.budget_table(results),
+        run_tables.splits_table(results),
+    ]
+    if provenance is not None:
+        tables += [run_tables.models_table(provenance), run_tables.time_table(provenance)]
+        tables += [run_tables.steps_table(provenance)]
+    return {
+        "results": results,
+        "provenance": provenance,
+        "checks": sorted(checks, key=lambda check: not check.fired),
+        "fired": [check for check in checks if check.fired],
+        "paragraphs": summary.in_words(results, checks),
+        "tiles": summary.tiles(results),
+        "formula": summary.formula(results),
+        "tables": {table.key: table for table in tables if table is not None},
+        "student": summary.model_name(results.recipe.get("student")),
+        "notes": [(arm.name, note) for arm in results.arms for note in arm.notes],
+        "recipe_resolved": _as_yaml(results.recipe),
+        "recipe_given": None if provenance is None else _as_yaml(provenance.recipe_given),
+        "facts": [] if provenance is None else run_tables.facts(results, provenance),
+        "forms": forms,
+    }
+
+
+def _as_yaml(mapping: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(mapping), sort_keys=False, allow_unicode=True, width=100)
+
+
+def _breakable(text: str) -> Markup:
+    """The text, escaped, with a place to break after every underscore."""
+    return Markup(escape(text).replace("_", Markup("_<wbr>")))
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("outgrow.reporting", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["breakable"] = _breakable
+    return environment
+
+
+def _asset(name: str) -> str:
+    return resources.files("outgrow.reporting").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _data_link(content: bytes) -> str:
+    return "data:text/csv;charset=utf-8;base64," + base64.b64encode(content).decode()

@@ -1,0 +1,61 @@
+"""The report's Markdown twin: the same words and tables, figures by link, everything escaped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from outgrow.reporting.checks import Check
+from outgrow.reporting.figures import Drawn
+from outgrow.reporting.html import shared_context
+from outgrow.reporting.run import Run
+from outgrow.reporting.views import TableView
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$])")
+
+
+def build_markdown(run: Run, checks: Sequence[Check], figures: Mapping[str, Drawn]) -> str:
+    """The whole document; figures are linked as `figures/<key>.svg`, the table of answers is left to the page."""
+    environment = Environment(
+        loader=PackageLoader("outgrow.reporting", "templates"),
+        autoescape=False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"md": escape, "table": table_lines, "fence": fence}
+    text = environment.get_template("report.md.j2").render(**shared_context(run, checks), drawn=figures)
+    return re.sub(r"\n{3,}", "\n\n", text)
+
+
+def escape(text: str) -> str:
+    """Text that stays text in Markdown and in the HTML made of it; line breaks become spaces."""
+    flat = " ".join(str(text).split())
+    flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"^([-+=]|\d+[.)])", r"\\\1", _SPECIAL.sub(r"\\\1", flat))
+
+
+def fence(text: str) -> str:
+    """A code block whose fence is longer than any run of backticks in the text."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    ticks = "`" * max(3, longest + 1)
+    return f"{ticks}yaml\n{text.rstrip()}\n{ticks}"
+
+
+def table_lines(table: TableView) -> str:
+    """A pipe table; a cell's badge and note follow its text."""
+    lines = [_line([escape(column.title) for column in table.columns])]
+    lines.append(_line(["---:" if column.numeric else "---" for column in table.columns]))
+    for each in table.rows:
+        cells = []
+        for cell in each.cells:
+            parts = [escape(cell.text), f"*({escape(cell.badge)})*" if cell.badge else "", escape(cell.note)]
+            cells.append(" ".join(part for part in parts if part))
+        lines.append(_line(cells))
+    return "\n".join(lines)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

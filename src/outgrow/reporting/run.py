@@ -1,0 +1,106 @@
+"""A finished run's folder, read and checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+from pydantic import ValidationError
+
+from outgrow.errors import DataError
+from outgrow.reporting.schema import Provenance, Results, View
+
+FORMAT = 1
+_Model = TypeVar("_Model", bound=View)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a report is made of. `provenance` and `answers` are None when the folder lacks their files."""
+
+    results: Results
+    provenance: Provenance | None
+    answers: pa.Table | None
+
+
+def load_run(folder: Path) -> Run:
+    """Read the folder that `outgrow run` wrote.
+
+    Args:
+        folder: holds results.json, and usually provenance.json and answers.parquet.
+
+    Raises:
+        DataError: results.json is missing, is not JSON, or lacks something that the report needs.
+    """
+    folder = Path(folder)
+    raw = _read_json(folder / "results.json")
+    if raw is None:
+        raise DataError(f"{folder}: no results.json here; give the folder that 'outgrow run' wrote")
+    provenance = _read_json(folder / "provenance.json")
+    return Run(
+        results=as_results(raw, str(folder / "results.json")),
+        provenance=None if provenance is None else as_provenance(provenance, str(folder / "provenance.json")),
+        answers=_read_answers(folder / "answers.parquet"),
+    )
+
+
+def as_results(raw: Mapping[str, Any], where: str = "results") -> Results:
+    """The typed form of results.json.
+
+    Raises:
+        DataError: a value is missing or of the wrong type, or the file's format is another than 1.
+    """
+    if raw.get("format") != FORMAT:
+        raise DataError(f"{where}: format {raw.get('format')!r}, but this version reads format {FORMAT}")
+    return _validate(Results, raw, where)
+
+
+def as_provenance(raw: Mapping[str, Any], where: str = "provenance") -> Provenance:
+    """The typed form of provenance.json.
+
+    Raises:
+        DataError: a value is of the wrong type.
+    """
+    return _validate(Provenance, raw, where)
+
+
+def _validate(model: type[_Model], raw: Mapping[str, Any], where: str) -> _Model:
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(str(part) for part in each['loc'])}: {each['msg']}; found {str(each['input'])[:80]!r}"
+            for each in error.errors()
+        ]
+        raise DataError("\n".join([f"{where} cannot be reported:", *lines])) from error
+
+
+def _read_json(path: Path) -> Mapping[str, Any] | None:
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path} holds a {type(content).__name__}; expected an object")
+    return content
+
+
+def _read_answers(path: Path) -> pa.Table | None:
+    if not path.exists():
+        return None
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path} cannot be read as Parquet: {error}") from error
+    missing = [name for name in ("example_id", "question", "gold", "seed") if name not in table.column_names]
+    if missing:
+        raise DataError(f"{path}: missing columns {missing}; found {table.column_names}")
+    return table

@@ -1,0 +1,150 @@
+"""The tables of how it was run: budget, splits, models, time."""
+
+from __future__ import annotations
+
+import math
+
+from outgrow.reporting.checks import say_pair
+from outgrow.reporting.forms import NO_DATA, count, counts, duration, listed, plural
+from outgrow.reporting.schema import Provenance, Results, StepTime
+from outgrow.reporting.views import Cell, TableView, columns, row
+
+
+def budget_table(results: Results) -> TableView:
+    """What every arm was given."""
+    rows = [
+        row(
+            Cell(arm.name, badge="" if arm.kind == "method" else arm.kind),
+            counts(arm.rows),
+            counts(arm.questions),
+            counts(arm.removed_rows),
+            counts(arm.steps),
+            listed(arm.chosen_step),
+            counts(arm.asked),
+            tone=arm.kind,
+        )
+        for arm in results.arms
+    ]
+    return TableView(
+        key="budget",
+        title="Budget",
+        caption="Per seed; a range where seeds differ. Rows of weight 0 are removed before training. Every arm takes "
+        "S optimiser steps, smaller sets repeat their rows; the chosen step is the checkpoint kept, one per seed. The "
+        "last column is what the labels cost: answers the supervisor was asked for.",
+        columns=columns("Arm", "Rows", "Questions", "Removed", "Steps S", "Chosen step", "Asked of supervisor"),
+        rows=tuple(rows),
+    )
+
+
+def splits_table(results: Results) -> TableView | None:
+    """Sizes of the splits, their mix of question kinds, and what they share."""
+    task = results.task
+    if not task.splits:
+        return None
+    mix = task.mix or {}
+    kinds = sorted({kind for split in mix.values() for kind in split})
+    kinds = kinds if len(kinds) <= 8 else []
+    shared = [f"{say_pair(pair)} ({count(n)})" for pair, n in task.overlap.items() if n]
+    said = f"Questions shared between splits: {', '.join(shared)}." if shared else "No question is in two splits."
+    doubt = plural(task.contradictory_gold, "question has", "questions have")
+    return TableView(
+        key="splits",
+        title="Splits",
+        caption=f"Groups are never split apart. {said if task.overlap else ''} {doubt} contradictory gold.",
+        columns=columns("Split", "Questions", "Groups", *kinds),
+        rows=tuple(
+            row(
+                name.replace("_", " "),
+                count(size.questions),
+                count(size.groups),
+                *[count(mix[name][kind]) if kind in mix.get(name, {}) else NO_DATA for kind in kinds],
+            )
+            for name, size in task.splits.items()
+        ),
+    )
+
+
+def models_table(provenance: Provenance) -> TableView | None:
+    """The models by name and content hash."""
+    if not provenance.models:
+        return None
+    return TableView(
+        key="models",
+        title="Models",
+        caption="The hash covers configuration, weights and tokenizer.",
+        columns=columns("Role", "Model", "Parameters", "Hash", text=(0, 1, 3)),
+        rows=tuple(
+            row(m.name, m.model, NO_DATA if m.parameters is None else count(m.parameters), (m.hash or NO_DATA)[:16])
+            for m in provenance.models
+        ),
+    )
+
+
+def time_table(provenance: Provenance) -> TableView | None:
+    """Time per kind of step, longest first, shaded by its share of the time."""
+    if not provenance.steps:
+        return None
+    kinds: dict[str, list[StepTime]] = {}
+    for step in provenance.steps:
+        kinds.setdefault(step.name, []).append(step)
+    fresh = {name: [s for s in steps if not s.cached and not math.isnan(s.seconds)] for name, steps in kinds.items()}
+    spent = {name: math.fsum(step.seconds for step in steps) for name, steps in fresh.items()}
+    longest = max(spent.values()) or 1.0
+    return TableView(
+        key="time",
+        title="Time per kind of step",
+        caption="Steps that were already in the store cost nothing in this run; the last column is what all of them "
+        "took when they were made. Steps run side by side, so that times add up to more than the clock's.",
+        columns=columns("Step", "Made now", "From the store", "Time now", "Time in all"),
+        rows=tuple(
+            row(
+                name,
+                count(len(kinds[name]) - sum(step.cached for step in kinds[name])),
+                count(sum(step.cached for step in kinds[name])),
+                Cell(duration(spent[name]), shade=spent[name] / longest),
+                duration(math.fsum(step.seconds for step in kinds[name] if not math.isnan(step.seconds))),
+            )
+            for name in sorted(spent, key=lambda name: (-spent[name], name))
+        ),
+    )
+
+
+def steps_table(provenance: Provenance) -> TableView | None:
+    """Every step with its key."""
+    if not provenance.steps:
+        return None
+    return TableView(
+        key="steps",
+        title=f"All {count(len(provenance.steps))} steps",
+        caption="Keys are the store's: the same key is the same result.",
+        columns=columns("Step", "About", "Time", "Key", "Environment", text=(0, 1, 3, 4)),
+        rows=tuple(
+            row(
+                step.name,
+                step.detail,
+                Cell(duration(step.seconds), "from the store" if step.cached else ""),
+                step.key[:12],
+                step.environment or NO_DATA,
+            )
+            for step in provenance.steps
+        ),
+    )
+
+
+def facts(results: Results, provenance: Provenance) -> list[tuple[str, str]]:
+    """Where, when and with what it was run, as label and text."""
+    hardware = [f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
+                for key, value in provenance.hardware.items() if value not in ([], None, "")]  # fmt: skip
+    told = [
+        ("Command", " ".join(provenance.command)),
+        ("Recipe", provenance.recipe_path or ""),
+        ("Seeds", ", ".join(str(seed) for seed in results.seeds)),
+        ("Started", provenance.started or ""),
+        ("Took", "" if math.isnan(provenance.seconds) else duration(provenance.seconds)),
+        ("Git revision", provenance.git or ""),
+        ("Python", provenance.python or ""),
+        ("Platform", provenance.platform or ""),
+        ("Hardware", "; ".join(hardware)),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in provenance.versions.items())),
+    ]
+    return [(name, text) for name, text in told if text]

@@ -1,0 +1,24 @@
+"""The typed form of results.json and provenance.json."""
+
+from outgrow.reporting.schema.arm import Arm, Curve, Kind, Recovered
+from outgrow.reporting.schema.base import Accuracy, View
+from outgrow.reporting.schema.provenance import Provenance, StepTime
+from outgrow.reporting.schema.reliability import EntropyLevel, Heat, ReliabilityQuality
+from outgrow.reporting.schema.results import Comparison, Results, Stratum
+
+__all__ = [
+    "Accuracy",
+    "Arm",
+    "Comparison",
+    "Curve",
+    "EntropyLevel",
+    "Heat",
+    "Kind",
+    "Provenance",
+    "Recovered",
+    "ReliabilityQuality",
+    "Results",
+    "StepTime",
+    "Stratum",
+    "View",
+]

@@ -1,0 +1,87 @@
+"""One way of training the student, and what came of it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+from pydantic import Field
+
+from outgrow.reporting.schema.base import Accuracy, Number, View
+
+Kind = Literal["method", "control", "oracle"]
+
+
+class Recovered(View):
+    """Performance gap recovered: 0 is the floor, 1 the ceiling; undefined when the gap is not surely above .02."""
+
+    value: Number = math.nan
+    low: Number = math.nan
+    high: Number = math.nan
+    defined: bool = False
+    undefined_draws: int = 0
+    reason: str | None = None
+
+
+class Agreement(View):
+    """Share of test questions on which the student says what the supervisor says, in 0..1."""
+
+    overall: Number = math.nan
+    when_right: Number = math.nan
+    when_wrong: Number = math.nan
+
+
+class LabelMix(View):
+    """Shares of the labels among all labelled questions and among those that were trained on."""
+
+    before: dict[str, Number] = Field(default_factory=dict)
+    after: dict[str, Number] = Field(default_factory=dict)
+
+
+class Curve(View):
+    """Loss per step and validation agreement per checkpoint of one seed."""
+
+    seed: int
+    loss: tuple[tuple[int, Number], ...] = ()
+    validation: tuple[tuple[int, Number], ...] = ()
+
+
+class Arm(View):
+    """One way of training the student, over all seeds."""
+
+    name: str
+    method: str
+    config: dict[str, Any] = Field(default_factory=dict)
+    uses_gold: bool = False
+    control: bool = False
+    doc: str = ""
+    accuracy: Accuracy = Accuracy()
+    pgr: Recovered = Recovered()
+    pgr_vs_vote: Recovered = Recovered()
+    label_accuracy: tuple[Number, ...] = ()
+    rows: tuple[int, ...] = ()
+    questions: tuple[int, ...] = ()
+    removed_rows: tuple[int, ...] = ()
+    steps: tuple[int, ...] = ()
+    chosen_step: tuple[int, ...] = ()
+    asked: tuple[int, ...] = ()
+    label_mix: LabelMix | None = None
+    agreement: Agreement = Agreement()
+    curves: tuple[Curve, ...] = ()
+    unparsed_share: Number = math.nan
+    notes: tuple[str, ...] = ()
+
+    @property
+    def label_shift(self) -> float:
+        """Total variation distance of the label mix before and after selection, in 0..1; NaN when unknown."""
+        if self.label_mix is None:
+            return math.nan
+        before, after = self.label_mix.before, self.label_mix.after
+        return sum(abs(before.get(key, 0.0) - after.get(key, 0.0)) for key in {*before, *after}) / 2
+
+    @property
+    def kind(self) -> Kind:
+        """What the arm is for: a method to judge, a control to judge it against, or an oracle that saw gold."""
+        if self.uses_gold:
+            return "oracle"
+        return "control" if self.control else "method"

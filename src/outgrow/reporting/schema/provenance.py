@@ -1,0 +1,47 @@
+"""provenance.json in typed form."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pydantic import Field
+
+from outgrow.reporting.schema.base import Number, View
+
+
+class StepTime(View):
+    """One step of the store: how long it took, or that it was already there."""
+
+    name: str
+    key: str = ""
+    seconds: Number = math.nan
+    cached: bool = False
+    detail: str = ""
+    environment: str | None = None
+
+
+class ModelUsed(View):
+    """A model by name and content hash."""
+
+    name: str
+    model: str
+    hash: str | None = None
+    parameters: int | None = None
+
+
+class Provenance(View):
+    """Where, when and with what the run was made."""
+
+    recipe_given: dict[str, Any] = Field(default_factory=dict)
+    recipe_path: str | None = None
+    command: tuple[str, ...] = ()
+    versions: dict[str, str] = Field(default_factory=dict)
+    python: str | None = None
+    platform: str | None = None
+    hardware: dict[str, Any] = Field(default_factory=dict)
+    git: str | None = None
+    started: str | None = None
+    seconds: Number = math.nan
+    steps: tuple[StepTime, ...] = ()
+    models: tuple[ModelUsed, ...] = ()

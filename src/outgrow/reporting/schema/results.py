@@ -1,0 +1,114 @@
+"""results.json in typed form."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from outgrow.records import SPLITS
+from outgrow.reporting.schema.arm import Arm, Kind
+from outgrow.reporting.schema.base import Accuracy, Number, View
+from outgrow.reporting.schema.reliability import ReliabilityQuality
+
+
+class Comparison(View):
+    """Accuracy of arm `a` minus arm `b`, with a t interval; NaN bounds when one seed gives none."""
+
+    a: str
+    b: str
+    value: Number = math.nan
+    se: Number = math.nan
+    low: Number = math.nan
+    high: Number = math.nan
+    p: Number = math.nan
+    p_holm: Number = math.nan
+    df: Number = math.nan
+
+
+class Pair(View):
+    """The comparison that was named before the results were seen."""
+
+    a: str
+    b: str
+
+
+class Stratum(View):
+    """Test accuracy on one kind of question, and how right and reliable the labels of its pool questions are."""
+
+    stratum: str
+    questions: int
+    floor: Number = math.nan
+    zero_shot: Number = math.nan
+    arms: dict[str, Number] = Field(default_factory=dict)
+    consensus_accuracy: Number = math.nan
+    mean_reliability: Number = math.nan
+
+
+class SplitSize(View):
+    """Questions and groups of one split."""
+
+    questions: int
+    groups: int
+
+
+def _in_order(splits: dict[str, SplitSize]) -> dict[str, SplitSize]:
+    known = [name for name in SPLITS if name in splits]
+    return {name: splits[name] for name in [*known, *(name for name in splits if name not in SPLITS)]}
+
+
+class TaskFacts(View):
+    """What was asked, and how the splits came out."""
+
+    name: str
+    splits: Annotated[dict[str, SplitSize], AfterValidator(_in_order)] = Field(default_factory=dict)
+    overlap: dict[str, int] = Field(default_factory=dict)
+    contradictory_gold: int = 0
+    mix: dict[str, dict[str, int]] | None = None
+
+
+class SupervisorFacts(View):
+    """Who labelled the pool, and how good it is on the test questions."""
+
+    name: str = "supervisor"
+    model: str = ""
+    floor: Accuracy = Accuracy()
+    vote: Accuracy = Accuracy()
+    variants: int = 0
+    samples: int = 1
+
+
+class Results(View):
+    """A finished run without time, host or path."""
+
+    format: int
+    name: str
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    seeds: tuple[int, ...]
+    task: TaskFacts
+    primary: Pair | None = None
+    supervisor: SupervisorFacts
+    zero_shot: Accuracy | None = None
+    arms: tuple[Arm, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    reliability: ReliabilityQuality | None = None
+    strata: tuple[Stratum, ...] = ()
+
+    def arm_of(self, method: str) -> Arm | None:
+        """The first arm of a method, or None."""
+        return next((arm for arm in self.arms if arm.method == method), None)
+
+    @property
+    def reference(self) -> Arm | None:
+        """What the other arms are compared with: naive training, else the first arm."""
+        return self.arm_of("naive") or next(iter(self.arms), None)
+
+    def comparison(self, a: str, b: str) -> Comparison | None:
+        """The comparison of `a` with `b`, or None when it was not made."""
+        return next((each for each in self.comparisons if (each.a, each.b) == (a, b)), None)
+
+    def of_kind(self, *kinds: Kind) -> Iterable[Arm]:
+        """Arms of the given kinds, in recipe order."""
+        return (arm for arm in self.arms if arm.kind in kinds)

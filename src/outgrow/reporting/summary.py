@@ -1,0 +1,170 @@
+"""The run in words: what was done, what came out, and what to be careful with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from outgrow.reporting.checks import Check
+from outgrow.reporting.forms import count, interval, join_words, p_value, percent, plural, points, share
+from outgrow.reporting.schema import Accuracy, Arm, Results
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number at the top of the report."""
+
+    label: str
+    value: str
+    note: str
+    tone: str = ""
+
+
+def best_arm(results: Results) -> Arm | None:
+    """The method of highest accuracy that saw no gold and is no control; None when no method has an accuracy."""
+    scored = [arm for arm in results.of_kind("method") if not math.isnan(arm.accuracy.value)]
+    return max(scored, key=lambda arm: arm.accuracy.value, default=None)
+
+
+def model_name(entry: Any) -> str:
+    """The model in a recipe's entry, which is a name or a mapping with the key `model`."""
+    if isinstance(entry, Mapping):
+        entry = entry.get("model", "")
+    return str(entry or "")
+
+
+def say(value: Accuracy) -> str:
+    """`64.1 % [62.9, 65.3]`."""
+    return f"{percent(value.value)} % {interval(value.low, value.high)}".rstrip()
+
+
+def in_words(results: Results, checks: Sequence[Check]) -> list[str]:
+    """Short paragraphs of plain text, most important facts of the run first to last."""
+    paragraphs = [_what_was_run(results), _gap(results), _best(results), _primary(results)]
+    paragraphs += [_reliability(results), _fired(checks)]
+    return [paragraph for paragraph in paragraphs if paragraph]
+
+
+def _what_was_run(results: Results) -> str:
+    supervisor, splits = results.supervisor, results.task.splits
+    teacher = supervisor.model or supervisor.name
+    student = model_name(results.recipe.get("student")) or "the student"
+    taught = (
+        f", tuned on {count(splits['supervisor_train'].questions)} gold questions,"
+        if "supervisor_train" in splits
+        else ""
+    )
+    pool = f"{count(splits['pool'].questions)} pool questions" if "pool" in splits else "the pool"
+    asked = supervisor.variants * supervisor.samples
+    ways = f" {asked} times each" if asked > 1 else ""
+    test = f", and tested on {plural(splits['test'].questions, 'held-out question')}" if "test" in splits else ""
+    return (
+        f"{teacher}{taught} answered {pool}{ways}. {student} was trained on those answers in "
+        f"{plural(len(results.arms), 'way')} with {plural(len(results.seeds), 'seed')} each{test}."
+    )
+
+
+def _gap(results: Results) -> str:
+    supervisor, ceiling = results.supervisor, results.arm_of("strong_ceiling")
+    text = f"The floor, the supervisor's own accuracy, is {say(supervisor.floor)}"
+    if supervisor.variants * supervisor.samples > 1 and not math.isnan(supervisor.vote.value):
+        text += f" ({percent(supervisor.vote.value)} % when its answers are put to a vote)"
+    if ceiling is None:
+        return f"{text}. The run has no ceiling, so no performance gap is defined."
+    gap = ceiling.accuracy.value - supervisor.floor.value
+    text += f"; the ceiling, the same student trained on gold, is {say(ceiling.accuracy)}"
+    return (
+        f"{text}. The gap to recover is {percent(gap)} points." if gap > 0 else f"{text}. There is no gap to recover."
+    )
+
+
+def _best(results: Results) -> str:
+    best, naive = best_arm(results), results.arm_of("naive")
+    if best is None:
+        return ""
+    methods = plural(len(list(results.of_kind("method"))), "method")
+    text = f"Of the {methods}, {best.name} reaches the highest accuracy, {say(best.accuracy)}"
+    if best.pgr.defined:
+        text += f", which recovers {share(best.pgr.value)} {interval(best.pgr.low, best.pgr.high, 'share')} of the gap"
+    if naive is not None and naive is not best:
+        text += f"; naive training reaches {say(naive.accuracy)}"
+        text += f" and recovers {share(naive.pgr.value)}" if naive.pgr.defined else ""
+    return f"{text}. It was picked after the fact: whether it beats the others, the comparisons below say."
+
+
+def _primary(results: Results) -> str:
+    if results.primary is None:
+        return ""
+    found = results.comparison(results.primary.a, results.primary.b)
+    name = f"The primary comparison, {results.primary.a} against {results.primary.b}, "
+    if found is None or math.isnan(found.value):
+        return f"{name}has no result."
+    if math.isnan(found.low):
+        return f"{name}is {points(found.value)} points, without an interval: that needs at least two seeds."
+    numbers = f"{points(found.value)} points {interval(found.low, found.high, 'points')} (p = {p_value(found.p)}"
+    numbers = f"{numbers}, t with {plural(round(found.df), 'degree')} of freedom)".replace("= <", "< ")
+    if found.low <= 0 <= found.high:
+        return f"{name}is {numbers}: the interval contains zero, so this run does not tell the two apart."
+    better = results.primary.a if found.value > 0 else results.primary.b
+    return f"{name}is {numbers}: the interval excludes zero, in favour of {better}."
+
+
+def _reliability(results: Results) -> str:
+    quality = results.reliability
+    if quality is None or math.isnan(quality.auroc.value):
+        return ""
+    auroc = f"{share(quality.auroc.value)} {interval(quality.auroc.low, quality.auroc.high, 'share')}".rstrip()
+    return (
+        f"The supervisor's answers to {percent(quality.differing_share)} % of the pool questions disagree, and "
+        f"{percent(quality.label_accuracy)} % of its consensus labels are right. As a score for right against wrong "
+        f"labels, their reliability has an AUROC of {auroc}, where .5 is chance."
+    )
+
+
+def _fired(checks: Sequence[Check]) -> str:
+    fired = [check for check in checks if check.fired]
+    skipped = sum(check.severity == "not applicable" for check in checks)
+    open_ones = f"; {plural(skipped, 'check')} did not apply" if skipped else ""
+    if not fired:
+        return f"No check fired{open_ones}."
+    names = join_words([f"{check.code} ({check.title.lower()}: {check.severity})" for check in fired])
+    return f"{len(fired)} of {len(checks)} checks fired: {names}{open_ones}."
+
+
+def tiles(results: Results) -> list[Tile]:
+    """The four numbers at the top: floor, best method, ceiling, primary comparison."""
+    floor, ceiling, best = results.supervisor.floor, results.arm_of("strong_ceiling"), best_arm(results)
+    shown = [Tile("Floor: supervisor", f"{percent(floor.value)} %", interval(floor.low, floor.high), "reference")]
+    methods = len(list(results.of_kind("method")))
+    if best is not None:
+        recovered = f"PGR {share(best.pgr.value)}" if best.pgr.defined else "PGR undefined"
+        shown.append(
+            Tile(
+                f"Highest of {plural(methods, 'method')}",
+                f"{percent(best.accuracy.value)} %",
+                f"{best.name} · {recovered}",
+                "method",
+            )
+        )
+    if ceiling is not None:
+        value = ceiling.accuracy
+        shown.append(Tile("Ceiling: gold", f"{percent(value.value)} %", interval(value.low, value.high), "oracle"))
+    found = results.comparison(results.primary.a, results.primary.b) if results.primary else None
+    if found is not None:
+        note = f"{interval(found.low, found.high, 'points')} {found.a} − {found.b}".strip()
+        shown.append(Tile("Primary comparison", f"{points(found.value)} pts", note, "primary"))
+    return shown
+
+
+def formula(results: Results) -> str:
+    """PGR with this run's numbers put in, for the highest method; empty where it is undefined."""
+    best, ceiling = best_arm(results), results.arm_of("strong_ceiling")
+    if best is None or ceiling is None or not best.pgr.defined:
+        return ""
+    top, bottom, student = ceiling.accuracy.value, results.supervisor.floor.value, best.accuracy.value
+    return (
+        f"PGR of {best.name} = (student − floor) / (ceiling − floor) = ({percent(student)} − {percent(bottom)}) / "
+        f"({percent(top)} − {percent(bottom)}) = {share(best.pgr.value)}"
+    )

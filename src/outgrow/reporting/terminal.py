@@ -1,0 +1,59 @@
+"""The table that ends a run in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from outgrow.reporting.forms import NO_DATA, counts, interval, p_value, percent, points, share
+from outgrow.reporting.run import as_results
+from outgrow.reporting.schema import Arm, Results
+
+_MARK = {"method": "", "control": " (control)", "oracle": " (oracle)"}
+_STYLE = {"method": "", "control": "dim", "oracle": "yellow"}
+
+
+def summary_table(results: Mapping[str, Any]) -> Table:
+    """Floor, zero-shot and every arm: accuracy, PGR, difference to naive, adjusted p, rows.
+
+    Args:
+        results: the raw contents of results.json.
+
+    Raises:
+        DataError: the contents are not those of a finished run.
+    """
+    run = as_results(results)
+    against = run.reference.name if run.reference else "naive"
+    table = Table(title=Text(run.name), title_justify="left", header_style="bold", pad_edge=False)
+    table.add_column("arm", overflow="fold")
+    for title in ("accuracy, %", "PGR", f"vs {against}, points", "p (Holm)", "rows"):
+        table.add_column(Text(title), justify="right")
+    references = [("supervisor (floor)", run.supervisor.floor)]
+    if run.zero_shot is not None:
+        references.append(("student, zero-shot", run.zero_shot))
+    for name, value in references:
+        table.add_row(name, Text(_with(percent(value.value), interval(value.low, value.high))), style="dim")
+    for arm in run.arms:
+        table.add_row(*_cells(run, arm), style=_STYLE[arm.kind])
+    return table
+
+
+def _cells(run: Results, arm: Arm) -> list[Text]:
+    naive = run.reference
+    found = run.comparison(arm.name, naive.name) if naive is not None else None
+    pgr = "undefined"
+    if arm.pgr.defined:
+        pgr = _with(share(arm.pgr.value), interval(arm.pgr.low, arm.pgr.high, "share"))
+    difference, p = (NO_DATA, NO_DATA) if arm is not naive else ("", "")
+    if found is not None:
+        difference = _with(points(found.value), interval(found.low, found.high, "points"))
+        p = p_value(found.p_holm)
+    accuracy = _with(percent(arm.accuracy.value), interval(arm.accuracy.low, arm.accuracy.high))
+    return [Text(cell) for cell in (arm.name + _MARK[arm.kind], accuracy, pgr, difference, p, counts(arm.rows))]
+
+
+def _with(value: str, bounds: str) -> str:
+    return f"{value} {bounds}".rstrip()

@@ -1,0 +1,86 @@
+"""Reading a run's folder: what is missing or broken is named."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from outgrow.errors import DataError
+from outgrow.reporting.run import as_results, load_run
+
+
+def test_a_folder_without_results_says_what_to_give(tmp_path):
+    with pytest.raises(DataError, match=r"no results\.json here; give the folder that 'outgrow run' wrote"):
+        load_run(tmp_path)
+
+
+def test_broken_json_is_named_with_its_file(tmp_path):
+    (tmp_path / "results.json").write_text("{", encoding="utf-8")
+    with pytest.raises(DataError, match=r"results\.json is not valid JSON"):
+        load_run(tmp_path)
+
+
+def test_every_fault_of_the_results_is_shown_at_once(results):
+    results["arms"][0]["accuracy"]["value"] = "high"
+    del results["task"]["name"]
+    with pytest.raises(DataError) as error:
+        as_results(results, "results.json")
+    assert "arms.0.accuracy.value" in str(error.value)
+    assert "'high'" in str(error.value)
+    assert "task.name" in str(error.value)
+
+
+def test_another_format_is_refused(results):
+    results["format"] = 2
+    with pytest.raises(DataError, match="format 2, but this version reads format 1"):
+        as_results(results)
+
+
+def test_null_is_no_data_and_not_zero(results):
+    results["arms"][0]["accuracy"]["value"] = None
+    assert math.isnan(as_results(results).arms[0].accuracy.value)
+
+
+def test_keys_of_a_later_version_are_ignored(results):
+    results["later"] = results["arms"][0]["later"] = 1
+    assert as_results(results).arms[0].name == "naive"
+
+
+def test_answers_and_provenance_may_be_missing(tmp_path, results):
+    (tmp_path / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    run = load_run(tmp_path)
+    assert run.answers is None
+    assert run.provenance is None
+
+
+def test_answers_that_lack_a_column_are_refused(tmp_path, results):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    (tmp_path / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    pq.write_table(pa.table({"example_id": ["a"], "question": ["?"]}), tmp_path / "answers.parquet")
+    with pytest.raises(DataError, match=r"missing columns \['gold', 'seed'\]"):
+        load_run(tmp_path)
+
+
+def test_arms_are_methods_controls_or_oracles_and_gold_outweighs_control(results):
+    kinds = {each.name: each.kind for each in as_results(results).arms}
+    assert kinds["naive"] == "method"
+    assert kinds["random_filtering"] == "control"
+    assert kinds["oracle_filtering"] == kinds["strong_ceiling"] == "oracle"
+    results["arms"][0].update(uses_gold=True, control=True)
+    assert as_results(results).arms[0].kind == "oracle"
+
+
+def test_label_shift_is_half_the_sum_of_differences(results):
+    results["arms"][0]["label_mix"] = {"before": {"a": 0.5, "b": 0.5}, "after": {"a": 0.8, "c": 0.2}}
+    # (|.5 - .8| + |.5 - 0| + |0 - .2|) / 2 = .5
+    assert as_results(results).arms[0].label_shift == pytest.approx(0.5)
+
+
+def test_splits_stand_in_the_order_they_are_used(results):
+    splits = results["task"]["splits"]
+    results["task"]["splits"] = {name: splits[name] for name in sorted(splits)}
+    assert list(as_results(results).task.splits) == ["supervisor_train", "pool", "validation", "test"]

@@ -1,0 +1,172 @@
+"""What the report's tables and sentences say about known numbers."""
+
+from __future__ import annotations
+
+import pytest
+
+from outgrow.reporting import summary_table
+from outgrow.reporting.checks import check_run
+from outgrow.reporting.result_tables import arms_table, comparisons_table, quality_table, strata_table
+from outgrow.reporting.run import as_provenance, as_results
+from outgrow.reporting.run_tables import budget_table, facts, splits_table, time_table
+from outgrow.reporting.summary import best_arm, formula, in_words, tiles
+
+
+def cells(table, name):
+    """The texts of the row whose first cell is `name`."""
+    return [cell.text for cell in next(r for r in table.rows if r.cells[0].text == name).cells]
+
+
+def test_the_arms_table_has_references_first_and_marks_controls_and_oracles(results):
+    table = arms_table(as_results(results))
+    assert [row.tone for row in table.rows[:4]] == ["reference", "reference", "reference", "method"]
+    badges = {row.cells[0].text: row.cells[0].badge for row in table.rows}
+    assert badges["random_filtering"] == "control"
+    assert badges["oracle_filtering"] == "oracle"
+    assert badges["naive"] == ""
+
+
+def test_an_arm_shows_accuracy_difference_and_pgr_with_intervals(results, arm):
+    arm("soft_labels")["accuracy"] = {"value": 0.7, "low": 0.65, "high": 0.75, "per_seed": []}
+    arm("soft_labels")["pgr"] = {"value": 0.4, "low": 0.3, "high": 0.5, "defined": True, "undefined_draws": 0}
+    mine = next(each for each in results["comparisons"] if each["a"] == "soft_labels")
+    mine.update(value=0.03, low=0.01, high=0.05, p_holm=0.02)
+    row = next(row for row in arms_table(as_results(results)).rows if row.cells[0].text == "soft_labels")
+    assert [(cell.text, cell.note) for cell in row.cells[1:5]] == [
+        ("70.0", "[65.0, 75.0]"),
+        ("+3.0", "[+1.0, +5.0]"),
+        (".020", ""),
+        (".40", "[.30, .50]"),
+    ]
+
+
+def test_undefined_pgr_is_said_and_undefined_draws_are_counted(results, arm):
+    arm("naive")["pgr"] = {"value": None, "low": None, "high": None, "defined": False, "undefined_draws": 42}
+    table = arms_table(as_results(results))
+    assert cells(table, "naive")[4] == "undefined"
+    assert "undefined in up to 42 bootstrap draws" in table.caption
+
+
+def test_the_primary_comparison_stands_first_and_is_marked(results):
+    table = comparisons_table(as_results(results))
+    assert [cell.text for cell in table.rows[0].cells[:2]] == ["uncertainty_filtering", "random_filtering"]
+    assert table.rows[0].cells[0].badge == "primary"
+    assert [row.cells[0].badge for row in table.rows[1:]] == [""] * (len(table.rows) - 1)
+
+
+def test_few_kinds_of_questions_are_columns_and_many_are_rows(results):
+    few = strata_table(as_results(results))
+    assert [column.title for column in few.columns] == ["", "known", "ignorance", "misconception"]
+    results["strata"] = [dict(results["strata"][0], stratum=str(n)) for n in range(9)]
+    many = strata_table(as_results(results))
+    assert [row.cells[0].text for row in many.rows] == [str(n) for n in range(9)]
+    results["strata"] = []
+    assert strata_table(as_results(results)) is None
+
+
+def test_budget_shows_a_range_where_seeds_differ_and_every_chosen_step(results):
+    row = cells(budget_table(as_results(results)), "naive")
+    assert row == ["naive", "2,990 – 2,992", "2,990", "0", "282", "94, 188, 282", "15,000"]
+
+
+def test_splits_show_sizes_mix_and_what_they_share(results):
+    results["task"]["overlap"]["pool&test"] = 2
+    table = splits_table(as_results(results))
+    assert cells(table, "pool") == ["pool", "3,000", "1,500", "750", "1,500", "750"]
+    assert "shared between splits: pool and test (2)" in table.caption
+    assert "2 questions have contradictory gold" in table.caption
+
+
+def test_reliability_numbers_have_their_meaning_beside_them(results):
+    results["reliability"]["ece"] = {"value": 0.08, "debiased": 0.07, "low": 0.05, "high": 0.1}
+    table = quality_table(as_results(results))
+    assert cells(table, "AUROC, by question")[1] == ".742"
+    assert cells(table, "ECE, debiased")[1] == ".070"
+    assert "softmax, temperature 0.2" in table.caption
+
+
+def test_time_is_summed_per_kind_of_step_and_cached_steps_are_told_apart(provenance):
+    provenance["steps"] = [
+        {"name": "train", "key": "a", "seconds": 2.0, "cached": False},
+        {"name": "train", "key": "b", "seconds": 3.0, "cached": True},
+        {"name": "ask", "key": "c", "seconds": 9.0, "cached": False},
+    ]
+    table = time_table(as_provenance(provenance))
+    assert [[cell.text for cell in row.cells] for row in table.rows] == [
+        ["ask", "1", "0", "9.0 s", "9.0 s"],
+        ["train", "1", "1", "2.0 s", "5.0 s"],
+    ]
+
+
+def test_provenance_names_seeds_revision_versions_and_hardware(results, provenance):
+    told = dict(facts(as_results(results), as_provenance(provenance)))
+    assert told["Seeds"] == "0, 1, 2"
+    assert told["Git revision"] == "dc962f9"
+    assert "torch 2.13.0" in told["Versions"]
+    assert told["Hardware"] == "cores: 2; cpu: x86-64"
+    assert told["Took"] == "7 min 12 s"
+
+
+def test_the_highest_method_is_neither_control_nor_oracle(results, arm):
+    arm("random_filtering")["accuracy"]["value"] = 0.99
+    arm("soft_labels")["accuracy"]["value"] = 0.9
+    assert best_arm(as_results(results)).name == "soft_labels"
+
+
+def test_the_words_name_floor_ceiling_best_method_and_primary_comparison(results, arm):
+    results["supervisor"]["floor"].update(value=0.6, low=0.55, high=0.65)
+    arm("strong_ceiling")["accuracy"].update(value=0.9, low=0.88, high=0.92)
+    arm("soft_labels")["accuracy"].update(value=0.8, low=0.7, high=0.85)
+    mine = next(each for each in results["comparisons"] if each["b"] == "random_filtering")
+    mine.update(value=-0.01, low=-0.03, high=0.01, p=0.4)
+    run = as_results(results)
+    text = " ".join(in_words(run, check_run(run, None)))
+    assert "is 60.0 % [55.0, 65.0]" in text
+    assert "is 90.0 % [88.0, 92.0]. The gap to recover is 30.0 points" in text
+    assert "Of the 7 methods, soft_labels reaches the highest accuracy, 80.0 % [70.0, 85.0]" in text
+    assert "−1.0 points [−3.0, +1.0] (p = .400, t with 2 degrees of freedom): the interval contains zero" in text
+    assert "1 of 8 checks fired: W2S002 (primary comparison: warning); 1 check did not apply" in text
+    assert [tile.value for tile in tiles(run)] == ["60.0 %", "80.0 %", "90.0 %", "−1.0 pts"]
+
+
+def test_the_formula_shows_pgr_with_its_numbers(results, arm):
+    results["supervisor"]["floor"]["value"] = 0.6
+    arm("strong_ceiling")["accuracy"]["value"] = 0.9
+    arm("soft_labels")["accuracy"]["value"] = 0.8
+    arm("soft_labels")["pgr"]["value"] = 2 / 3
+    assert formula(as_results(results)).endswith("(80.0 − 60.0) / (90.0 − 60.0) = .67")
+
+
+def test_a_run_without_ceiling_primary_and_reliability_is_still_told(results):
+    results["arms"] = [each for each in results["arms"] if each["method"] != "strong_ceiling"]
+    results.update(primary=None, reliability=None, comparisons=[], zero_shot=None)
+    run = as_results(results)
+    text = " ".join(in_words(run, []))
+    assert "has no ceiling, so no performance gap is defined" in text
+    assert "primary comparison" not in text
+    assert quality_table(run) is None
+    assert comparisons_table(run) is None
+
+
+@pytest.mark.parametrize("width", [160, 90])
+def test_the_terminal_table_lists_every_arm(results, width):
+    from rich.console import Console
+
+    console = Console(width=width, record=True, file=None, force_terminal=False, quiet=False)
+    with console.capture() as captured:
+        console.print(summary_table(results))
+    text = captured.get()
+    for name in ("supervisor (floor)", "student, zero-shot", "random_filtering", "strong_ceiling"):
+        assert name.split("_")[0] in text
+    assert "(oracle)" in text
+    assert "(control)" in text
+
+
+def test_markup_in_an_arm_name_is_text_in_the_terminal(results):
+    from rich.console import Console
+
+    results["arms"][0]["name"] = "[bold red]naive[/]"
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(summary_table(results))
+    assert "[bold red]naive[/]" in captured.get()
