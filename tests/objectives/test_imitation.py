@@ -64,7 +64,7 @@ def test_soft_row_is_cross_entropy_against_options_normalised_among_themselves()
 
 
 def test_soft_and_hard_rows_stand_side_by_side():
-    # Row 0 soft: -log P = 1 and 2, so log shares are -ln(1 + e^-1) = -.3133 and -1.3133; loss .25 x .3133 + .75 x 1.3133.
+    # Row 0 soft: -log P = 1 and 2, so log shares are -ln(1 + e^-1) = -.3133 and -1.3133.
     # Row 1 hard: mean of 2 and 4 = 3.
     batch = token_batch([1, 1, 2], [0, 0, 1], [True, False], shares=[0.25, 0.75, 1.0])
     outputs = Outputs(torch.tensor([logits_with(x) for x in (1.0, 2.0, 2.0, 4.0)]))

@@ -64,7 +64,8 @@ def answer(
         progress: called with (queries done, all queries).
 
     Returns:
-        Answers (`records.ANSWERS`), in the order of questions, wordings, samples.
+        Answers (`records.ANSWERS`), in the order of questions, wordings, samples. The table's metadata names the
+        `decoding` and counts `boundary_mismatches`: options that joint tokenisation would have split otherwise.
 
     Raises:
         ConfigError: settings that contradict each other, the model or the task.
@@ -95,7 +96,14 @@ def answer(
         for sample, found in enumerate(several)
     ]
     columns = {name: [row.get(name) for row in rows] for name in ANSWERS.names}
-    return build(ANSWERS, columns)
+    pairs = (
+        [(q.wording.prompt, option) for q in queries for option in q.wording.options or ()] if kind == "options" else []
+    )
+    facts = {
+        "decoding": kind,
+        "boundary_mismatches": str(loaded.coder.mismatches([p for p, _ in pairs], [o for _, o in pairs])),
+    }
+    return build(ANSWERS, columns).replace_schema_metadata(facts)
 
 
 def _decoding(decoding: Decoding, loaded: Loaded, queries: Sequence[_Query]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 Progress = Callable[[int, int], None]
 
 
+@runtime_checkable
 class Journal(Protocol):
     """An append-only list of JSON objects that survives a crash."""
 
@@ -15,7 +16,7 @@ class Journal(Protocol):
         """Keep one more object."""
         ...
 
-    def __iter__(self) -> Any: ...
+    def __iter__(self) -> Iterator[Any]: ...
 
 
 class Stage:
@@ -30,20 +31,26 @@ class Stage:
         self.journal, self.name = journal, name
 
     def run(
-        self, plan: Sequence[Sequence[int]], work: Callable[[int, Sequence[int]], list[Any]], progress: Progress | None
+        self,
+        plan: Sequence[Sequence[int]],
+        work: Callable[[int, Sequence[int]], list[Any]],
+        progress: Progress | None,
+        sizes: Sequence[int] | None = None,
     ) -> dict[int, Any]:
         """Results by item.
 
         Args:
             plan: items of each micro-batch.
             work: called with the micro-batch's number and items; returns one JSON-able result per item.
-            progress: called with (items done, all items) after every micro-batch.
+            progress: called with (done, all) after every micro-batch.
+            sizes: what an item counts for in `progress`; 1 by default.
         """
         done = {}
         for entry in self.journal if self.journal is not None else ():
             if entry["stage"] == self.name:
                 done[entry["batch"]] = entry["results"]
-        total, count = sum(map(len, plan)), 0
+        size = (lambda i: 1) if sizes is None else sizes.__getitem__
+        total, count = sum(size(i) for items in plan for i in items), 0
         found: dict[int, Any] = {}
         for number, items in enumerate(plan):
             results = done.get(number)
@@ -52,7 +59,7 @@ class Stage:
                 if self.journal is not None:
                     self.journal.append({"stage": self.name, "batch": number, "results": results})
             found.update(zip(items, results, strict=True))
-            count += len(items)
+            count += sum(map(size, items))
             if progress is not None:
                 progress(count, total)
         return found

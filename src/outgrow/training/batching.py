@@ -1,8 +1,10 @@
 """Token ids to tensors: micro-batches by length, padding on the right, and prompts shared by several answers.
 
-A *group* is a prompt with the answers that follow it. Where a model allows it, a group is one sequence: the prompt
-once, then every answer as a branch that sees the prompt and itself (a mask per pair of positions, and positions that
-start again at the prompt's end). Elsewhere every answer gets a copy of the prompt.
+A *group* is a prompt with the answers that follow it; a *pack* is several groups whose prompts begin alike, such as
+one question in several wordings. Where a model allows it, a pack is one sequence, a tree: the shared beginning once,
+then the rest of every prompt as a branch, and every answer as a branch of its prompt. A position sees its own path to
+the root only (a mask per pair of positions) and counts its place on that path. Elsewhere every answer gets a copy of
+its prompt.
 """
 
 from __future__ import annotations
@@ -27,9 +29,25 @@ class Group:
         """Positions of the shared sequence; the last token of an answer is predicted, never read."""
         return len(self.prompt) + sum(len(answer) - 1 for answer in self.answers)
 
+    def positions(self, share: bool) -> int:
+        """Positions in a forward pass, as one sequence or as one padded sequence per answer."""
+        return self.packed_length() if share else len(self.answers) * self.longest()
+
     def longest(self) -> int:
         """Positions of the prompt with its longest answer."""
         return len(self.prompt) + max(len(answer) for answer in self.answers) - 1
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Groups whose prompts have the first `shared` tokens in common."""
+
+    groups: tuple[Group, ...]
+    shared: int
+
+    def length(self) -> int:
+        """Positions of the one sequence."""
+        return sum(group.packed_length() - self.shared for group in self.groups) + self.shared
 
 
 @dataclass(frozen=True)
@@ -80,71 +98,112 @@ def plan(lengths: Sequence[int], budget: int) -> list[list[int]]:
     return batches
 
 
+def alone(group: Group) -> Pack:
+    """A pack of one group."""
+    return Pack((group,), len(group.prompt))
+
+
+def pack_groups(groups: Sequence[Group], *, longest: int = 1024, most: int = 8) -> list[list[int]]:
+    """Which groups to put into one pack: positions of `groups`, those with a common beginning together.
+
+    A group joins when that saves at least a quarter of its own positions.
+
+    Args:
+        groups: what is scored.
+        longest: positions of a pack of several groups.
+        most: groups in a pack.
+    """
+    packs: list[list[int]] = []
+    length = shared = 0
+    for i in sorted(range(len(groups)), key=lambda i: groups[i].prompt):
+        own = groups[i].packed_length()
+        if packs and len(packs[-1]) < most:
+            common = min(shared, _common(groups[packs[-1][0]].prompt, groups[i].prompt))
+            joined = length + own - common + (shared - common) * (len(packs[-1]) - 1)
+            if length + own - joined >= own / 4 and joined <= longest:
+                packs[-1].append(i)
+                length, shared = joined, common
+                continue
+        packs.append([i])
+        length, shared = own, len(groups[i].prompt)
+    return packs
+
+
+def make_pack(groups: Sequence[Group]) -> Pack:
+    """Groups as a pack, sharing all that their prompts have in common."""
+    first, *others = (group.prompt for group in groups)
+    return Pack(tuple(groups), min((_common(first, other) for other in others), default=len(first)))
+
+
+def _common(one: Sequence[int], two: Sequence[int]) -> int:
+    """Length of the common beginning."""
+    return next((i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
+
+
 def collate(
-    groups: Sequence[Group], pad: int, *, share: bool, unmasked: bool, device: torch.device
+    packs: Sequence[Pack], pad: int, *, share: bool, unmasked: bool, device: torch.device
 ) -> tuple[Sequences, Targets]:
     """Tensors of one micro-batch.
 
     Args:
-        groups: what is scored or learned.
+        packs: what is scored or learned.
         pad: id that fills the right side.
-        share: put all answers of a group into one sequence.
+        share: make a pack one sequence; else every answer has its own, in the same order.
         unmasked: padding on the right cannot be seen (causal attention), so no 2-D mask is made.
         device: where the tensors go.
     """
-    tree = share and any(len(group.answers) > 1 for group in groups)
-    if tree or all(len(group.answers) == 1 for group in groups):
-        packs = [(group.prompt, group.answers) for group in groups]
-    else:
-        packs = [(group.prompt, [answer]) for group in groups for answer in group.answers]
-    width = max(len(prompt) + sum(map(len, answers)) - len(answers) for prompt, answers in packs)
+    groups = [group for pack in packs for group in pack.groups]
+    tree = share and any(len(pack.groups) > 1 or len(pack.groups[0].answers) > 1 for pack in packs)
+    if not tree:
+        packs = [alone(Group(group.prompt, [answer])) for group in groups for answer in group.answers]
+    width = max(pack.length() for pack in packs)
     ids = np.full((len(packs), width), pad, dtype=np.int64)
-    branch = np.full((len(packs), width), -1, dtype=np.int64)
     positions = np.zeros((len(packs), width), dtype=np.int64)
-    places: list[int] = []
-    place: list[int] = []
-    for row, (prompt, answers) in enumerate(packs):
-        end = len(prompt)
-        ids[row, :end] = prompt
-        branch[row, :end] = 0
-        root = len(places)  # every answer's first token is predicted at the prompt's end
-        places.append(row * width + end - 1)
-        for number, answer in enumerate(answers, 1):
-            inner = len(answer) - 1
-            place.append(root)
-            if inner:
-                place.extend(range(len(places), len(places) + inner))
-                places.extend(range(row * width + end, row * width + end + inner))
-                ids[row, end : end + inner] = answer[:-1]
-                branch[row, end : end + inner] = number
-                positions[row, end : end + inner] = range(len(prompt), len(prompt) + inner)
-                end += inner
-    lengths = [len(answer) for group in groups for answer in group.answers]
-    flat = [token for group in groups for answer in group.answers for token in answer]
+    branch = np.full((2, len(packs), width), -1, dtype=np.int64)  # which prompt, which answer; 0: shared by all
+    places: list[int] = []  # flat positions that predict
+    place: list[int] = []  # for each target token, its row in `places`
+
+    def put(row: int, start: int, tokens: list[int], first: int, own: tuple[int, int]) -> int:
+        stop = start + len(tokens)
+        ids[row, start:stop] = tokens
+        positions[row, start:stop] = range(first, first + len(tokens))
+        branch[:, row, start:stop] = [[own[0]], [own[1]]]
+        return stop
+
+    for row, pack in enumerate(packs):
+        end = put(row, 0, pack.groups[0].prompt[: pack.shared], 0, (0, 0))
+        for number, group in enumerate(pack.groups, 1):
+            rest = group.prompt[pack.shared :]
+            end = put(row, end, rest, pack.shared, (number, 0))
+            root = len(places)  # every answer's first token is predicted at the end of its prompt
+            places.append(row * width + (end if rest else pack.shared) - 1)
+            for kind, answer in enumerate(group.answers, 1):
+                start, end = end, put(row, end, answer[:-1], len(group.prompt), (number, kind))
+                place += [root, *range(len(places), len(places) + end - start)]
+                places += range(row * width + start, row * width + end)
 
     def tensor(values: object) -> Tensor:
         return torch.from_numpy(np.asarray(values, dtype=np.int64)).to(device)
 
-    mask = starts = None
+    mask = None
     if tree:
         mask = _tree_mask(torch.from_numpy(branch)).to(device)
-        for row, (prompt, _) in enumerate(packs):
-            positions[row, : len(prompt)] = range(len(prompt))
-        starts = tensor(positions)
     elif not unmasked and (branch < 0).any():
-        mask = tensor(branch >= 0)
+        mask = tensor(branch[0] >= 0)
+    lengths = [len(answer) for group in groups for answer in group.answers]
     targets = Targets(
         place=tensor(place),
-        token=tensor(flat),
+        token=tensor([token for group in groups for answer in group.answers for token in answer]),
         answer=tensor(np.repeat(np.arange(len(lengths)), lengths)),
         group=tensor(np.repeat(np.arange(len(groups)), [len(group.answers) for group in groups])),
         length=tensor(lengths),
     )
-    return Sequences(tensor(ids), mask, starts, tensor(places)), targets
+    return Sequences(tensor(ids), mask, tensor(positions) if tree else None, tensor(places)), targets
 
 
-def _tree_mask(branch: Int[Tensor, "sequences length"]) -> Float[Tensor, "sequences 1 length length"]:
-    """0 where a position may look, the lowest float elsewhere: at the prompt and its own branch, never ahead."""
-    own = branch[:, :, None] == branch[:, None, :]
-    seen = (own | (branch[:, None, :] == 0)).tril_()
-    return torch.zeros(seen.shape).masked_fill_(~seen, torch.finfo(torch.float32).min)[:, None]
+def _tree_mask(branch: Int[Tensor, "2 sequences length"]) -> Float[Tensor, "sequences 1 length length"]:
+    """0 where a position may look, the lowest float elsewhere: along its own path to the root, never ahead."""
+    looks, seen = branch[:, :, :, None], branch[:, :, None, :]
+    same = (seen == 0) | (seen == looks)
+    allowed = ((seen[0] == 0) | (same[0] & same[1])).tril_()
+    return torch.zeros(allowed.shape).masked_fill_(~allowed, torch.finfo(torch.float32).min)[:, None]

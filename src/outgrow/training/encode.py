@@ -12,7 +12,7 @@ from torch import Tensor
 
 from outgrow.errors import DataError
 from outgrow.objectives.base import Batch, Tokens
-from outgrow.training.batching import Group, Sequences, collate
+from outgrow.training.batching import Group, Sequences, alone, collate
 from outgrow.training.heads import LanguageHead
 from outgrow.training.loading import Loaded
 from outgrow.training.rows import TrainRow
@@ -28,7 +28,7 @@ class Encoded:
         groups: prompt and answers of each row; for a classifier there are no answers.
         classes: class probabilities of each row (head `classifier`), else None.
         truncated: prompts that were cut on the left.
-        mismatches: hard targets that joint tokenisation would have split otherwise.
+        mismatches: targets and options that joint tokenisation would have split otherwise.
     """
 
     rows: list[TrainRow]
@@ -36,10 +36,6 @@ class Encoded:
     classes: Float[np.ndarray, "rows classes"] | None
     truncated: int
     mismatches: int
-
-    def lengths(self) -> list[int]:
-        """Positions each row takes in a forward pass."""
-        return [group.packed_length() for group in self.groups]
 
     def tokens(self, row: int) -> int:
         """Tokens of a row that are read or predicted, padding aside."""
@@ -68,8 +64,7 @@ def encode(loaded: Loaded, rows: list[TrainRow], max_length: int) -> Encoded:
         group = Group(prompt, [next(targets) for _ in texts or ()])
         groups.append(fit_length(group, limit, coder, f"training row {row.row_id!r}"))
         truncated += len(groups[-1].prompt) < len(prompt)
-    hard = [(row.prompt, row.target) for row in rows if row.target is not None]
-    mismatches = coder.mismatches([prompt for prompt, _ in hard], [target for _, target in hard])
+    mismatches = coder.mismatches([prompt for prompt, _ in flat], [target for _, target in flat])
     return Encoded(rows, groups, None, truncated, mismatches)
 
 
@@ -141,9 +136,12 @@ def micro_batch(loaded: Loaded, encoded: Encoded, rows: Sequence[int], normalise
         classes: Tensor = torch.from_numpy(encoded.classes[list(rows)]).to(device, torch.float32)
         return sequences, Batch(ids, weight, normalise, classes=classes)
     assert isinstance(loaded.head, LanguageHead)
-    can = loaded.head.abilities
-    share = can.share and (can.window is None or max(group.longest() for group in groups) <= can.window)
-    sequences, targets = collate(groups, loaded.coder.pad, share=share, unmasked=can.unmasked, device=device)
+    packs, share, unmasked = (
+        [alone(group) for group in groups],
+        loaded.head.shares(groups),
+        loaded.head.abilities.unmasked,
+    )
+    sequences, targets = collate(packs, loaded.coder.pad, share=share, unmasked=unmasked, device=device)
     shares = [p for row in own for p in ((1.0,) if row.target is not None else row.probabilities or ())]
     tokens = Tokens(
         place=targets.place,

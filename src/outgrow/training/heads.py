@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from outgrow.training.batching import Group, Sequences, collate
+from outgrow.training.batching import Group, Sequences, alone, collate
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,11 @@ class LanguageHead(nn.Module):
         logits: Tensor = self.model(**arguments).logits
         return logits.flatten(0, 1)[batch.places]
 
+    def shares(self, groups: Sequence[Group]) -> bool:
+        """Whether answers to these prompts may share them in one sequence."""
+        can = self.abilities
+        return can.share and (can.window is None or max((group.longest() for group in groups), default=0) <= can.window)
+
     @torch.no_grad()
     def probe(self) -> Abilities:
         """Find out what the model allows, with a few short forward passes in evaluation mode."""
@@ -91,7 +96,9 @@ class LanguageHead(nn.Module):
     ) -> Tensor:
         self.abilities = Abilities(direct=direct)
         device = next(self.model.parameters()).device
-        sequences, _ = collate(groups, self.pad, share=share, unmasked=unmasked, device=device)
+        sequences, _ = collate(
+            [alone(group) for group in groups], self.pad, share=share, unmasked=unmasked, device=device
+        )
         found: Tensor = self(sequences).float()
         return found
 

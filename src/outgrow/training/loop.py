@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from outgrow.training.batching import plan
 from outgrow.training.checkpoints import Checkpoints, State
 from outgrow.training.config import TrainConfig
 from outgrow.training.encode import Encoded, encode, micro_batch
+from outgrow.training.heads import LanguageHead
 from outgrow.training.loading import Loaded, add_adapter, merge_adapter
 from outgrow.training.rows import TrainRow, check_rows
 from outgrow.training.schedule import checkpoint_steps, learning_rate, rows_of_step, seed_of
@@ -38,7 +39,7 @@ class Fit:
         n_rows: rows trained on.
         removed_rows: rows left out because their weight is 0.
         truncated_prompts: prompts that lost their beginning to `max_length`.
-        boundary_mismatches: targets that joint tokenisation with the prompt would have split otherwise.
+        boundary_mismatches: targets and options that joint tokenisation with the prompt would have split otherwise.
     """
 
     history: list[dict[str, float]]
@@ -94,7 +95,7 @@ def fit(
         run.train(progress, save_seconds, choose=evaluate is not None)
         scores = run.choose(evaluate) if evaluate is not None else []
     chosen = _best(scores) if scores else total_steps
-    run.finish(chosen)
+    run.finish(chosen, evaluated=bool(scores))
     return Fit(
         history=run.history,
         scores=scores,
@@ -142,7 +143,8 @@ class _Run:
         flat = [p for p in self.names.values() if p.ndim <= 1]
         groups = [{"params": decay, "weight_decay": config.weight_decay}, {"params": flat, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, fused=True)
-        self.lengths = encoded.lengths()
+        share = not isinstance(loaded.head, LanguageHead) or loaded.head.shares(encoded.groups)
+        self.lengths = [group.positions(share) for group in encoded.groups]
         self.history: list[dict[str, float]] = []
         self.state: Mapping[str, Any] = objective.prepare(encoded.rows)
         self.checkpoints = Checkpoints(work, _fingerprint(encoded, objective, config, seed, total, sorted(self.names)))
@@ -166,28 +168,32 @@ class _Run:
 
     def choose(self, evaluate: Callable[[Loaded], float]) -> list[tuple[int, float]]:
         """The score of every checkpoint, in ascending order of steps."""
+        self.accelerator.wait_for_everyone()
+        self._own_type()
         scores = self.checkpoints.scores()
         steps = checkpoint_steps(self.total, self.config.checkpoints)
         for step in steps:
             if step not in scores:
                 self._put(self.checkpoints.weights(step))
                 scores[step] = float(evaluate(self.loaded))
-                self.checkpoints.save_scores(scores)
+                if self.accelerator.is_main_process:
+                    self.checkpoints.save_scores(scores)
         return [(step, scores[step]) for step in steps]
 
-    def finish(self, chosen: int) -> None:
+    def finish(self, chosen: int, *, evaluated: bool) -> None:
         """Leave the model with the chosen weights, in its own type."""
-        if chosen != self.total:
+        self._own_type()
+        if evaluated:
             self._put(self.checkpoints.weights(chosen))
-        elif self.checkpoints.scores():
-            self._put(self.checkpoints.weights(self.total))
-        self.accelerator.free_memory()
-        self.optimiser.state.clear()
-        for name, parameter in self.names.items():
+        for parameter in self.names.values():
             parameter.grad = None
+        self.loaded.head.eval()
+
+    def _own_type(self) -> None:
+        """Training is in float32; what is evaluated and kept has the type the model was loaded in."""
+        for name, parameter in self.names.items():
             if "lora_" not in name:
                 parameter.data = parameter.data.to(self.loaded.dtype)
-        self.loaded.head.eval()
 
     def _step(self, step: int) -> dict[str, float]:
         """One optimiser step; its number counts from 0."""
@@ -342,5 +348,6 @@ def _fingerprint(
     parts = [repr(objective), config.model_dump(mode="json"), seed, total, list(names)]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
     for row, group in zip(encoded.rows, encoded.groups, strict=True):
-        digest.update(json.dumps([asdict(row), group.prompt, group.answers]).encode())
+        facts = [row.row_id, row.weight, row.target, row.probabilities, group.prompt, group.answers]
+        digest.update(json.dumps(facts).encode())
     return digest.hexdigest()

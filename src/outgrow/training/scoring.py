@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from outgrow.errors import ConfigError, DataError
 from outgrow.training.batches import Progress, Stage
-from outgrow.training.batching import Group, collate, plan
+from outgrow.training.batching import Group, Pack, collate, make_pack, pack_groups, plan
 from outgrow.training.encode import fit_length
 from outgrow.training.heads import LanguageHead
 from outgrow.training.loading import Loaded
@@ -50,7 +50,8 @@ def score_options(
 ) -> list[OptionScores]:
     """Score the options of each prompt.
 
-    A prompt is computed once for all its options, and an identical (prompt, options) pair once altogether.
+    A prompt is computed once for all its options, a beginning that several prompts share once for all of them, and an
+    identical (prompt, options) pair once altogether.
 
     Args:
         loaded: a model with head `lm`.
@@ -82,15 +83,21 @@ def score_options(
         groups.append(group)
         truncated.append(len(group.prompt) < len(ids))
 
-    def work(number: int, items: Sequence[int]) -> list[list[float]]:
-        return _score(head, [groups[i] for i in items], loaded.device)
+    share = head.shares(groups)
+    members = pack_groups(groups, longest=min(1024, token_budget)) if share else [[i] for i in range(len(groups))]
+    packs = [make_pack([groups[i] for i in own]) for own in members]
 
-    batches = plan([group.packed_length() for group in groups], token_budget)
+    def work(number: int, items: Sequence[int]) -> list[list[list[float]]]:
+        return _score(head, [packs[i] for i in items], share, loaded.device)
+
+    lengths = [pack.length() if share else pack.groups[0].positions(share=False) for pack in packs]
+    batches = plan(lengths, token_budget)
     with torch.inference_mode():
-        found = (stage or Stage()).run(batches, work, progress)
+        found = (stage or Stage()).run(batches, work, progress, [len(own) for own in members])
+    sums = {i: own for pack, several in found.items() for i, own in zip(members[pack], several, strict=True)}
     by_pair = {}
     for i, pair in enumerate(pairs):
-        logprobs = np.asarray(found[i], dtype=np.float64)
+        logprobs = np.asarray(sums[i], dtype=np.float64)
         n_tokens = np.array([len(answer) for answer in groups[i].answers], dtype=np.int64)
         by_pair[pair] = OptionScores(
             logprobs, n_tokens, softmax(logprobs / _divisor(pair[1], n_tokens, length_normalise)), truncated[i]
@@ -112,12 +119,12 @@ def _divisor(options: Sequence[str], n_tokens: Int[np.ndarray, "n"], kind: str) 
     return np.array([len(option.encode("utf-8")) for option in options], dtype=np.float64)
 
 
-def _score(head: LanguageHead, groups: Sequence[Group], device: torch.device) -> list[list[float]]:
-    can = head.abilities
-    share = can.share and (can.window is None or max(group.longest() for group in groups) <= can.window)
-    sequences, targets = collate(groups, head.pad, share=share, unmasked=can.unmasked, device=device)
+def _score(head: LanguageHead, packs: Sequence[Pack], share: bool, device: torch.device) -> list[list[list[float]]]:
+    """The options' log-probabilities, by pack and group."""
+    unmasked = head.abilities.unmasked
+    sequences, targets = collate(packs, head.pad, share=share, unmasked=unmasked, device=device)
     logits = head(sequences).float()
     chosen = logits[targets.place, targets.token] - torch.logsumexp(logits, dim=1)[targets.place]
     sums = torch.zeros(len(targets.length), dtype=torch.float64, device=device)
     flat = iter(sums.index_add_(0, targets.answer, chosen.double()).tolist())
-    return [[next(flat) for _ in group.answers] for group in groups]
+    return [[[next(flat) for _ in group.answers] for group in pack.groups] for pack in packs]
