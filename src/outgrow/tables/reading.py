@@ -163,9 +163,9 @@ def _check_columns(path: Path, present: Sequence[str], needed: Sequence[str]) ->
     missing = [name for name in needed if name not in present]
     if not missing:
         return
-    hints = []
+    hints, spare = [], [p for p in present if p not in needed]
     for name in missing:
-        near = difflib.get_close_matches(name, [p for p in present if p not in needed], 1, 0.5)
+        near = difflib.get_close_matches(name, spare, 1, 0.5) or [p for p in spare if p.lower() in name]
         hints += [f"rename '{near[0]}' to '{name}'?"] if near else []
     if len(present) == 1 and any(mark in present[0] for mark in ";\t|"):
         hints = ["separate the columns with commas"]
