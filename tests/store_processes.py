@@ -108,7 +108,7 @@ def every_point(base, expected):
             break
         assert code == -signal.SIGKILL, code
         resumed += (root / "work" / STEP.key / "parts.jsonl").exists()
-        if n % 3 == 0:  # dies while it takes up what the first one left
+        if n % 5 == 0:  # dies while it takes up what the first one left
             wait(fork(lambda root=root: (die_at(12), Store(root).make(STEP, maker))))
             assert look(Store(root)) in (None, expected)
         expect_result(root, expected)

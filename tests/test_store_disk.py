@@ -1,4 +1,4 @@
-"""A full disk: a clear error, nothing half-written, and the finished parts are there the next time."""
+"""A full disk: a clear error, nothing half-written, finished parts are there the next time. A read-only disk: read."""
 
 import contextlib
 import errno
@@ -8,6 +8,7 @@ import subprocess
 import pyarrow as pa
 import pytest
 
+import outgrow.store.artefact
 from outgrow.errors import StoreError
 from outgrow.store import Journal, Step, Store
 
@@ -158,3 +159,24 @@ def test_a_disk_without_space_for_the_lease(small_disk):
         store.make(STEP, maker)
     (small_disk / "ballast").unlink()
     assert store.make(STEP, maker).json("parts.json") == [0, 1, 2]
+
+
+def test_a_read_only_store_is_read_but_not_written(small_disk):
+    store = Store(small_disk / "store")
+    store.make(STEP, maker)
+    (store.path / "work" / STEP.key).mkdir(parents=True)  # left by a process that died after its commit
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    outgrow.store.artefact._verified.clear()
+    assert store.make(STEP, maker).json("parts.json") == [0, 1, 2]
+    with pytest.raises(StoreError, match=r"the store .* cannot be written: .*Read-only file system"):
+        store.make(Step("other", 1, {}), maker)
+
+
+def test_damage_in_a_read_only_store_cannot_be_set_aside(small_disk):
+    store = Store(small_disk / "store")
+    store.make(STEP, maker).path("parts.json").write_text("[]")
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(
+        StoreError, match=r"step 'ask' .* is damaged \(file 'parts.json' has 2 bytes .*cannot be set aside"
+    ):
+        store.get(STEP)
