@@ -49,7 +49,7 @@ def reliability(
 
     _check_paths(path, out)
     table_format(out)
-    answers = read_answers(path, columns=("logprob", "probabilities"))
+    answers = read_answers(path, columns=("logprob", "probabilities"), numbered=False)
     labels = room.agreement(
         answers,
         seed=seed,

@@ -56,6 +56,14 @@ def test_missing_samples_are_numbered_within_question_source_and_variant(tmp_pat
     ]
 
 
+def test_numbering_can_be_left_out_but_given_samples_are_still_checked(tmp_path):
+    path = lines(tmp_path, answer("a", "x"), answer("a", "y"))
+    assert read_answers(path, numbered=False).column("sample").to_pylist() == [0, 0]
+    twice = lines(tmp_path, answer("a", "x", sample=1), answer("a", "y", sample=1))
+    with pytest.raises(DataError, match="the same answer key twice"):
+        read_answers(twice, numbered=False)
+
+
 def test_formats_agree(tmp_path):
     path = lines(tmp_path, answer("a", "x", logprob=-1), answer("a", None, logprob=None), answer("b", "-2", logprob=-2))
     found = read_answers(path)

@@ -71,10 +71,10 @@ def encode(strings: pa.ChunkedArray) -> Encoded:
     n = len(strings)
     if n > 1 and strings.null_count == 0:
         changes = pc.not_equal(strings.slice(1), strings.slice(0, n - 1))
-        starts = np.concatenate([[True], np.asarray(changes.to_numpy(), dtype=bool)])
-        if 2 * int(starts.sum()) < n:
-            runs = encode(strings.filter(pa.array(starts)))
-            return Encoded(runs.codes[np.cumsum(starts) - 1], runs.names)
+        starts = np.concatenate([[0], np.flatnonzero(changes.to_numpy()) + 1])
+        if 2 * len(starts) < n:
+            runs = encode(strings.take(pa.array(starts)))
+            return Encoded(np.repeat(runs.codes, np.diff(starts, append=n)), runs.names)
     encoded = strings.dictionary_encode()
     encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
     if isinstance(encoded, pa.ChunkedArray):
