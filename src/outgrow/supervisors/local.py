@@ -99,11 +99,8 @@ def answer(
     pairs = (
         [(q.wording.prompt, option) for q in queries for option in q.wording.options or ()] if kind == "options" else []
     )
-    facts = {
-        "decoding": kind,
-        "boundary_mismatches": str(loaded.coder.mismatches([p for p, _ in pairs], [o for _, o in pairs])),
-    }
-    return build(ANSWERS, columns).replace_schema_metadata(facts)
+    mismatches = loaded.coder.mismatches([p for p, _ in pairs], [o for _, o in pairs]) if loaded.coder else 0
+    return build(ANSWERS, columns).replace_schema_metadata({"decoding": kind, "boundary_mismatches": str(mismatches)})
 
 
 def _decoding(decoding: Decoding, loaded: Loaded, queries: Sequence[_Query]) -> str:

@@ -49,7 +49,7 @@ def classify(
     def work(number: int, items: Sequence[int]) -> list[list[float]]:
         if dropout_seed is not None:
             torch.manual_seed(seed_of("dropout pass", dropout_seed, number))
-        logits = head(classifier_inputs([ids[i] for i in items], loaded.coder.pad, loaded.device))
+        logits = head(classifier_inputs([ids[i] for i in items], loaded.pad, loaded.device))
         found: list[list[float]] = torch.log_softmax(logits.double(), dim=1).tolist()
         return found
 

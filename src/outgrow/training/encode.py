@@ -55,6 +55,7 @@ def encode(loaded: Loaded, rows: list[TrainRow], max_length: int) -> Encoded:
     if loaded.classes is not None:
         return _encode_classes(loaded, rows, limit)
     coder = loaded.coder
+    assert coder is not None
     prompts = coder.prompts([row.prompt for row in rows])
     said = [row.options if row.target is None else (row.target,) for row in rows]
     flat = [(row.prompt, text) for row, texts in zip(rows, said, strict=True) for text in texts or ()]
@@ -132,7 +133,7 @@ def micro_batch(loaded: Loaded, encoded: Encoded, rows: Sequence[int], normalise
     ids = tuple(row.row_id for row in own)
     groups = [encoded.groups[i] for i in rows]
     if encoded.classes is not None:
-        sequences = classifier_inputs([group.prompt for group in groups], loaded.coder.pad, device)
+        sequences = classifier_inputs([group.prompt for group in groups], loaded.pad, device)
         classes: Tensor = torch.from_numpy(encoded.classes[list(rows)]).to(device, torch.float32)
         return sequences, Batch(ids, weight, normalise, classes=classes)
     assert isinstance(loaded.head, LanguageHead)
@@ -141,7 +142,7 @@ def micro_batch(loaded: Loaded, encoded: Encoded, rows: Sequence[int], normalise
         loaded.head.shares(groups),
         loaded.head.abilities.unmasked,
     )
-    sequences, targets = collate(packs, loaded.coder.pad, share=share, unmasked=unmasked, device=device)
+    sequences, targets = collate(packs, loaded.pad, share=share, unmasked=unmasked, device=device)
     shares = [p for row in own for p in ((1.0,) if row.target is not None else row.probabilities or ())]
     tokens = Tokens(
         place=targets.place,

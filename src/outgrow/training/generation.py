@@ -17,7 +17,7 @@ from outgrow.training.batching import plan
 from outgrow.training.heads import LanguageHead
 from outgrow.training.loading import Loaded
 from outgrow.training.scoring import TOKEN_BUDGET
-from outgrow.training.text import cut_left
+from outgrow.training.text import Coder, cut_left
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,10 @@ def generate(
     room = loaded.max_length - max_new_tokens
     if room < 1:
         raise DataError(f"max_new_tokens is {max_new_tokens}, but the model has only {loaded.max_length} positions")
-    whole = loaded.coder.prompts(prompts)
-    ids = [cut_left(own, room, loaded.coder.prefix) for own in whole]
+    coder = loaded.coder
+    assert coder is not None
+    whole = coder.prompts(prompts)
+    ids = [cut_left(own, room, coder.prefix) for own in whole]
     items = list(range(len(prompts)))
     if temperature == 0:  # identical prompts have identical texts
         first: dict[tuple[int, ...], int] = {}
@@ -93,7 +95,7 @@ def generate(
     def work(number: int, batch: Sequence[int]) -> list[list[Any]]:
         own = [unique[i] for i in batch]
         noise = None if seeds is None or temperature == 0 else [seeds[i] for i in own]
-        return _generate(loaded, [ids[i] for i in own], max_new_tokens, temperature, noise)
+        return _generate(loaded, coder, [ids[i] for i in own], max_new_tokens, temperature, noise)
 
     batches = plan([len(ids[i]) + max_new_tokens for i in unique], token_budget)
     with torch.inference_mode():
@@ -107,13 +109,18 @@ def generate(
 
 
 def _generate(
-    loaded: Loaded, prompts: Sequence[list[int]], max_new_tokens: int, temperature: float, seeds: Sequence[int] | None
+    loaded: Loaded,
+    coder: Coder,
+    prompts: Sequence[list[int]],
+    max_new_tokens: int,
+    temperature: float,
+    seeds: Sequence[int] | None,
 ) -> list[list[Any]]:
     """[text, logprob, n_tokens, finish_reason] of each prompt."""
     from transformers import LogitsProcessorList
 
     width = max(map(len, prompts))
-    ids = torch.full((len(prompts), width), loaded.coder.pad, dtype=torch.int64)
+    ids = torch.full((len(prompts), width), loaded.pad, dtype=torch.int64)
     mask = torch.zeros_like(ids)
     for row, own in enumerate(prompts):
         ids[row, width - len(own) :] = torch.tensor(own)
@@ -132,7 +139,7 @@ def _generate(
     for row, tokens in enumerate(full.tolist()):
         stop = next((i for i, token in enumerate(tokens) if token in ends), None)
         count = len(tokens) if stop is None else stop + 1
-        text = loaded.coder.decode(tokens[: count if stop is None else stop])
+        text = coder.decode(tokens[: count if stop is None else stop])
         results.append([text, sum(logprobs[row][:count]), count, "length" if stop is None else "stop"])
     return results
 

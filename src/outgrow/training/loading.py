@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ class Loaded:
     Attributes:
         head: the module that maps token ids to scores; in evaluation mode except inside `fit`.
         tokenizer: the model's Hugging Face tokenizer.
-        coder: prompts and targets to token ids.
+        coder: prompts and targets to token ids (head `lm`), else None.
+        pad: id that fills the padding; masked everywhere, so it only has to exist.
         ref: what was loaded.
         classes: names of the classes (head `classifier`), else None.
         device: where the weights are.
@@ -38,7 +40,8 @@ class Loaded:
 
     head: Head
     tokenizer: Any
-    coder: Coder
+    coder: Coder | None
+    pad: int
     ref: ModelRef
     classes: tuple[str, ...] | None
     device: torch.device
@@ -76,6 +79,8 @@ def load(ref: ModelRef, classes: Sequence[str] | None = None, *, weights: Path |
     if ref.head == "classifier":
         if classes is None or len(classes) < 2 or len(set(classes)) < len(classes):
             raise DataError(f"head 'classifier' needs at least two different classes, found {classes}")
+        if ref.chat:
+            raise ConfigError("chat: true needs head 'lm'; a classifier reads the prompt as it is")
         classes = tuple(classes)
     else:
         classes = None
@@ -88,7 +93,8 @@ def load(ref: ModelRef, classes: Sequence[str] | None = None, *, weights: Path |
         head = _head(ref, classes, place, dtype, tokenizer, seed)
     head.to(device)
     head.eval()
-    loaded = Loaded(head, tokenizer, Coder(tokenizer, chat=ref.chat), ref, classes, device, dtype)
+    coder = Coder(tokenizer, chat=ref.chat) if ref.head == "lm" else None
+    loaded = Loaded(head, tokenizer, coder, _pad(tokenizer), ref, classes, device, dtype)
     if weights is not None:
         _load_weights(loaded, weights, saved)
     if isinstance(head, LanguageHead):
@@ -148,7 +154,7 @@ def merge_adapter(loaded: Loaded) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Transformers without progress bars and load reports."""
+    """Transformers and peft without progress bars, load reports and notes about their own future."""
     from transformers.utils import logging as module
 
     logging: Any = module
@@ -156,7 +162,9 @@ def quiet() -> Iterator[None]:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # between versions of these libraries, not for our users
+            yield
     finally:
         logging.set_verbosity(level)
         if bar:

@@ -42,7 +42,7 @@ class Fit:
         boundary_mismatches: targets and options that joint tokenisation with the prompt would have split otherwise.
     """
 
-    history: list[dict[str, float]]
+    history: list[dict[str, int | float]]
     scores: list[tuple[int, float]]
     chosen_step: int
     n_rows: int
@@ -145,7 +145,7 @@ class _Run:
         self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, fused=True)
         share = not isinstance(loaded.head, LanguageHead) or loaded.head.shares(encoded.groups)
         self.lengths = [group.positions(share) for group in encoded.groups]
-        self.history: list[dict[str, float]] = []
+        self.history: list[dict[str, int | float]] = []
         self.state: Mapping[str, Any] = objective.prepare(encoded.rows)
         self.checkpoints = Checkpoints(work, _fingerprint(encoded, objective, config, seed, total, sorted(self.names)))
 
@@ -195,7 +195,7 @@ class _Run:
             if "lora_" not in name:
                 parameter.data = parameter.data.to(self.loaded.dtype)
 
-    def _step(self, step: int) -> dict[str, float]:
+    def _step(self, step: int) -> dict[str, int | float]:
         """One optimiser step; its number counts from 0."""
         rate = learning_rate(step, self.total, self.config)
         rows = rows_of_step(step, len(self.encoded.rows), self.config.batch_size, self.seed)

@@ -71,6 +71,7 @@ def score_options(
     if len(prompts) != len(options):
         raise DataError(f"{len(prompts)} prompts but {len(options)} lists of options")
     head, coder = loaded.head, loaded.coder
+    assert coder is not None
     pairs = list(dict.fromkeys(zip(prompts, options, strict=True)))
     texts = coder.prompts([prompt for prompt, _ in pairs])
     flat = [(prompt, option) for prompt, own in pairs for option in own]

@@ -31,8 +31,6 @@ class Coder:
         if chat and not tokenizer.chat_template:
             raise DataError("chat is on, but the tokenizer has no chat template; set chat: false")
         self.eos = int(tokenizer.eos_token_id)
-        pad = tokenizer.pad_token_id
-        self.pad = self.eos if pad is None else int(pad)  # masked everywhere; only its being a valid id matters
         self._cache: dict[str, list[int]] = {}
         empty = tokenizer("")["input_ids"]
         bos = tokenizer.bos_token_id
