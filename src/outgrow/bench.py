@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from outgrow.errors import ConfigError, DataError
+from outgrow.errors import ConfigError, DataError, SealedError
 from outgrow.lab import identity_answers
 from outgrow.methods.rows import normalise_weights
 from outgrow.recipe import Recipe
@@ -236,9 +236,18 @@ class Bench:
             validation: example_id of `validation` to the value the chosen checkpoint should agree with; None takes
                 the last checkpoint.
             sealed: the rows hold gold, so the result's rows are for the bench alone.
+
+        Raises:
+            DataError: a row's question is not in `split`, or it cannot be put into words.
+            SealedError: rows of the source "gold" without `sealed`.
         """
         from outgrow.objectives import Imitation
 
+        if not sealed and "gold" in rows["source"].to_pylist():
+            raise SealedError(
+                f"training rows of '{name}' have the source 'gold', which is kept for gold labels; "
+                "declare the method uses_gold=True, or name the source of its labels otherwise"
+            )
         loss = objective if objective is not None else Imitation()
         settled = normalise_weights(rows, "raw" if weights == "raw" else "mean_one")
         worded = self.words(settled.rows, {e.example_id: e for e in iter_examples(self.examples(split))})
@@ -251,6 +260,7 @@ class Bench:
             "objective": {"name": type(loss).__name__, "settings": repr(loss)},
             "seed": seed,
             "steps": steps,
+            "sealed": sealed,  # in the key, so that no arm shares a result with one that saw gold
         }
         step = Step("train", TRAIN_VERSION, plain, inputs)
 

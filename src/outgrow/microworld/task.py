@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Literal
 
 import pyarrow as pa
@@ -28,7 +28,7 @@ SUM_STRATA = ("one_step", "two_steps")
 # Shares of strata. `read`: the supervisor read the fact. The others it did not read: the name helps, says nothing,
 # or misleads (and, among four options, the misleading one is offered).
 MIXES: Mapping[str, Mapping[str, float]] = {
-    "default": {"read": 0.45, "helpful": 0.1, "no_cue": 0.25, "misleading": 0.2},
+    "default": {"read": 0.5, "helpful": 0.1, "no_cue": 0.25, "misleading": 0.15},
     "ignorance": {"read": 0.6, "no_cue": 0.4},
     "misconceptions": {"read": 0.6, "misleading": 0.4},
     "natural": {},  # as the world is
@@ -41,10 +41,10 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Counts(Config):
     """Questions per split."""
 
-    supervisor_train: Annotated[int, Field(ge=1)] = 600
+    supervisor_train: Annotated[int, Field(ge=1)] = 500
     pool: Annotated[int, Field(ge=1)] = 1000
-    validation: Annotated[int, Field(ge=1)] = 200
-    test: Annotated[int, Field(ge=1)] = 3000
+    validation: Annotated[int, Field(ge=1)] = 150
+    test: Annotated[int, Field(ge=1)] = 2300
     known: Annotated[int, Field(ge=0)] = 0
 
 
@@ -57,7 +57,7 @@ class MicroworldConfig(Config):
     wordings: Literal["permutations", "instructions", "mixed"] = "permutations"
     mix: str | dict[str, Share] = "default"
     supervisor_train_mix: str | dict[str, Share] = "natural"
-    questions: Counts = Counts(supervisor_train=600, pool=1000, validation=200, test=3000, known=0)
+    questions: Counts = Counts(supervisor_train=500, pool=1000, validation=150, test=2300, known=0)
     reader: str = "mini"  # the base model whose reading defines the strata: the supervisor's
     world: int = 0  # the world's seed; the shipped base models know world 0
     seed: int = 0  # which questions are drawn
@@ -91,12 +91,24 @@ class _Question:
     meta: Mapping[str, object]
 
 
+@lru_cache(maxsize=4)
+def shared_world(seed: int) -> World:
+    """The world of a seed, made once per process: its facts take a while."""
+    return World(WorldConfig(seed=seed))
+
+
+@lru_cache(maxsize=8)
+def _drawn(config: str) -> Mapping[str, list[_Question]]:
+    """The questions of a configuration, drawn once per process: every job of a run builds the same task."""
+    return MicroworldTask(MicroworldConfig.model_validate_json(config)).draw()
+
+
 class MicroworldTask:
     """Questions about the entities of a world, split by entity."""
 
     def __init__(self, config: MicroworldConfig) -> None:
         self.config = config
-        self.world = World(WorldConfig(seed=config.world))
+        self.world = shared_world(config.world)
         self.share = LADDER[config.reader].share
 
     @property
@@ -143,8 +155,8 @@ class MicroworldTask:
 
     @cached_property
     def _entities(self) -> dict[str, list[str]]:
-        """Split -> its entities: disjoint, in the proportion of the questions asked for."""
-        counts = self.config.questions.model_dump()
+        """Split -> its entities: disjoint, in proportion to the questions asked for, with more to spare in small ones."""
+        counts = {split: n + 6 * n**0.5 for split, n in self.config.questions.model_dump().items()}
         names = sorted(self.world.entities, key=lambda e: sha256_text("split", self.config.seed, e))
         total, start, cut = sum(counts.values()), 0, {}
         for split, count in counts.items():
@@ -154,7 +166,11 @@ class MicroworldTask:
         return cut
 
     @cached_property
-    def _questions(self) -> dict[str, list[_Question]]:
+    def _questions(self) -> Mapping[str, list[_Question]]:
+        return _drawn(self.config.model_dump_json())
+
+    def draw(self) -> dict[str, list[_Question]]:
+        """Every split's questions, drawn anew."""
         return {split: self._draw(split) for split in self._entities}
 
     def _draw(self, split: str) -> list[_Question]:
@@ -333,7 +349,7 @@ class MicroworldTask:
     def extract(self, text: str, example: Example, wording: Wording) -> str | None:
         """The number behind the marker of a sum, or the option that was said; None for anything else."""
         if self.config.family == "sums":
-            found = re.search(r"\bSo\s+(\d+)\s*\.?\s*$", text)
+            found = re.search(r"\bSo\s+(\d{1,18})\s*\.?\s*$", text)
             return str(int(found.group(1))) if found else None
         said = text.strip().strip(".").casefold()
         for option, value in zip(wording.options or (), wording.values or (), strict=True):
