@@ -23,6 +23,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from outgrow.reliability import agreement
+
 VALUES = ["freshwater marsh", "pine forest", "salt desert", "high tundra", "river delta"]
 
 
@@ -56,6 +58,13 @@ def command(path: Path, out: Path) -> tuple[float, float, float]:
     if status:
         raise SystemExit("outgrow reliability failed")
     return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20
+
+
+def in_memory(table: pa.Table) -> float:
+    """CPU seconds of `agreement` alone, what the others are compared with."""
+    start = time.process_time()
+    agreement(table)
+    return time.process_time() - start
 
 
 def pandas_loop(sample: pa.Table) -> float:
@@ -93,11 +102,13 @@ def main() -> None:
         table = make(path, given.questions, given.answers, given.shuffled)
         few = set(table.column("example_id").unique()[: given.sample].to_pylist())
         sample = table.filter(pa.array([q in few for q in table.column("example_id").to_pylist()]))
+        memory = in_memory(table)
         del table
         wall, cpu, peak = command(path, Path(folder) / "labels.parquet")
         scale = given.questions / len(few)
         rows = [
             ("outgrow reliability, files included", f"{wall:.1f} s wall, {cpu:.1f} s CPU, {peak:.2f} GiB"),
+            ("outgrow agreement, in memory", f"{memory:.1f} s CPU"),
             (f"pandas loop, from {len(few):,} questions", f"{pandas_loop(sample) * scale:.1f} s CPU"),
             (f"crowd-kit MajorityVote, from {len(few):,} questions", f"{crowd_kit(sample) * scale:.1f} s CPU"),
         ]

@@ -1,6 +1,6 @@
 """How good is a student, and how sure is that: pure functions on arrays."""
 
-from outgrow.evaluation.bootstrap import Bootstrap, Interval, accuracy_interval
+from outgrow.evaluation.bootstrap import Bootstrap, Drawn, Interval, accuracy_interval
 from outgrow.evaluation.calibration import Calibration, brier, ece, equal_mass_bins
 from outgrow.evaluation.difference import Difference, difference, holm, minimum_detectable_difference
 from outgrow.evaluation.gap import PGR, gap_recovered, performance_gap_recovered
@@ -14,6 +14,7 @@ __all__ = [
     "Bootstrap",
     "Calibration",
     "Difference",
+    "Drawn",
     "Heat",
     "Interval",
     "Level",

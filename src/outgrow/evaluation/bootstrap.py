@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,6 +22,19 @@ class Interval:
     low: float
     high: float
     se: float
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Mean score of an arm: on its questions and seeds as they are, and in every draw."""
+
+    value: float
+    means: Float[np.ndarray, "draws"]
+
+    def interval(self) -> Interval:
+        """The mean with its 95 % interval."""
+        low, high = np.percentile(self.means, [2.5, 97.5])
+        return Interval(self.value, float(low), float(high), float(self.means.std()))
 
 
 class Bootstrap:
@@ -99,9 +113,16 @@ class Bootstrap:
         Raises:
             DataError: the matrix does not have one row per seed and one column per question, or holds NaN.
         """
-        self.check(scores)
-        by_seed = self.group_sums(self.per_group(scores)) / self._questions[:, None]
-        return np.asarray((by_seed * self.seed_counts).sum(axis=1) / self.n_seeds)
+        return self.draw_all({"": scores})[""].means
+
+    def draw_all(self, arms: Mapping[str, Float[np.ndarray, "seeds questions"]]) -> dict[str, Drawn]:
+        """Means of several arms in the same draws, in one pass over them. Raises as `means`."""
+        for scores in arms.values():
+            self.check(scores)
+        stacked = np.concatenate([self.per_group(scores) for scores in arms.values()], axis=1)
+        sums = self.group_sums(stacked).reshape(self.draws, len(arms), self.n_seeds)
+        means = (sums * self.seed_counts[:, None, :]).sum(axis=2) / (self._questions[:, None] * self.n_seeds)
+        return {name: Drawn(float(arms[name].mean()), means[:, i]) for i, name in enumerate(arms)}
 
     def check(self, scores: Float[np.ndarray, "seeds questions"]) -> None:
         """Refuse a matrix that is not aligned to the questions and seeds of the draws."""
@@ -114,9 +135,7 @@ class Bootstrap:
 
     def interval(self, scores: Float[np.ndarray, "seeds questions"]) -> Interval:
         """Mean score over questions and seeds with its 95 % interval."""
-        means = self.means(scores)
-        low, high = np.percentile(means, [2.5, 97.5])
-        return Interval(float(scores.mean()), float(low), float(high), float(means.std()))
+        return self.draw_all({"": scores})[""].interval()
 
 
 def accuracy_interval(

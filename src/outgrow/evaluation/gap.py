@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from outgrow.evaluation.bootstrap import Bootstrap
+from outgrow.evaluation.bootstrap import Bootstrap, Drawn
 
 LEAST_GAP = 0.02
 
@@ -27,21 +27,20 @@ class PGR:
     reason: str | None
 
 
-def gap_recovered(
-    bootstrap: Bootstrap,
-    student: Float[np.ndarray, "seeds questions"],
-    floor: Float[np.ndarray, "seeds questions"],
-    ceiling: Float[np.ndarray, "seeds questions"],
-) -> PGR:
+def gap_recovered(student: Drawn, floor: Drawn, ceiling: Drawn) -> PGR:
     """(student - floor) / (ceiling - floor), the ratio of means over seeds (definition 8).
 
     Undefined unless the lower bound of ceiling - floor exceeds .02. Draws without a positive gap have no
     ratio; they are counted, and the interval treats them as minus infinity below and plus infinity above, so
     that leaving them out cannot make it narrower.
+
+    Args:
+        student: means of the student, as of the next two, in the same draws (`Bootstrap.draw_all`).
+        floor: means of the supervisor.
+        ceiling: means of the strong ceiling.
     """
-    base = bootstrap.means(floor)
-    gaps = bootstrap.means(ceiling) - base
-    gap = float(ceiling.mean() - floor.mean())
+    gaps = ceiling.means - floor.means
+    gap = ceiling.value - floor.value
     without = gaps <= 0
     least = float(np.percentile(gaps, 2.5))
     if not least > LEAST_GAP:
@@ -50,10 +49,10 @@ def gap_recovered(
             f"lower bound {least:.4f}, needed above {LEAST_GAP:g}"
         )
         return PGR(np.nan, np.nan, np.nan, False, int(without.sum()), reason)
-    ratio = (bootstrap.means(student) - base) / np.where(without, np.nan, gaps)
+    ratio = (student.means - floor.means) / np.where(without, np.nan, gaps)
     low = np.percentile(np.where(without, -np.inf, ratio), 2.5, method="inverted_cdf")
     high = np.percentile(np.where(without, np.inf, ratio), 97.5, method="inverted_cdf")
-    value = float(student.mean() - floor.mean()) / gap
+    value = (student.value - floor.value) / gap
     return PGR(value, float(low), float(high), True, int(without.sum()), None)
 
 
@@ -66,5 +65,6 @@ def performance_gap_recovered(
     draws: int = 10_000,
     seed: int = 0,
 ) -> PGR:
-    """`gap_recovered` with draws of its own; use `Bootstrap` to share draws between arms."""
-    return gap_recovered(Bootstrap(groups, student.shape[0], draws=draws, seed=seed), student, floor, ceiling)
+    """`gap_recovered` with draws of its own; use `Bootstrap.draw_all` to share draws between arms."""
+    bootstrap = Bootstrap(groups, student.shape[0], draws=draws, seed=seed)
+    return gap_recovered(**bootstrap.draw_all({"student": student, "floor": floor, "ceiling": ceiling}))

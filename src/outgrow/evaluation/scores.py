@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from outgrow.errors import DataError
-from outgrow.evaluation.bootstrap import Bootstrap, Interval
+from outgrow.evaluation.bootstrap import Bootstrap, Drawn, Interval
 from outgrow.evaluation.difference import Difference, difference
 from outgrow.evaluation.gap import PGR, gap_recovered
 
@@ -62,13 +62,18 @@ class PairedScores:
         n_seeds = next(iter(self.arms.values())).shape[0]
         return Bootstrap(self.groups, n_seeds, draws=self.draws, seed=self.seed)
 
+    @cached_property
+    def drawn(self) -> dict[str, Drawn]:
+        """Means of every arm in every draw."""
+        return self.bootstrap.draw_all(self.arms)
+
     def accuracy(self, arm: str) -> Interval:
         """Accuracy of one arm over questions and seeds."""
-        return self.bootstrap.interval(self.arms[arm])
+        return self.drawn[arm].interval()
 
     def gap_recovered(self, arm: str, *, floor: str, ceiling: str) -> PGR:
         """Performance gap recovered by one arm."""
-        return gap_recovered(self.bootstrap, self.arms[arm], self.arms[floor], self.arms[ceiling])
+        return gap_recovered(self.drawn[arm], self.drawn[floor], self.drawn[ceiling])
 
     def difference(self, a: str, b: str) -> Difference:
         """Arm `a` minus arm `b`."""
