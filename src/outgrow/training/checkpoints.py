@@ -99,7 +99,7 @@ class Checkpoints:
         return sorted(self.folder.glob("state-*"))
 
     def _write(self, file: Path, content: Mapping[str, Any]) -> None:
-        fresh = file.with_name(f"new-{file.name}")
+        fresh = file.with_name(f"new-{os.getpid()}-{file.name}")
         with fresh.open("w", encoding="utf-8") as stream:
             json.dump(content, stream)
             stream.flush()

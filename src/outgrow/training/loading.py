@@ -75,6 +75,7 @@ def load(ref: ModelRef, classes: Sequence[str] | None = None, *, weights: Path |
         PrerequisiteError: the model is not on this machine and cannot be fetched.
     """
     from accelerate import PartialState
+    from accelerate.utils import parse_flag_from_env
 
     if ref.head == "classifier":
         if classes is None or len(classes) < 2 or len(set(classes)) < len(classes):
@@ -86,9 +87,10 @@ def load(ref: ModelRef, classes: Sequence[str] | None = None, *, weights: Path |
         classes = None
     saved = _saved(weights, ref, classes)
     place = str(weights) if saved == "full" else str(resolve(ref.model))
-    device = PartialState().device
+    device = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU")).device
     dtype = _dtype(ref, device)
-    with quiet():
+    with quiet(), torch.random.fork_rng():  # building a model draws numbers even where weights are read
+        torch.manual_seed(seed)
         tokenizer = _tokenizer(ref)
         head = _head(ref, classes, place, dtype, tokenizer, seed)
     head.to(device)

@@ -1,0 +1,306 @@
+"""Gold is sealed: a method that did not declare `uses_gold=True` cannot get at it, whichever way it tries.
+
+The labs are the real ones, built by `experiment.run_arm`; in place of the method `naive` stands one that tries.
+"""
+
+import csv
+import json
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from outgrow.bench import Bench, gold_values
+from outgrow.errors import ConfigError, DataError, SealedError
+from outgrow.experiment import Job, run_arm
+from outgrow.methods import METHODS, MethodSpec
+from outgrow.methods.naive import Naive
+from outgrow.methods.rows import gold_rows
+from outgrow.recipe import parse_recipe
+from outgrow.records import EXAMPLES, GOLD, ROWS, Student, build, make_example_id, sha256_text
+from outgrow.store import Step, Store
+from outgrow.tasks.base import Task
+from outgrow.tasks.table import TableTask
+from outgrow.tasks.table_config import TableConfig
+
+TRAIN = {"epochs": 1, "batch_size": 4, "max_length": 64, "checkpoints": 1}
+
+
+def make_bench(model, folder, family):
+    questions = {"supervisor_train": 8, "pool": 12, "validation": 4, "test": 6}
+    mix = {"one_step": 1.0} if family == "sums" else "natural"
+    recipe = parse_recipe(
+        {
+            "task": {"kind": "microworld", "family": family, "mix": mix, "questions": questions},
+            "supervisors": [{"model": str(model), "name": "weak"}],
+            "ask": {"variants": 3},
+            "student": {"model": str(model)},
+            "train": TRAIN,
+            "methods": ["naive", "strong_ceiling"],
+            "seeds": [0],
+        }
+    )
+    return Bench(recipe, Store(folder / "store", unsealed=True))
+
+
+@pytest.fixture(scope="module")
+def bench(tiny_lm, tmp_path_factory):
+    return make_bench(tiny_lm, tmp_path_factory.mktemp("sealed"), "choice")
+
+
+@pytest.fixture(scope="module")
+def supervisors(bench):
+    return (bench.tune_supervisor(0, 0),)
+
+
+@pytest.fixture
+def within(bench, supervisors, monkeypatch):
+    """Runs `action(lab)` as the body of a method, by default an undeclared one, and gives back what it gave."""
+
+    def run(action, *, uses_gold=False, own=bench, sources=supervisors):
+        found = []
+
+        def method(lab, config):
+            found.append(action(lab))
+            return Student("naive", "no-model")
+
+        monkeypatch.setitem(METHODS, "naive", MethodSpec("naive", Naive, method, uses_gold=uses_gold))
+        run_arm(own, Job(0, "naive"), sources)
+        return found[0]
+
+    return run
+
+
+# lab.gold -----------------------------------------------------------------------------------------------------------
+
+
+def test_lab_gold_refuses_a_method_that_did_not_declare_it(within):
+    message = "the method 'naive' asked for gold labels but is not declared uses_gold=True"
+    for questions in (lambda lab: lab.pool, lambda lab: lab.validation, lambda lab: lab.pool.slice(0, 1)):
+        with pytest.raises(SealedError, match=message):
+            within(lambda lab, of=questions: lab.gold(of(lab)))
+
+
+def test_the_private_function_behind_lab_gold_refuses_too(within):
+    with pytest.raises(SealedError, match="not declared uses_gold=True"):
+        within(lambda lab: lab._gold(lab.pool))
+
+
+def test_a_declared_method_gets_gold_of_pool_and_validation_and_not_of_test(within, bench):
+    found = within(lambda lab: (lab.gold(lab.pool.slice(2, 3)), lab.gold(lab.validation)), uses_gold=True)
+    assert gold_values(found[0]).items() <= gold_values(bench.gold("pool")).items()
+    assert set(gold_values(found[0])) == set(bench.examples("pool")["example_id"].to_pylist()[2:5])
+    assert gold_values(found[1]) == gold_values(bench.gold("validation"))
+    with pytest.raises(ConfigError, match=r"lab\.gold takes questions of lab\.pool or lab\.validation"):
+        within(lambda lab: lab.gold(bench.examples("test")), uses_gold=True)
+
+
+# lab.pool and its meta ----------------------------------------------------------------------------------------------
+
+
+def test_pool_and_validation_have_the_columns_of_examples_and_no_meta(within, bench):
+    assert bench.examples("pool")["meta"].null_count == 0  # the bench itself sees strata and cues
+    for table in within(lambda lab: (lab.pool, lab.validation)):
+        assert table.schema.names == EXAMPLES.names
+        assert table["meta"].null_count == table.num_rows
+        assert not table.schema.metadata
+    assert within(lambda lab: lab.pool["example_id"]) == bench.examples("pool")["example_id"]
+
+
+def test_of_meta_only_the_keys_that_a_task_makes_public_are_shown(within, bench, monkeypatch):
+    monkeypatch.setattr(type(bench.task), "public_meta", property(lambda self: ("relation",)))
+    shown = [json.loads(meta) for meta in within(lambda lab: lab.pool)["meta"].to_pylist()]
+    assert {key for meta in shown for key in meta} == {"relation"}
+
+
+def test_the_place_of_gold_among_the_options_is_not_fixed(bench):
+    places = set()
+    for split in ("pool", "test", "supervisor_train"):
+        truth = gold_values(bench.gold(split))
+        rows = bench.examples(split).select(["example_id", "choices"]).to_pylist()
+        places |= {row["choices"].index(truth[row["example_id"]]) for row in rows}
+    assert places == {0, 1, 2, 3}
+
+
+def test_a_change_to_the_methods_pool_does_not_reach_the_bench(within, bench):
+    before = bench.examples("pool")
+
+    def tamper(lab):
+        lab.pool = lab.pool.slice(0, 1)
+        return lab.pool.num_rows
+
+    assert within(tamper) == 1
+    assert bench.examples("pool") is before
+    assert within(lambda lab: lab.pool.num_rows) == 12
+
+
+# ids ----------------------------------------------------------------------------------------------------------------
+
+
+def test_ids_are_made_of_task_question_and_choices_alone(within, bench):
+    for row in within(lambda lab: lab.pool).to_pylist():
+        assert row["example_id"] == make_example_id("microworld/choice", row["question"], row["choices"])
+
+
+def test_the_same_question_with_other_gold_has_the_same_id_split_and_place(tmp_path):
+    tables = []
+    for shift in (0, 1):  # the same questions, every gold label another one
+        path = tmp_path / f"{shift}" / "data.csv"
+        path.parent.mkdir()
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["text", "label"])
+            writer.writerows([[f"question {i}", "abc"[(i * i + shift) % 3]] for i in range(60)])
+        config = TableConfig(path="data.csv", text="text", label="label", name="same")
+        tables.append(TableTask(config, data_dir=path.parent))
+    for split in ("pool", "validation", "test", "supervisor_train"):
+        first, second = (table.examples(split) for table in tables)
+        assert first == second
+        golds = [table.gold(split)["value"].to_pylist() for table in tables]
+        assert all(a != b for a, b in zip(*golds, strict=True))
+
+
+# Attributes ---------------------------------------------------------------------------------------------------------
+
+
+def attributes(thing, seen):
+    """Everything that can be reached from `thing` by attributes, elements and bound methods, functions not entered."""
+    if id(thing) in seen or isinstance(thing, str | bytes | int | float | bool | type | type(None) | pa.ChunkedArray):
+        return
+    seen[id(thing)] = thing
+    if isinstance(thing, pa.Table):
+        return
+    if isinstance(thing, dict):
+        parts = [*thing.keys(), *thing.values()]
+    elif isinstance(thing, list | tuple | set):
+        parts = list(thing)
+    else:
+        slots = [name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())]
+        parts = [getattr(thing, name, None) for name in (*slots, "__self__", "__wrapped__", "__defaults__")]
+        parts += list(getattr(thing, "__dict__", {}).values())
+    for part in parts:
+        attributes(part, seen)
+
+
+def test_nothing_that_holds_gold_can_be_reached_through_the_labs_attributes(within):
+    def walk(lab):
+        assert not hasattr(lab, "__dict__")
+        seen = {}
+        attributes(lab, seen)
+        return list(seen.values())
+
+    found = within(walk)
+    tables = [thing for thing in found if isinstance(thing, pa.Table)]
+    assert len(tables) == 2  # pool and validation
+    assert all(table.schema.names == EXAMPLES.names and table["meta"].null_count == len(table) for table in tables)
+    assert not any(isinstance(thing, Bench | Store | Task) for thing in found)
+    assert len(found) > 8
+
+
+def test_a_method_cannot_declare_itself_while_it_runs(within):
+    def declare(lab):
+        lab.uses_gold = True
+
+    with pytest.raises(AttributeError):
+        within(declare)
+
+
+# Asking and training ------------------------------------------------------------------------------------------------
+
+
+def test_only_pool_and_validation_can_be_asked_about(within, bench):
+    for table in (bench.examples("test"), bench.examples("supervisor_train"), bench.examples("pool").slice(1)):
+        with pytest.raises(ConfigError, match=r"lab\.ask takes lab\.pool or lab\.validation"):
+            within(lambda lab, asked=table: lab.ask(lab.supervisors[0], asked))
+
+
+def test_training_rows_about_questions_of_other_splits_are_refused(within, bench):
+    rows = gold_rows(bench.gold("test")).set_column(2, ROWS.field("source"), pa.array(["mine"] * 6))
+    with pytest.raises(DataError, match="which is not in the pool"):
+        within(lambda lab: lab.train(lab.student, rows))
+
+
+def test_rows_that_claim_to_be_gold_are_refused(tiny_lm, tmp_path, within):
+    """For sums the bench writes the worked answer of gold rows: a false label would be trained on as the truth."""
+    sums = make_bench(tiny_lm, tmp_path, "sums")
+    untrained = sums.start(sums.recipe.supervisors[0], "weak").source
+
+    def forge(lab):
+        ids = lab.pool["example_id"].to_pylist()
+        forged = build(GOLD, {"example_id": ids, "objective": ["truth"] * 12, "value": ["0"] * 12})
+        return lab.train(lab.student, gold_rows(forged))
+
+    with pytest.raises(SealedError, match="source 'gold'"):
+        within(forge, own=sums, sources=(untrained,))
+
+
+def test_checkpoints_of_an_undeclared_method_are_chosen_by_the_supervisors_labels(within, bench, supervisors):
+    student = within(lambda lab: METHODS_NAIVE(lab, Naive()))
+    said = bench.answer(supervisors[0], "validation", seed=0, full=False)
+    labels = dict(zip(said["example_id"].to_pylist(), said["value"].to_pylist(), strict=True))
+    inputs = bench.store.open(student.key).manifest["inputs"]
+    assert inputs["validation"] == sha256_text(sorted(labels.items()))
+    assert labels != gold_values(bench.gold("validation"))
+
+
+METHODS_NAIVE = METHODS["naive"].function  # before any test puts another in its place
+
+
+# The store ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ceiling(bench, supervisors):
+    """The student of the strong ceiling: its training rows hold gold."""
+    student, _, _ = run_arm(bench, Job(0, "strong_ceiling"), supervisors)
+    bench.answer(student, "test", seed=0, full=False)
+    return student
+
+
+def test_a_store_opened_like_any_other_does_not_read_results_that_hold_gold(bench, supervisors, ceiling):
+    assert set(bench.training_rows(ceiling)["source"].to_pylist()) == {"gold"}  # it is there, for the bench
+    store = Store(bench.store.path)
+    for source in (ceiling, supervisors[0]):
+        with pytest.raises(SealedError, match="holds gold labels and is sealed"):
+            store.open(source.key)
+
+
+def test_a_sealed_result_is_not_had_by_naming_its_step_either(bench, ceiling):
+    facts = bench.store.open(ceiling.key).manifest
+    step = Step(facts["step"], facts["version"], facts["config"], facts["inputs"])
+    assert step.key == ceiling.key
+    with pytest.raises(SealedError):
+        Store(bench.store.path).get(step)
+    with pytest.raises(SealedError):
+        Store(bench.store.path).make(step, lambda work: work.save_json({}, "fit.json"))
+
+
+def test_the_manifests_that_a_store_lists_tell_no_gold(bench, ceiling):
+    manifests = list(Store(bench.store.path).steps())
+    assert any(manifest["meta"].get("sealed") for manifest in manifests)
+    known = {i for split in bench.task.splits for i in bench.examples(split)["example_id"].to_pylist()}
+    text = json.dumps([dict(manifest) for manifest in manifests])
+    assert not any(example_id in text for example_id in known)
+
+
+def test_results_that_are_not_sealed_hold_no_gold(within, bench, supervisors, ceiling):
+    within(lambda lab: METHODS_NAIVE(lab, Naive()))
+    store = Store(bench.store.path)
+    truth = {**gold_values(bench.gold("pool")), **gold_values(bench.gold("test"))}
+    kinds = set()
+    for manifest in store.steps():
+        if manifest["meta"].get("sealed"):
+            continue
+        artefact = store.open(manifest["key"])
+        kinds.add(artefact.step)
+        for file in artefact.files:
+            if not file.endswith(".parquet"):
+                continue
+            table = artefact.table(file)
+            if "source" in table.schema.names:
+                assert not pc.any(pc.equal(table["source"], "gold")).as_py()
+            assert "gold" not in table.schema.names
+            said = table["value" if "value" in table.schema.names else "target"].to_pylist()
+            pairs = list(zip(table["example_id"].to_pylist(), said, strict=True))
+            assert any(truth.get(i, v) != v for i, v in pairs) or set(truth).isdisjoint(i for i, _ in pairs)
+    assert kinds == {"answer", "train"}
