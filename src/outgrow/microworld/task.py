@@ -42,9 +42,9 @@ class Counts(Config):
     """Questions per split."""
 
     supervisor_train: Annotated[int, Field(ge=1)] = 500
-    pool: Annotated[int, Field(ge=1)] = 1000
-    validation: Annotated[int, Field(ge=1)] = 150
-    test: Annotated[int, Field(ge=1)] = 2300
+    pool: Annotated[int, Field(ge=1)] = 800
+    validation: Annotated[int, Field(ge=1)] = 100
+    test: Annotated[int, Field(ge=1)] = 2000
     known: Annotated[int, Field(ge=0)] = 0
 
 
@@ -57,7 +57,7 @@ class MicroworldConfig(Config):
     wordings: Literal["permutations", "instructions", "mixed"] = "permutations"
     mix: str | dict[str, Share] = "default"
     supervisor_train_mix: str | dict[str, Share] = "natural"
-    questions: Counts = Counts(supervisor_train=500, pool=1000, validation=150, test=2300, known=0)
+    questions: Counts = Counts(supervisor_train=500, pool=800, validation=100, test=2000, known=0)
     reader: str = "mini"  # the base model whose reading defines the strata: the supervisor's
     world: int = 0  # the world's seed; the shipped base models know world 0
     seed: int = 0  # which questions are drawn
