@@ -1,6 +1,7 @@
 """The generated world: the same for everybody, with the statistics it promises, and read in nested shares."""
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -123,7 +124,7 @@ def test_what_is_read_grows_with_the_share_and_the_ladder_reads_ever_more(facts)
     assert shares == sorted(set(shares))
     assert shares[-1] == 1.0
     read = [{(f.entity, f.relation) for f in facts if f.stratum(share) == "read"} for share in shares]
-    for less, more in zip(read, read[1:], strict=False):
+    for less, more in pairwise(read):
         assert less < more
     assert len(read[-1]) == len(facts)
     for share, known in zip(shares[:-1], read[:-1], strict=True):

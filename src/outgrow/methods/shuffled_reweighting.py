@@ -27,5 +27,8 @@ def shuffled_reweighting(lab: Lab, config: ShuffledReweighting) -> Student:
     labels = agreement(answers, seed=lab.seed, temperature=config.temperature)
     labels = require_repeats(labels, "shuffled_reweighting").filter(with_consensus(labels))
     weights = as_floats(labels["softmax_reliability"])
-    order = hash_order(("shuffled_reweighting", lab.seed), labels["example_id"].to_pylist())
-    return lab.train(lab.student, imitation_rows(labels, answers, weights=weights[np.asarray(order)]))
+    ids = labels["example_id"].to_pylist()
+    giver, taker = (hash_order(("shuffled_reweighting", side, lab.seed), ids) for side in ("giver", "taker"))
+    shuffled = np.empty_like(weights)
+    shuffled[taker] = weights[giver]  # by id on both sides, so that the order of rows does not matter
+    return lab.train(lab.student, imitation_rows(labels, answers, weights=shuffled))

@@ -19,7 +19,7 @@ from outgrow.recipe import Recipe
 from outgrow.records import Student
 from outgrow.reliability import agreement
 from outgrow.reliability.agreement import as_floats
-from outgrow.results.labels import label_quality
+from outgrow.results.labels import label_quality, mean_of
 from outgrow.results.tables import answers_table, labels_table
 from outgrow.results.views import Seed, Split
 from outgrow.splits import contradictions, normalise_text, overlap
@@ -282,7 +282,7 @@ class _Collector:
                     "zero_shot": float(self.scores["zero_shot"][:, here].mean()),
                     "arms": {a: float(self.scores[f"arm:{a}"][:, here].mean()) for a in self.said},
                     "consensus_accuracy": float(np.mean(right)) if right else math.nan,
-                    "mean_reliability": float(np.nanmean(reliability)) if reliability else math.nan,
+                    "mean_reliability": mean_of(reliability),
                 }
             )
         return found

@@ -1,0 +1,241 @@
+"""A whole experiment, tiny: the same bytes every time, whatever the number of jobs and however often it is killed."""
+
+import importlib.util
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from outgrow.__main__ import main
+from outgrow.errors import TrainingError
+from outgrow.store import Store
+
+SCRIPT = Path(__file__).with_name("tiny_run.py")
+_spec = importlib.util.spec_from_file_location("tiny_run", SCRIPT)
+tiny = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(tiny)
+
+
+def make_model(template):
+    def make(folder, hidden, seed):
+        """A random Llama of two layers with the words of the shared tiny model."""
+        import torch
+        from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+        from outgrow.training.loading import quiet
+
+        config = LlamaConfig.from_pretrained(template, hidden_size=hidden, intermediate_size=2 * hidden)
+        config.head_dim = hidden // config.num_attention_heads
+        with torch.random.fork_rng(), quiet():
+            torch.manual_seed(seed)
+            LlamaForCausalLM(config).save_pretrained(folder)
+            AutoTokenizer.from_pretrained(template).save_pretrained(folder)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def here(tiny_lm, tmp_path_factory):
+    """A folder with data and two models."""
+    folder = tmp_path_factory.mktemp("experiment")
+    tiny.write_data(folder)
+    tiny.write_models(folder, make_model(tiny_lm))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first(here):
+    """An undisturbed run."""
+    return tiny.run(here, here / "store", here / "out")
+
+
+def results_of(folder):
+    return (folder / "results.json").read_bytes()
+
+
+def test_two_runs_on_two_empty_stores_give_the_same_bytes(here, first, tmp_path):
+    again = tiny.run(here, tmp_path / "store", tmp_path / "out")
+    assert again.folder == tmp_path / "out"
+    assert results_of(again.folder) == results_of(first.folder)
+    for name in ("answers.parquet", "pool_labels.parquet"):
+        assert (again.folder / name).read_bytes() == (first.folder / name).read_bytes()
+    keys = [{step["key"] for step in provenance(folder)["steps"]} for folder in (again.folder, first.folder)]
+    assert keys[0] == keys[1]
+
+
+def provenance(folder):
+    return json.loads((folder / "provenance.json").read_text())
+
+
+def test_a_second_run_does_no_step_again(here, first, tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise AssertionError("a step was done again")
+
+    import outgrow.supervisors.local
+    import outgrow.training.loop
+
+    monkeypatch.setattr(outgrow.supervisors.local, "answer", fail)
+    monkeypatch.setattr(outgrow.training.loop, "fit", fail)
+    again = tiny.run(here, here / "store", tmp_path / "out")
+    assert results_of(again.folder) == results_of(first.folder)
+    steps = provenance(again.folder)["steps"]
+    assert all(step["cached"] for step in steps)
+    assert {step["key"] for step in steps} == {step["key"] for step in provenance(first.folder)["steps"]}
+
+
+def test_every_arm_shares_the_supervisor_and_its_answers(here, first):
+    made = [step for step in provenance(first.folder)["steps"] if not step["cached"]]
+    assert len({step["key"] for step in made}) == len(made)  # nothing is made twice
+    # per seed: a tuned supervisor and six students; answers: the supervisor's to pool, validation and test, six
+    # students' to test; and the untrained student's to test
+    assert [step["name"] for step in made].count("train") == 2 * 7
+    assert [step["name"] for step in made].count("answer") == 2 * 9 + 1
+
+
+def test_results_hold_what_the_answers_say(here, first):
+    results = json.loads(results_of(first.folder))
+    assert results == first.results
+    table = pq.read_table(first.folder / "answers.parquet").to_pydict()
+    gold = np.array(table["gold"])
+    seeds = np.array(table["seed"])
+    assert len(gold) == 2 * 60
+    columns = {"supervisor_value": results["supervisor"]["floor"], "label": results["supervisor"]["vote"]}
+    columns |= {"zero_shot": results["zero_shot"]}
+    columns |= {f"arm:{arm['name']}": arm["accuracy"] for arm in results["arms"]}
+    for column, accuracy in columns.items():
+        right = np.array(table[column]) == gold
+        assert accuracy["per_seed"] == pytest.approx([right[seeds == 0].mean(), right[seeds == 1].mean()])
+        assert accuracy["value"] == pytest.approx(right.mean())
+        assert accuracy["low"] <= accuracy["value"] <= accuracy["high"]
+    splits = {name: split["questions"] for name, split in results["task"]["splits"].items()}
+    assert splits == {"supervisor_train": 30, "pool": 40, "validation": 20, "test": 60}
+    assert set(results["task"]["overlap"].values()) == {0}
+    assert sum(s["questions"] for s in results["strata"]) == 60
+
+
+def test_arms_are_trained_alike(first):
+    arms = {arm["name"]: arm for arm in first.results["arms"]}
+    assert list(arms) == [m if isinstance(m, str) else m["name"] for m in tiny.METHODS]
+    for arm in arms.values():
+        assert arm["steps"] == [15, 15]  # 3 epochs of 5 steps of 8 rows, whatever the arm's rows
+        assert all(step in (8, 15) for step in arm["chosen_step"])  # two checkpoints
+        assert [len(curve["loss"]) for curve in arm["curves"]] == [15, 15]
+        assert len(arm["curves"][0]["validation"]) == 2
+    assert arms["naive"]["rows"] == [40, 40]
+    assert arms["naive"]["asked"] == [40, 40]  # one wording
+    assert arms["majority_vote"]["asked"] == [120, 120]  # three
+    assert arms["uncertainty_filtering"]["rows"] == arms["random_filtering"]["rows"] == [20, 20]
+    assert arms["strong_ceiling"]["label_accuracy"] == [1.0, 1.0]
+    assert arms["strong_ceiling"]["uses_gold"]
+    assert not arms["naive"]["uses_gold"]
+
+
+def test_the_gap_recovered_is_measured_between_floor_and_ceiling(first):
+    arms = {arm["name"]: arm for arm in first.results["arms"]}
+    floor, ceiling = first.results["supervisor"]["floor"]["value"], arms["strong_ceiling"]["accuracy"]["value"]
+    for arm in arms.values():
+        if arm["pgr"]["defined"]:
+            expected = (arm["accuracy"]["value"] - floor) / (ceiling - floor)
+            assert arm["pgr"]["value"] == pytest.approx(expected)
+        else:
+            assert "the ceiling is not clearly above the floor" in arm["pgr"]["reason"]
+    assert arms["strong_ceiling"]["pgr"]["defined"]  # the ceiling learns this task, the small supervisor less
+    assert arms["strong_ceiling"]["pgr"]["value"] == pytest.approx(1)
+
+
+def test_results_name_no_place_and_no_time(here, first):
+    text = results_of(first.folder).decode()
+    assert "NaN" not in text
+    assert str(here / "store") not in text
+    assert str(here / "out") not in text
+    assert json.loads(text)["recipe"]["data_dir"] is None
+    facts = provenance(first.folder)
+    assert facts["seconds"] > 0
+    assert facts["models"][0]["parameters"] > facts["models"][1]["parameters"]
+
+
+def test_the_report_and_the_table_come_out_of_the_command_line(here, first, tmp_path, monkeypatch, capfd):
+    path = tmp_path / "recipe.json"  # JSON is YAML
+    path.write_text(json.dumps(tiny.recipe(here)))
+    monkeypatch.setenv("COLUMNS", "200")
+    arguments = ["run", str(path), f"--store={here / 'store'}", f"--out={tmp_path / 'out'}", "--jobs=1"]
+    monkeypatch.setattr(sys, "argv", ["outgrow", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert not stop.value.code
+    shown = capfd.readouterr().out
+    assert all(arm["name"].split()[0] in shown for arm in first.results["arms"])
+    assert f"report: {tmp_path / 'out' / 'report.html'}" in shown
+    html = (tmp_path / "out" / "report.html").read_text()
+    assert "uncertainty_filtering" in html
+    assert (tmp_path / "out" / "report.md").is_file()
+    assert results_of(tmp_path / "out") == results_of(first.folder)
+
+
+@pytest.mark.slow
+def test_two_jobs_give_the_bytes_of_one(here, first, tmp_path):
+    found = tiny.run(here, tmp_path / "store", tmp_path / "out", jobs=2)
+    assert results_of(found.folder) == results_of(first.folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attempt", range(2))
+def test_a_run_that_is_killed_at_any_moment_ends_with_the_same_bytes(here, first, tmp_path, attempt):
+    chance = random.Random(attempt)
+    command = [sys.executable, str(SCRIPT), str(here), str(tmp_path / "store"), str(tmp_path / "out")]
+    kills = 0
+    for _ in range(40):
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 300
+        while not (tmp_path / "store").is_dir() and child.poll() is None:  # let it come to its work first
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        try:
+            child.wait(timeout=chance.uniform(0.5, 12))
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+            kills += 1
+        if child.returncode == 0:
+            break
+        assert child.returncode == -signal.SIGKILL, child.stderr.read().decode()
+        if kills == 5:
+            break
+    assert kills > 0
+    found = tiny.run(here, tmp_path / "store", tmp_path / "out")
+    assert results_of(found.folder) == results_of(first.folder)
+    assert not [path for path in (tmp_path / "store" / "work").glob("*/*") if path.name != "lease"]
+
+
+def test_a_loss_that_is_not_finite_stops_with_step_and_rows_and_leaves_nothing_half_written(here, first, tmp_path):
+    shutil.copytree(here / "store", tmp_path / "store")
+    before = {manifest["key"] for manifest in Store(tmp_path / "store").steps()}
+    wild = {"epochs": 3, "batch_size": 8, "learning_rate": 1e30, "max_length": 64, "schedule": "constant"}
+    supervisors = [
+        {"model": str(here / "weak"), "train": {**tiny.recipe(here)["train"], "epochs": 2, "schedule": "linear"}}
+    ]
+    with pytest.raises(TrainingError, match=r"step \d+: the (loss|gradient) is not finite.*rows \w+/weak/0.*learning"):
+        tiny.run(
+            here,
+            tmp_path / "store",
+            tmp_path / "out",
+            train=wild,
+            supervisors=supervisors,
+            methods=["naive"],
+            primary=None,
+        )
+    assert {manifest["key"] for manifest in Store(tmp_path / "store").steps()} == before
+    assert not (tmp_path / "out").exists()
+    for folder in (tmp_path / "store").iterdir():
+        if len(folder.name) == 64:
+            assert (folder / "manifest.json").is_file()  # no attempt without its commit
+    good = tiny.run(here, tmp_path / "store", tmp_path / "out")  # and the store is as good as before
+    assert results_of(good.folder) == results_of(first.folder)

@@ -1,0 +1,76 @@
+"""A tiny experiment for tests: two random models, coloured words, six arms. `python tiny_run.py FOLDER` runs it."""
+
+import json
+import random
+import sys
+from pathlib import Path
+
+COLOURS = ("red", "green", "blue")
+METHODS = [
+    "naive",
+    "majority_vote",
+    {"name": "uncertainty_filtering", "keep": 0.5},
+    {"name": "random_filtering", "keep": 0.5},
+    "reliability_reweighting",
+    "strong_ceiling",
+]
+
+
+def write_data(folder):
+    """180 questions of three words; the first of them decides the colour."""
+    chance = random.Random(0)
+    lines = []
+    for i in range(180):
+        first = i % 6
+        text = f"w{first} w{chance.randrange(6, 80)} w{chance.randrange(6, 80)}"
+        lines.append({"text": text, "label": COLOURS[first % 3], "kind": "even" if first % 2 == 0 else "odd"})
+    (folder / "words.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def write_models(folder, make):
+    """Two random models: `make(folder, hidden, seed)` writes one."""
+    make(folder / "weak", 16, 1)
+    make(folder / "strong", 32, 2)
+
+
+def recipe(folder, **changes):
+    """The recipe as plain values; models and data lie in `folder`."""
+    raw = {
+        "name": "tiny",
+        "task": {
+            "kind": "table",
+            "name": "colours",
+            "path": "words.jsonl",
+            "text": "text",
+            "label": "label",
+            "stratum": "kind",
+            "classes": list(COLOURS),
+            "prompts": ["question : {text} ? answer", "{text} is", "answer : {text} ?"],
+            "splits": {"supervisor_train": 30, "pool": 40, "validation": 20, "test": 60},
+        },
+        "supervisors": [{"model": str(folder / "weak"), "train": {"epochs": 2}}],
+        "ask": {"variants": 3},
+        "student": {"model": str(folder / "strong")},
+        "train": {"epochs": 3, "batch_size": 8, "learning_rate": 5e-3, "max_length": 64, "checkpoints": 2},
+        "methods": METHODS,
+        "primary": {"a": "uncertainty_filtering", "b": "random_filtering"},
+        "seeds": [0, 1],
+        "jobs": 1,
+        "data_dir": str(folder),
+        "evaluation": {"draws": 200},
+    }
+    return {**raw, **changes}
+
+
+def run(folder, store, out, **changes):
+    """Carry the recipe out; its results."""
+    from outgrow.experiment import run_recipe
+    from outgrow.recipe import parse_recipe
+
+    jobs = changes.get("jobs", 1)
+    return run_recipe(parse_recipe(recipe(folder, **changes)), store=store, out=out, jobs=jobs)
+
+
+if __name__ == "__main__":
+    here = Path(sys.argv[1])
+    run(here, Path(sys.argv[2]), Path(sys.argv[3]))

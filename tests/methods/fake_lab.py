@@ -1,0 +1,119 @@
+"""A lab for tests: a fixed table of answers, no model; it records what a method asks and trains on."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from outgrow.errors import SealedError
+from outgrow.methods.rows import normalise_weights
+from outgrow.records import ANSWERS, EXAMPLES, GOLD, Source, Student, build
+
+SUPERVISOR, STUDENT = Source("sup", "key-sup"), Source("student", "key-student")
+
+
+def answers_table(said, *, logprobs=None, probabilities=None, texts=None, finish="scored"):
+    """Answers of the source `sup`, one variant each.
+
+    Args:
+        said: question -> values of variants 0, 1, ...
+        logprobs: question -> log-probabilities, likewise; -1 by default.
+        probabilities: (question, variant) -> map of values.
+        texts: (question, variant) -> text; by default the value.
+        finish: finish_reason of all of them.
+    """
+    keys = [(q, v) for q, values in said.items() for v in range(len(values))]
+    return build(
+        ANSWERS,
+        {
+            "example_id": [q for q, _ in keys],
+            "source": ["sup"] * len(keys),
+            "variant": [v for _, v in keys],
+            "sample": [0] * len(keys),
+            "prompt": [f"{q} in wording {v}" for q, v in keys],
+            "text": [(texts or {}).get((q, v), said[q][v]) for q, v in keys],
+            "value": [said[q][v] for q, v in keys],
+            "logprob": [(logprobs or {}).get(q, [-1.0] * len(said[q]))[v] for q, v in keys],
+            "probabilities": [(probabilities or {}).get((q, v)) for q, v in keys],
+            "finish_reason": [finish] * len(keys),
+        },
+    )
+
+
+@dataclass
+class Trained:
+    """One call of `lab.train`."""
+
+    start: Source
+    rows: pa.Table
+    objective: Any
+    weights: str
+
+    def column(self, name):
+        return self.rows[name].to_pylist()
+
+    @property
+    def targets(self):
+        """row_id -> target."""
+        return dict(zip(self.column("row_id"), self.column("target"), strict=True))
+
+    @property
+    def settled(self):
+        """row_id -> weight as the training uses it."""
+        rows = normalise_weights(self.rows, self.weights).rows
+        return dict(zip(rows["row_id"].to_pylist(), rows["weight"].to_pylist(), strict=True))
+
+
+@dataclass
+class FakeLab:
+    """What `records.Lab` asks for, over fixed answers."""
+
+    answers: pa.Table
+    truth: dict[str, str] = field(default_factory=dict)
+    seed: int = 0
+    variants: int = 5
+    asked: list[tuple[str, int | None]] = field(default_factory=list)
+    trained: list[Trained] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def pool(self):
+        ids = self.answers["example_id"].unique().to_pylist()
+        return build(EXAMPLES, {"example_id": ids, "group_id": ids, "question": ids})
+
+    @property
+    def validation(self):
+        return self.pool.slice(0, 0)
+
+    @property
+    def supervisors(self):
+        return (SUPERVISOR,)
+
+    @property
+    def student(self):
+        return STUDENT
+
+    @property
+    def models(self):
+        return (SUPERVISOR, STUDENT)
+
+    def ask(self, source, questions, *, variants=None):
+        assert questions == self.pool
+        self.asked.append((source.name, variants))
+        return self.answers if variants is None else self.answers.filter(pc.less(self.answers["variant"], variants))
+
+    def train(self, start, rows, objective=None, *, weights="mean_one"):
+        self.trained.append(Trained(start, rows, objective, weights))
+        return Student("arm", "key-arm", rows.num_rows)
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def gold(self, questions):
+        if not self.truth:
+            raise SealedError("sealed")
+        ids = questions["example_id"].to_pylist()
+        return build(
+            GOLD, {"example_id": ids, "objective": ["truth"] * len(ids), "value": [self.truth[i] for i in ids]}
+        )
