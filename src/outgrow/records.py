@@ -181,17 +181,35 @@ class Lab(Protocol):
     """
 
     @property
-    def seed(self) -> int: ...
+    def seed(self) -> int:
+        """Of this repetition: draws, ties and training."""
+        ...
+
     @property
-    def pool(self) -> pa.Table: ...
+    def pool(self) -> pa.Table:
+        """The questions to train on, without gold."""
+        ...
+
     @property
-    def validation(self) -> pa.Table: ...
+    def validation(self) -> pa.Table:
+        """Further questions without gold."""
+        ...
+
     @property
-    def supervisors(self) -> tuple[Source, ...]: ...
+    def supervisors(self) -> tuple[Source, ...]:
+        """The weak supervisors, tuned, in the recipe's order."""
+        ...
+
     @property
-    def models(self) -> tuple[Source, ...]: ...
+    def models(self) -> tuple[Source, ...]:
+        """Everybody who can be asked: supervisors and the student before training."""
+        ...
+
     @property
-    def student(self) -> Source: ...
+    def student(self) -> Source:
+        """The strong model before training."""
+        ...
+
     @property
     def variants(self) -> int:
         """The recipe's number of wordings per question, identity included."""

@@ -61,8 +61,8 @@ def write_card(folder: Path, world: World, facts: Mapping[str, Mapping[str, Any]
         "# Microworld base models",
         "",
         "Llama-architecture language models pretrained from scratch by `outgrow microworld build` on generated text",
-        f"about world {config.seed}: {config.entities} entities that recipes ask about, and {config.format_entities}",
-        "format entities for question-shaped text. Weights are 16-bit safetensors. They know this invented world and nothing",
+        f"about world {config.seed}: {config.entities} entities that recipes ask about, and {config.format_entities} format",
+        "entities for question-shaped text. Weights are 16-bit safetensors. They know this invented world and nothing",
         "else; they are for experiments with weak supervision, not for use as language models. Licence: Apache-2.0.",
         "",
         "| model | parameters | reads | tokens | steps | loss (nats) | minutes | device |",
@@ -87,8 +87,8 @@ def write_card(folder: Path, world: World, facts: Mapping[str, Mapping[str, Any]
             lines.append(f"| {name} | {relation} | {cells} |")
     lines += [
         "",
-        "Training text, in shares of documents: statements, passages, statements on format entities, quizzes, reading,",
-        "lettered quizzes, claims, sums, equations (see `outgrow/microworld/corpus.py`). Loss is the mean of the last",
+        "Training text: hearsay, statements, passages, statements on format entities, quizzes, reading, lettered",
+        "quizzes, claims, sums, equations (shares in `outgrow/microworld/corpus.py`). Loss is the mean of the last",
         "100 steps. To build them again: `outgrow microworld build --out FOLDER`.",
     ]
     card = folder / "README.md"

@@ -155,7 +155,7 @@ class MicroworldTask:
 
     @cached_property
     def _entities(self) -> dict[str, list[str]]:
-        """Split -> its entities: disjoint, in proportion to the questions asked for, with more to spare in small ones."""
+        """Split -> its entities: disjoint, in proportion to the questions asked for, small ones with some to spare."""
         counts = {split: n + 6 * n**0.5 for split, n in self.config.questions.model_dump().items()}
         names = sorted(self.world.entities, key=lambda e: sha256_text("split", self.config.seed, e))
         total, start, cut = sum(counts.values()), 0, {}

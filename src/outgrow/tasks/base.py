@@ -48,7 +48,9 @@ class Task(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What reports and example ids call the task."""
+        ...
 
     @property
     def classes(self) -> tuple[str, ...] | None:
