@@ -44,6 +44,11 @@ class Start:
     folder: Path | None = None  # of trained weights
 
 
+def settings_of(ref: ModelRef) -> dict[str, Any]:
+    """How a model's files are used: head, layers, pooling and the like."""
+    return ref.model_dump(mode="json", exclude={"model", "revision", "trust_remote_code", "name", "train"})
+
+
 def content_hash(table: pa.Table) -> str:
     """A hash of a table's rows, whatever its chunks and metadata."""
     return sha256_text(table.schema.names, table.to_pylist())
@@ -87,9 +92,13 @@ class Bench:
         return "cuda" if torch.cuda.is_available() else "cpu"
 
     def start(self, ref: ModelRef, name: str) -> Start:
-        """A base model as it comes."""
-        source = Source(name, model_hash(ref))
-        return self._starts.setdefault(source.key, Start(source, ref))
+        """A base model as it comes; one folder used with other layers, head or pooling is another model."""
+        key, settings = model_hash(ref), settings_of(ref)
+        if settings != settings_of(ModelRef(model=ref.model)):
+            key = sha256_text(key, settings)
+        start = Start(Source(name, key), ref)
+        self._starts.setdefault(key, start)
+        return start
 
     def adopt(self, student: Student, ref: ModelRef) -> None:
         """Know a student that another bench on the same store has trained."""
@@ -123,7 +132,7 @@ class Bench:
     def _place(self, ref: ModelRef) -> dict[str, Any]:
         """What decides a step's numbers besides its inputs."""
         return {
-            "model": ref.model_dump(mode="json", exclude={"model", "revision", "trust_remote_code", "name", "train"}),
+            "model": settings_of(ref),
             "task": self.task.fingerprint(),
             "threads": self.recipe.threads,
             "device": self.device,
@@ -262,6 +271,8 @@ class Bench:
             "steps": steps,
             "sealed": sealed,  # in the key, so that no arm shares a result with one that saw gold
         }
+        if validation is not None and self.recipe.ask.decoding == "generate":
+            plain["decoding"] = "generate"  # instead of scoring options, when a checkpoint is chosen
         step = Step("train", TRAIN_VERSION, plain, inputs)
 
         def make(work: Work) -> None:

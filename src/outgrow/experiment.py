@@ -185,9 +185,21 @@ _queue: Any = None
 def _prepare(queue: Any) -> None:
     global _queue
     _queue = queue
+    import threading
     import warnings
 
     warnings.simplefilter("default")
+    threading.Thread(target=_follow_parent, daemon=True).start()
+
+
+def _follow_parent() -> None:
+    """End this process when the one that started it has been killed; it would wait for jobs for ever."""
+    import multiprocessing
+
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def run_jobs(

@@ -1,4 +1,7 @@
-"""A tiny experiment for tests: two random models, coloured words, six arms. `python tiny_run.py FOLDER` runs it."""
+"""A tiny experiment for tests: two random models, coloured words, six arms.
+
+`python tiny_run.py FOLDER STORE OUT JOBS` runs it.
+"""
 
 import json
 import random
@@ -72,5 +75,5 @@ def run(folder, store, out, **changes):
 
 
 if __name__ == "__main__":
-    here = Path(sys.argv[1])
-    run(here, Path(sys.argv[2]), Path(sys.argv[3]))
+    here, own_store, own_out = map(Path, sys.argv[1:4])
+    run(here, own_store, own_out, jobs=int(sys.argv[4]))

@@ -116,7 +116,7 @@ class _Collector:
                 "model": supervisor.model,
                 "floor": self._accuracy("floor"),
                 "vote": self._accuracy("vote"),
-                "variants": recipe.ask.variants,
+                "variants": min(recipe.ask.variants, self.bench.task.n_variants),
                 "samples": recipe.ask.samples,
             },
             "zero_shot": self._accuracy("zero_shot"),
