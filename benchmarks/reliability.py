@@ -55,7 +55,8 @@ def command(path: Path, out: Path) -> tuple[float, float, float]:
         [sys.executable, "-m", "outgrow", "reliability", str(path), "--out", str(out)], stdout=subprocess.DEVNULL
     )
     _, status, usage = os.wait4(process.pid, 0)
-    if status:
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
         raise SystemExit("outgrow reliability failed")
     return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20
 

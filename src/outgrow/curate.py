@@ -16,6 +16,7 @@ from outgrow.methods.rows import answer_rows, imitation_rows, normalise_weights
 from outgrow.records import LABELS, PROBABILITIES
 from outgrow.reliability import Estimator, agreement, at_random, label_mix, mean_probabilities, most_certain
 from outgrow.reliability.selection import Stratify
+from outgrow.reliability.votes import encode
 
 Method = Literal[
     "majority_vote",
@@ -141,13 +142,10 @@ def curate(
 
 def first_answers(answers: pa.Table) -> pa.Table:
     """Each question's answer with the lowest variant, then sample, valid or not."""
-    order = pc.sort_indices(
-        answers, sort_keys=[("example_id", "ascending"), ("variant", "ascending"), ("sample", "ascending")]
-    )
-    ids = answers.column("example_id").take(order)
-    new = np.ones(len(ids), bool)
-    new[1:] = np.asarray(pc.not_equal(ids.slice(1), ids.slice(0, len(ids) - 1)).to_numpy())
-    return answers.take(pa.array(np.sort(np.asarray(order.to_numpy())[new])))
+    question = encode(answers.column("example_id")).codes
+    order = np.lexsort((answers.column("sample").to_numpy(), answers.column("variant").to_numpy(), question))
+    new = np.diff(question[order], prepend=-1) > 0
+    return answers.take(pa.array(np.sort(order[new])))
 
 
 def most_confident(first: pa.Table, *, keep: float, seed: int, stratify: Stratify = None) -> pa.Table:

@@ -19,6 +19,7 @@ def folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "LADDER", LADDER)
         patch.setattr(pretrain, "TOKENIZER_DOCUMENTS", 2000)
+        patch.setattr(pretrain, "ENCODED_DOCUMENTS", 100)
         patch.setattr(card, "PROBE", 6)
         path = tmp_path_factory.mktemp("ladder")
         told = []

@@ -29,6 +29,12 @@ def tokenizer(world):
         return module.train_tokenizer(world)
 
 
+@pytest.fixture(autouse=True)
+def _few_documents_at_a_time(monkeypatch):
+    """Of the endless text no more is written than these short trainings need."""
+    monkeypatch.setattr(module, "ENCODED_DOCUMENTS", 100)
+
+
 # Tokens -------------------------------------------------------------------------------------------------------------
 
 

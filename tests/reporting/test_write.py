@@ -110,11 +110,13 @@ def test_markdown_holds_no_html_and_links_only_its_figures(report):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a|b *c* _d_", r"a\|b \*c\* \_d\_"),
+        ("a|b *c* _d_ e_f", r"a\|b \*c\* \_d\_ e_f"),
         ("<b>&", "&lt;b&gt;&amp;"),
-        ("[x](y)", r"\[x\](y)"),
+        ("[x](y) [x]: z [1, 2]", r"[x\](y) [x\]: z [1, 2]"),
+        ("$x$ ~~y~~ `z`", r"\$x\$ \~\~y\~\~ \`z\`"),
+        ("# head", r"\# head"),
         ("- item", r"\- item"),
-        ("1. item", r"\1. item"),
+        ("1. item", r"1\. item"),
         ("two\nlines", "two lines"),
         ("back\\slash", "back\\\\slash"),
     ],

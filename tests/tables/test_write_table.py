@@ -40,6 +40,16 @@ def test_the_same_table_gives_the_same_bytes(tmp_path, suffix):
     assert a.read_bytes() == b.read_bytes()
 
 
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+def test_slices_and_several_batches_are_written_as_the_rows_they_show(tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr("outgrow.tables.writing.BATCH_ROWS", 2)
+    many = agreement(pa.table({"example_id": list("abcdefg") * 2, "value": list("xyxyxyx") + list("xxyyxyy")}))
+    part = many.slice(1, 5)
+    path = write_table(part, tmp_path / f"t{suffix}")
+    found = read_table(path, LABELS, required=("example_id",), name="labels")
+    assert found.to_pylist() == part.to_pylist()
+
+
 def test_parquet_keeps_the_estimator_in_the_metadata(tmp_path):
     path = write_table(LABELLED, tmp_path / "labels.parquet")
     assert pa.parquet.read_schema(path).metadata[b"estimator"] == b"softmax"

@@ -47,9 +47,9 @@ WARM_UP = 40_000  # documents
 def documents(world: World, share: float, seed: int = 0, warm_up: int = WARM_UP) -> Iterator[str]:
     """An endless stream of documents for a model that reads `share` of the facts.
 
-    The first `warm_up` documents are about format entities alone: looking facts up is learnt sooner from few entities
-    than from many, and the others' facts then follow quickly (imbalanced exposure shortens the plateau before facts
-    are learnt, arXiv 2503.21676).
+    Hearsay aside, the first `warm_up` documents are about format entities alone: looking facts up is learnt sooner from
+    few entities than from many, and the others' facts then follow quickly (imbalanced exposure shortens the plateau
+    before facts are learnt, arXiv 2503.21676).
     """
     return _Writer(world, share, generator("corpus", world.config.seed, share, seed)).stream(warm_up)
 

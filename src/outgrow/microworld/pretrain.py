@@ -34,6 +34,7 @@ BATCH = 8
 CHECKPOINT_STEPS = 500
 VOCABULARY = 4096
 TOKENIZER_DOCUMENTS = 60_000
+ENCODED_DOCUMENTS = 5000  # at a time
 BOS, EOS, PAD = "<s>", "</s>", "<pad>"
 
 
@@ -113,7 +114,7 @@ def packed(world: World, rung: Rung, tokenizer: Any, seed: int) -> np.ndarray:
     backend = tokenizer.backend_tokenizer
     pieces: list[int] = []
     while len(pieces) < rung.tokens:
-        for encoding in backend.encode_batch(list(islice(stream, 5000))):
+        for encoding in backend.encode_batch(list(islice(stream, ENCODED_DOCUMENTS))):
             pieces += [*encoding.ids, 2]
     ids = np.asarray(pieces[: rung.tokens // BLOCK * BLOCK], dtype=np.int32)
     return ids.reshape(-1, BLOCK)

@@ -13,7 +13,8 @@ from outgrow.reporting.html import shared_context
 from outgrow.reporting.run import Run
 from outgrow.reporting.views import TableView
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$])")
+_SPECIAL = re.compile(r"[\\`*|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\](?=[(\[:])")
+_FIRST = re.compile(r"^(\d*)([-+=#]|(?<=\d)[.)])")
 
 
 def build_markdown(run: Run, checks: Sequence[Check], figures: Mapping[str, Drawn]) -> str:
@@ -32,9 +33,12 @@ def build_markdown(run: Run, checks: Sequence[Check], figures: Mapping[str, Draw
 
 def escape(text: str) -> str:
     """Text that stays text in Markdown and in the HTML made of it; line breaks become spaces."""
-    flat = " ".join(str(text).split())
-    flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"^([-+=]|\d+[.)])", r"\\\1", _SPECIAL.sub(r"\\\1", flat))
+    return _FIRST.sub(r"\1\\\2", _inline(text))
+
+
+def _inline(text: str) -> str:
+    flat = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(lambda found: f"\\{found.group()}", flat)
 
 
 def fence(text: str) -> str:
@@ -46,12 +50,12 @@ def fence(text: str) -> str:
 
 def table_lines(table: TableView) -> str:
     """A pipe table; a cell's badge and note follow its text."""
-    lines = [_line([escape(column.title) for column in table.columns])]
+    lines = [_line([_inline(column.title) for column in table.columns])]
     lines.append(_line(["---:" if column.numeric else "---" for column in table.columns]))
     for each in table.rows:
         cells = []
         for cell in each.cells:
-            parts = [escape(cell.text), f"*({escape(cell.badge)})*" if cell.badge else "", escape(cell.note)]
+            parts = [_inline(cell.text), f"*({cell.badge})*" if cell.badge else "", _inline(cell.note)]
             cells.append(" ".join(part for part in parts if part))
         lines.append(_line(cells))
     return "\n".join(lines)

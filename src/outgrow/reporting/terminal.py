@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -27,8 +28,8 @@ def summary_table(results: Mapping[str, Any]) -> Table:
     """
     run = as_results(results)
     against = run.reference.name if run.reference else "naive"
-    table = Table(title=Text(run.name), title_justify="left", header_style="bold", pad_edge=False)
-    table.add_column("arm", overflow="fold")
+    table = Table(title=Text(run.name), title_justify="left", box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table.add_column("arm", overflow="fold", min_width=14)
     for title in ("accuracy, %", "PGR", f"vs {against}, points", "p (Holm)", "rows"):
         table.add_column(Text(title), justify="right")
     references = [("supervisor (floor)", run.supervisor.floor)]

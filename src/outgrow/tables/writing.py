@@ -95,7 +95,9 @@ def _plain(column: pa.Array) -> list[Any]:
         return list(pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type)).to_pylist())
     if pa.types.is_map(column.type):
         offsets = column.offsets.to_pylist()
-        pairs = list(zip(column.keys.to_pylist(), _plain(column.items), strict=True))
-        valid = column.is_valid().to_pylist()
-        return [dict(pairs[a:b]) if ok else None for a, b, ok in zip(offsets[:-1], offsets[1:], valid, strict=True)]
+        start, length = offsets[0], offsets[-1] - offsets[0]
+        keys, items = column.keys.slice(start, length).to_pylist(), _plain(column.items.slice(start, length))
+        pairs = list(zip(keys, items, strict=True))
+        spans = zip(offsets[:-1], offsets[1:], column.is_valid().to_pylist(), strict=True)
+        return [dict(pairs[a - start : b - start]) if ok else None for a, b, ok in spans]
     return list(column.to_pylist())

@@ -36,7 +36,7 @@ def draw_loss(results: Results) -> Drawn | None:
     reference = results.arm_of("naive")
     for axes, arm in zip(grid, arms, strict=False):
         if reference is not None and arm is not reference:
-            _line(axes, _over_seeds(reference.curves), MUTED, 1, 0.6)
+            _line(axes, _over_seeds(reference.curves), MUTED, 1.0, 0.6)
         for curve in arm.curves:
             _line(axes, thin(curve.loss), COLOUR_OF[arm.kind], 1.2, 0.8)
         panel_title(axes, arm)
@@ -93,7 +93,7 @@ def thin(series: Series, bins: int = BINS) -> Series:
         return series
     edges = [round(i * len(series) / bins) for i in range(bins + 1)]
     parts = [series[start:end] for start, end in pairwise(edges)]
-    return tuple((round(mean([s for s, _ in part])), mean([value for _, value in part])) for part in parts)
+    return tuple((round(mean([float(step) for step, _ in part])), mean([value for _, value in part])) for part in parts)
 
 
 def _over_seeds(curves: Sequence[Curve]) -> Series:
@@ -127,7 +127,7 @@ def _line(axes: Axes, series: Series, colour: str, width: float, alpha: float) -
 
 def _points(axes: Axes, points: Sequence[tuple[int, float]], colour: str, face: str) -> None:
     steps, values = [step for step, _ in points], [value for _, value in points]
-    axes.plot(steps, values, "o", markersize=3.6, color=colour, markerfacecolor=face, markeredgewidth=1)
+    axes.plot(steps, values, "o", markersize=3.6, color=colour, markerfacecolor=face, markeredgewidth=1.0)
 
 
 def panel_title(axes: Axes, arm: Arm) -> None:
