@@ -30,7 +30,7 @@ def tiny_lm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from outgrow.training.loading import quiet
+    from outgrow.training.quiet import quiet
 
     folder = tmp_path_factory.mktemp("tiny") / "lm"
     tokenizer = _word_tokenizer(("<s>", "</s>"), "<s> $A", bos_token="<s>", eos_token="</s>")
@@ -60,7 +60,7 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from transformers import BertConfig, BertModel
 
-    from outgrow.training.loading import quiet
+    from outgrow.training.quiet import quiet
 
     folder = tmp_path_factory.mktemp("tiny") / "bert"
     tokenizer = _word_tokenizer(

@@ -76,7 +76,7 @@ def test_padding_changes_no_loss(tiny_lm):
         losses = []
         for batch in ([i], [i, len(rows) - 1]):
             sequences, fields = micro_batch(loaded, encoded, batch, "mean")
-            losses.append(float(imitation(Outputs(loaded.head(sequences)), fields, 0.0, {}).losses[0]))
+            losses.append(float(imitation(Outputs(loaded.head(sequences)), fields, 0.0, {}).losses[0].detach()))
         assert losses[0] == pytest.approx(losses[1], abs=1e-6)
 
 
@@ -130,7 +130,7 @@ def test_one_hot_soft_row_is_minus_log_of_the_option_probability(tiny_lm):
     loaded = load(ModelRef(model=str(tiny_lm)))
     row = TrainRow("s", "w1 w2", None, ("yes", "red w3", "no"), (0.0, 1.0, 0.0))
     sequences, fields = micro_batch(loaded, encode(loaded, [row], 64), [0], "mean")
-    loss = float(imitation(Outputs(loaded.head(sequences)), fields, 0.0, {}).losses[0])
+    loss = float(imitation(Outputs(loaded.head(sequences)), fields, 0.0, {}).losses[0].detach())
     score = score_options(loaded, [row.prompt], [row.options])[0]
     assert loss == pytest.approx(-math.log(score.probabilities[1]), abs=1e-5)
     shared = math.log(np.exp(score.logprobs).sum())
@@ -143,7 +143,7 @@ def test_hard_row_is_the_mean_of_its_scored_log_probability(tiny_lm):
     loaded = load(ModelRef(model=str(tiny_lm)))
     row = TrainRow("h", "w1 w2", "red w3")
     sequences, fields = micro_batch(loaded, encode(loaded, [row], 64), [0], "mean")
-    loss = float(imitation(Outputs(loaded.head(sequences)), fields, 0.0, {}).losses[0])
+    loss = float(imitation(Outputs(loaded.head(sequences)), fields, 0.0, {}).losses[0].detach())
     score = score_options(loaded, [row.prompt], [("red w3",)])[0]
     assert score.n_tokens.tolist() == [3]
     assert loss == pytest.approx(-score.logprobs[0] / 3, abs=1e-6)
@@ -160,7 +160,7 @@ def test_token_normalisation_gives_the_loss_of_transformers_own_labels(tiny_lm, 
         both = group.prompt + group.answers[0]
         ids[i, : len(both)] = torch.tensor(both)
         labels[i, len(group.prompt) : len(both)] = torch.tensor(group.answers[0])
-    expected = float(loaded.model(input_ids=ids, labels=labels).loss)
+    expected = float(loaded.model(input_ids=ids, labels=labels).loss.detach())
     found = fit(
         loaded, rows, imitation, CONFIG.model_copy(update={"normalise": "token"}), seed=0, total_steps=1, work=tmp_path
     )

@@ -10,7 +10,8 @@ from transformers import BertConfig, BertForSequenceClassification
 from outgrow.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.training import ModelRef, TrainConfig, TrainRow, classify, fit, load, save, score_options
 from outgrow.training.config import Lora
-from outgrow.training.loading import SequenceClassifier, quiet
+from outgrow.training.heads import SequenceClassifier
+from outgrow.training.quiet import quiet
 
 PROMPTS = ["question : w1 w2", "question : w3 ?"]
 OPTIONS = [("yes", "no"), ("red", "green blue")]

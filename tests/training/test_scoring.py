@@ -22,7 +22,7 @@ from outgrow.errors import ConfigError, DataError
 from outgrow.training import ModelRef, load, score_options
 from outgrow.training.batches import Stage
 from outgrow.training.heads import Abilities
-from outgrow.training.loading import quiet
+from outgrow.training.quiet import quiet
 
 PROMPTS = [
     "question : w1 w2 w3 is ?",

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+import torch
+
 Progress = Callable[[int, int], None]
+
+
+def default_budget(device: torch.device) -> int:
+    """Positions of one forward pass: what stays in a CPU's cache, and what keeps a GPU busy."""
+    return 2048 if device.type == "cpu" else 16384
 
 
 @runtime_checkable

@@ -9,12 +9,11 @@ import torch
 from jaxtyping import Float
 
 from outgrow.errors import ConfigError
-from outgrow.training.batches import Progress, Stage
+from outgrow.training.batches import Progress, Stage, default_budget
 from outgrow.training.batching import plan
 from outgrow.training.encode import classifier_inputs, encode_prompts
 from outgrow.training.loading import Loaded
 from outgrow.training.schedule import seed_of
-from outgrow.training.scoring import TOKEN_BUDGET
 
 
 def classify(
@@ -22,7 +21,7 @@ def classify(
     prompts: Sequence[str],
     *,
     dropout_seed: int | None = None,
-    token_budget: int = TOKEN_BUDGET,
+    token_budget: int | None = None,
     stage: Stage | None = None,
     progress: Progress | None = None,
 ) -> Float[np.ndarray, "prompts classes"]:
@@ -33,7 +32,7 @@ def classify(
         prompts: what to classify; those longer than the model reads lose their beginning.
         dropout_seed: leave dropout on, with noise from (seed, micro-batch), as a sample of the model's opinion
             (arXiv 1506.02142). The micro-batches come from all prompts, so the same call gives the same numbers.
-        token_budget: most positions, padding included, in one forward pass.
+        token_budget: most positions, padding included, in one forward pass; None suits the device.
         stage: where results are kept against a crash.
         progress: called with (prompts done, all prompts).
 
@@ -56,7 +55,8 @@ def classify(
     with torch.random.fork_rng(enabled=dropout_seed is not None), torch.inference_mode():
         head.train(dropout_seed is not None)
         try:
-            found = (stage or Stage()).run(plan([len(own) for own in ids], token_budget), work, progress)
+            batches = plan([len(own) for own in ids], token_budget or default_budget(loaded.device))
+            found = (stage or Stage()).run(batches, work, progress)
         finally:
             head.eval()
     return np.array([found[i] for i in range(len(ids))], dtype=np.float64).reshape(len(ids), classes)

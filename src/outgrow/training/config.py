@@ -17,7 +17,7 @@ class ModelRef(Config):
         revision: hub revision (branch, tag or commit); null for the default branch.
         head: `lm` scores or generates text; `classifier` puts a linear layer over the pooled hidden state.
         layers: keep only the first n transformer layers; null keeps them all.
-        dtype: the type the weights are held in; `auto` takes float32 on a CPU.
+        dtype: the type the weights are held in; `auto` takes bfloat16 on a GPU that has it, else float32.
         trust_remote_code: run code that comes with the model; off unless a recipe says otherwise.
         pooling: what the classifier head reads: first token, mean over tokens, or last token.
         chat: put prompts through the tokenizer's chat template.

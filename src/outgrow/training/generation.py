@@ -16,7 +16,6 @@ from outgrow.training.batches import Progress, Stage
 from outgrow.training.batching import plan
 from outgrow.training.heads import LanguageHead
 from outgrow.training.loading import Loaded
-from outgrow.training.scoring import TOKEN_BUDGET
 from outgrow.training.text import Coder, cut_left
 
 
@@ -52,7 +51,7 @@ def generate(
     max_new_tokens: int,
     temperature: float = 0.0,
     seeds: Sequence[int] | None = None,
-    token_budget: int = 4 * TOKEN_BUDGET,
+    token_budget: int | None = None,
     stage: Stage | None = None,
     progress: Progress | None = None,
 ) -> list[Generation]:
@@ -65,7 +64,7 @@ def generate(
         temperature: 0 takes the most probable token; above, tokens are drawn from softmax(scores / temperature).
         seeds: one per prompt, needed above temperature 0. The draw at a position comes from (seed, position), so it
             does not matter which texts are generated together.
-        token_budget: most positions, padding and new tokens included, in one batch.
+        token_budget: most positions, padding and new tokens included, in one batch; None: 16384.
         stage: where results are kept against a crash.
         progress: called with (prompts done, all prompts).
 
@@ -97,7 +96,7 @@ def generate(
         noise = None if seeds is None or temperature == 0 else [seeds[i] for i in own]
         return _generate(loaded, coder, [ids[i] for i in own], max_new_tokens, temperature, noise)
 
-    batches = plan([len(ids[i]) + max_new_tokens for i in unique], token_budget)
+    batches = plan([len(ids[i]) + max_new_tokens for i in unique], token_budget or 16384)
     with torch.inference_mode():
         found = (stage or Stage()).run(batches, work, progress)
     at = {item: found[i] for i, item in enumerate(unique)}

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from outgrow.errors import ConfigError, DataError, PrerequisiteError
+from outgrow.errors import ConfigError, DataError
+from outgrow.training.assemble import Head, make_head, make_tokenizer, padding_id, weights_type
 from outgrow.training.config import Lora, ModelRef
-from outgrow.training.heads import ClassifierHead, LanguageHead, SequenceClassifier
-from outgrow.training.models import resolve, unknown_model
+from outgrow.training.heads import ClassifierHead, LanguageHead
+from outgrow.training.models import resolve
+from outgrow.training.quiet import quiet
 from outgrow.training.text import Coder
 
-Head = LanguageHead | ClassifierHead | SequenceClassifier
 FORMAT = 1
 
 
@@ -34,7 +33,6 @@ class Loaded:
         ref: what was loaded.
         classes: names of the classes (head `classifier`), else None.
         device: where the weights are.
-        dtype: what the weights are held in.
         adapter: the `peft` wrapper when a LoRA adapter is in place, else None.
     """
 
@@ -45,7 +43,6 @@ class Loaded:
     ref: ModelRef
     classes: tuple[str, ...] | None
     device: torch.device
-    dtype: torch.dtype
     adapter: Any = None
 
     @property
@@ -88,15 +85,14 @@ def load(ref: ModelRef, classes: Sequence[str] | None = None, *, weights: Path |
     saved = _saved(weights, ref, classes)
     place = str(weights) if saved == "full" else str(resolve(ref.model))
     device = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU")).device
-    dtype = _dtype(ref, device)
     with quiet(), torch.random.fork_rng():  # building a model draws numbers even where weights are read
         torch.manual_seed(seed)
-        tokenizer = _tokenizer(ref)
-        head = _head(ref, classes, place, dtype, tokenizer, seed)
+        tokenizer = make_tokenizer(ref)
+        head = make_head(ref, classes, place, weights_type(ref, device), tokenizer, seed)
     head.to(device)
     head.eval()
     coder = Coder(tokenizer, chat=ref.chat) if ref.head == "lm" else None
-    loaded = Loaded(head, tokenizer, coder, _pad(tokenizer), ref, classes, device, dtype)
+    loaded = Loaded(head, tokenizer, coder, padding_id(tokenizer), ref, classes, device)
     if weights is not None:
         _load_weights(loaded, weights, saved)
     if isinstance(head, LanguageHead):
@@ -131,159 +127,6 @@ def save(loaded: Loaded, folder: Path) -> None:
     (folder / "outgrow.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def add_adapter(loaded: Loaded, lora: Lora, seed: int) -> None:
-    """Put a new LoRA adapter on the model; its weights start from `seed`, everything else is frozen."""
-    from peft import LoraConfig, get_peft_model
-
-    modules = lora.target_modules if isinstance(lora.target_modules, str) else list(lora.target_modules)
-    alpha: Any = lora.alpha  # declared as a whole number there, but fractions work
-    config = LoraConfig(r=lora.r, lora_alpha=alpha, lora_dropout=lora.dropout, target_modules=modules)
-    config.base_model_name_or_path = loaded.ref.model
-    if isinstance(loaded.head, LanguageHead):
-        config.task_type = "CAUSAL_LM"
-    with torch.random.fork_rng(), quiet():
-        torch.manual_seed(seed)
-        loaded.adapter = get_peft_model(loaded.model, config)
-    loaded.head.model = loaded.adapter.get_base_model()
-    loaded.head.eval()
-
-
-def merge_adapter(loaded: Loaded) -> None:
-    """Add the adapter into the weights and drop it."""
-    loaded.head.model = loaded.adapter.merge_and_unload()
-    loaded.adapter = None
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Transformers and peft without progress bars, load reports and notes about their own future."""
-    from transformers.utils import logging as module
-
-    logging: Any = module
-    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # between versions of these libraries, not for our users
-            yield
-    finally:
-        logging.set_verbosity(level)
-        if bar:
-            logging.enable_progress_bar()
-
-
-def _dtype(ref: ModelRef, device: torch.device) -> torch.dtype:
-    if ref.dtype == "auto":
-        return torch.float32
-    found: torch.dtype = getattr(torch, ref.dtype)
-    return found
-
-
-def _tokenizer(ref: ModelRef) -> Any:
-    from transformers import AutoTokenizer
-
-    place = str(resolve(ref.model))
-    try:
-        return AutoTokenizer.from_pretrained(
-            place, revision=ref.revision or "main", trust_remote_code=ref.trust_remote_code, truncation_side="left"
-        )
-    except (OSError, ValueError) as error:
-        raise PrerequisiteError(f"{unknown_model(ref.model)} Its tokenizer cannot be loaded: {error}") from error
-
-
-def _head(
-    ref: ModelRef, classes: tuple[str, ...] | None, place: str, dtype: torch.dtype, tokenizer: Any, seed: int
-) -> Head:
-    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
-
-    common: dict[str, Any] = {"revision": ref.revision or "main", "trust_remote_code": ref.trust_remote_code}
-    try:
-        config = AutoConfig.from_pretrained(place, **common)
-        _cut(config, ref.layers)
-        options = {**common, "config": config, "dtype": dtype}
-        if classes is None:
-            model = _complete(AutoModelForCausalLM.from_pretrained(place, output_loading_info=True, **options))
-            _plain_generation(model, tokenizer)
-            return LanguageHead(model, _pad(tokenizer))
-        order = _own_classes(config, classes)
-        if order is not None:
-            own = AutoModelForSequenceClassification.from_pretrained(place, output_loading_info=True, **options)
-            return SequenceClassifier(_complete(own), order)
-        backbone = AutoModel.from_pretrained(place, output_loading_info=True, **options, **_no_pooler(config))
-        return ClassifierHead(_complete(backbone), len(classes), _pooling(ref, config), seed)
-    except (OSError, ValueError) as error:
-        raise PrerequisiteError(f"{unknown_model(ref.model)} It cannot be loaded: {error}") from error
-
-
-def _cut(config: Any, layers: int | None) -> None:
-    """Keep the first `layers` layers: the rest of the weights is then not read."""
-    if layers is None:
-        return
-    text = config.get_text_config()
-    if layers > text.num_hidden_layers:
-        raise ConfigError(f"layers: {layers} asked for, but the model has {text.num_hidden_layers}")
-    text.num_hidden_layers = layers
-    if getattr(text, "layer_types", None):
-        text.layer_types = list(text.layer_types)[:layers]
-
-
-def _complete(found: Any) -> Any:
-    """The model, if every weight was in the files."""
-    model, info = found
-    if missing := sorted(info["missing_keys"]):
-        raise DataError(
-            f"the model's files lack {len(missing)} weights, for instance {missing[:3]}; is the head right?"
-        )
-    return model
-
-
-def _plain_generation(model: Any, tokenizer: Any) -> None:
-    """Keep the tokens that end a text and drop every other setting that came with the model, such as penalties."""
-    from transformers import GenerationConfig as Generation
-
-    kind: Any = Generation
-    ends = model.generation_config.eos_token_id
-    ends = ends if isinstance(ends, list) else [ends]
-    known = sorted({int(end) for end in [*ends, tokenizer.eos_token_id] if end is not None})
-    model.generation_config = kind(eos_token_id=known, pad_token_id=_pad(tokenizer))
-
-
-def _pad(tokenizer: Any) -> int:
-    return int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id or 0)
-
-
-def _own_classes(config: Any, classes: tuple[str, ...]) -> list[int] | None:
-    """Our classes in the model's own numbering, if it is a classifier of exactly these."""
-    if not any(name.endswith("ForSequenceClassification") for name in config.architectures or ()):
-        return None
-    index = {str(label): int(number) for number, label in config.id2label.items()}
-    return [index[name] for name in classes] if set(index) == set(classes) else None
-
-
-def _no_pooler(config: Any) -> dict[str, bool]:
-    """Base models with an optional pooler are built without: we pool ourselves, and it would never be trained."""
-    import inspect
-
-    from transformers import MODEL_MAPPING
-
-    kind = MODEL_MAPPING.get(type(config), None)
-    takes = (
-        kind is not None and not isinstance(kind, tuple) and "add_pooling_layer" in inspect.signature(kind).parameters
-    )
-    return {"add_pooling_layer": False} if takes else {}
-
-
-def _pooling(ref: ModelRef, config: Any) -> str:
-    """Causal models are read at the last token, encoders by their mean."""
-    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
-
-    if ref.pooling != "auto":
-        return ref.pooling
-    causal = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING and type(config) not in MODEL_FOR_MASKED_LM_MAPPING
-    return "last" if causal else "mean"
-
-
 def _saved(weights: Path | None, ref: ModelRef, classes: tuple[str, ...] | None) -> str | None:
     """What `weights` holds, checked against what is asked for."""
     if weights is None:
@@ -301,19 +144,19 @@ def _saved(weights: Path | None, ref: ModelRef, classes: tuple[str, ...] | None)
 
 
 def _load_weights(loaded: Loaded, weights: Path, kind: str | None) -> None:
+    """What a complete model's own files do not hold: the adapter, the classifier's layer."""
     from safetensors.torch import load_file
 
     if kind == "adapter":
         from peft import LoraConfig, set_peft_model_state_dict
 
+        from outgrow.training.adapters import add_adapter
+
         config = LoraConfig.from_pretrained(str(weights))
         modules = config.target_modules
         names = modules if isinstance(modules, str) else tuple(sorted(modules))
-        add_adapter(
-            loaded,
-            Lora(r=config.r, alpha=float(config.lora_alpha), dropout=config.lora_dropout, target_modules=names),
-            0,
-        )
+        lora = Lora(r=config.r, alpha=float(config.lora_alpha), dropout=config.lora_dropout, target_modules=names)
+        add_adapter(loaded, lora, seed=0)
         set_peft_model_state_dict(loaded.adapter, load_file(weights / "adapter_model.safetensors"))
     if isinstance(loaded.head, ClassifierHead):
         loaded.head.linear.load_state_dict(load_file(weights / "head.safetensors"))

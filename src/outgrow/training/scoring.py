@@ -11,13 +11,12 @@ import torch
 from jaxtyping import Float, Int
 
 from outgrow.errors import ConfigError, DataError
-from outgrow.training.batches import Progress, Stage
+from outgrow.training.batches import Progress, Stage, default_budget
 from outgrow.training.batching import Group, Pack, collate, make_pack, pack_groups, plan
 from outgrow.training.encode import fit_length
 from outgrow.training.heads import LanguageHead
 from outgrow.training.loading import Loaded
 
-TOKEN_BUDGET = 4096
 LengthNormalise = Literal["none", "tokens", "bytes"]
 
 
@@ -44,7 +43,7 @@ def score_options(
     options: Sequence[tuple[str, ...]],
     *,
     length_normalise: LengthNormalise = "none",
-    token_budget: int = TOKEN_BUDGET,
+    token_budget: int | None = None,
     stage: Stage | None = None,
     progress: Progress | None = None,
 ) -> list[OptionScores]:
@@ -58,7 +57,7 @@ def score_options(
         prompts: what the model reads.
         options: for each prompt, the answers to score.
         length_normalise: divide log-probabilities by tokens or UTF-8 bytes before the softmax.
-        token_budget: most positions, padding included, in one forward pass.
+        token_budget: most positions, padding included, in one forward pass; None suits the device.
         stage: where results are kept against a crash.
         progress: called with (questions done, all questions).
 
@@ -85,14 +84,15 @@ def score_options(
         truncated.append(len(group.prompt) < len(ids))
 
     share = head.shares(groups)
-    members = pack_groups(groups, longest=min(1024, token_budget)) if share else [[i] for i in range(len(groups))]
+    budget = token_budget or default_budget(loaded.device)
+    members = pack_groups(groups, longest=min(1024, budget)) if share else [[i] for i in range(len(groups))]
     packs = [make_pack([groups[i] for i in own]) for own in members]
 
     def work(number: int, items: Sequence[int]) -> list[list[list[float]]]:
         return _score(head, [packs[i] for i in items], share, loaded.device)
 
     lengths = [pack.length() if share else pack.groups[0].positions(share=False) for pack in packs]
-    batches = plan(lengths, token_budget)
+    batches = plan(lengths, budget)
     with torch.inference_mode():
         found = (stage or Stage()).run(batches, work, progress, [len(own) for own in members])
     sums = {i: own for pack, several in found.items() for i, own in zip(members[pack], several, strict=True)}

@@ -1,0 +1,134 @@
+"""Micro-batches, packs and their masks, by hand."""
+
+import pytest
+import torch
+
+from outgrow.training.batches import Stage
+from outgrow.training.batching import Group, alone, collate, make_pack, pack_groups, plan
+
+CPU = torch.device("cpu")
+PAD, END = 0, 9
+
+
+def test_plan_puts_similar_lengths_together_within_the_budget():
+    # longest first: 5 (item 1), 4 (item 3), then 2, 2, 1; budget 10 holds two of 5, then five of 2
+    assert plan([2, 5, 1, 4, 2], 10) == [[1, 3], [0, 4, 2]]
+
+
+def test_one_item_above_the_budget_stands_alone():
+    assert plan([3, 20, 3], 6) == [[1], [0, 2]]
+
+
+def test_plan_of_nothing_is_nothing():
+    assert plan([], 10) == []
+
+
+def test_plain_rows_are_padded_on_the_right_and_predict_every_target_token():
+    groups = [Group([1, 2], [[3, END]]), Group([4], [[END]])]
+    sequences, targets = collate([alone(g) for g in groups], PAD, share=True, unmasked=True, device=CPU)
+    assert sequences.ids.tolist() == [[1, 2, 3], [4, 0, 0]]
+    assert sequences.mask is None
+    assert sequences.positions is None
+    assert sequences.places.tolist() == [1, 2, 3]  # after "2" and after "3" in row 0, after "4" in row 1
+    assert targets.place.tolist() == [0, 1, 2]
+    assert targets.token.tolist() == [3, END, END]
+    assert targets.answer.tolist() == [0, 0, 1]
+    assert targets.group.tolist() == [0, 1]
+    assert targets.length.tolist() == [2, 1]
+
+
+def test_mask_marks_real_positions_where_padding_could_be_seen():
+    groups = [Group([1, 2], [[3, END]]), Group([4], [[END]])]
+    sequences, _ = collate([alone(g) for g in groups], PAD, share=True, unmasked=False, device=CPU)
+    assert sequences.mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+
+
+def test_answers_share_their_prompt_and_do_not_see_each_other():
+    group = Group([1, 2], [[3, 4, END], [5, END]])
+    sequences, targets = collate([alone(group)], PAD, share=True, unmasked=True, device=CPU)
+    assert sequences.ids.tolist() == [[1, 2, 3, 4, 5]]
+    assert sequences.positions.tolist() == [[0, 1, 2, 3, 2]]
+    sees = (sequences.mask[0, 0] == 0).int().tolist()
+    assert sees == [
+        [1, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0],
+        [1, 1, 1, 0, 0],
+        [1, 1, 1, 1, 0],
+        [1, 1, 0, 0, 1],
+    ]
+    assert sequences.places.tolist() == [1, 2, 3, 4]
+    assert targets.place.tolist() == [0, 1, 2, 0, 3]  # both answers begin after the prompt
+    assert targets.token.tolist() == [3, 4, END, 5, END]
+
+
+def test_prompts_share_their_beginning_and_answers_see_only_their_own_prompt():
+    pack = make_pack([Group([1, 2, 3], [[6, END]]), Group([1, 2, 4], [[6, END], [END]]), Group([1, 2], [[7, END]])])
+    assert pack.shared == 2
+    sequences, targets = collate([pack], PAD, share=True, unmasked=True, device=CPU)
+    assert sequences.ids.tolist() == [[1, 2, 3, 6, 4, 6, 7]]
+    assert sequences.positions.tolist() == [[0, 1, 2, 3, 2, 3, 2]]
+    sees = (sequences.mask[0, 0] == 0).int().tolist()
+    assert sees == [
+        [1, 0, 0, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 0, 0],
+        [1, 1, 1, 0, 0, 0, 0],
+        [1, 1, 1, 1, 0, 0, 0],
+        [1, 1, 0, 0, 1, 0, 0],
+        [1, 1, 0, 0, 1, 1, 0],
+        [1, 1, 0, 0, 0, 0, 1],
+    ]
+    # places: after 3, after 6; after 4, after 6; the third prompt ends within the shared part, after 2; after 7
+    assert sequences.places.tolist() == [2, 3, 4, 5, 1, 6]
+    assert targets.place.tolist() == [0, 1, 2, 3, 2, 4, 5]
+    assert targets.group.tolist() == [0, 1, 1, 2]
+
+
+def test_without_sharing_every_answer_has_its_own_copy_in_the_same_order():
+    pack = make_pack([Group([1, 3], [[6, END]]), Group([1, 4], [[6, END], [END]])])
+    sequences, targets = collate([pack], PAD, share=False, unmasked=True, device=CPU)
+    assert sequences.ids.tolist() == [[1, 3, 6], [1, 4, 6], [1, 4, 0]]
+    assert sequences.positions is None
+    assert targets.token.tolist() == [6, END, 6, END, END]
+    assert targets.group.tolist() == [0, 1, 1]
+
+
+def test_prompts_are_packed_when_that_saves_a_quarter_of_their_positions():
+    like = [Group([1, 2, 3, 4, i], [[END]]) for i in (5, 6)]
+    unlike = Group([1, 8, 8, 8, 8], [[END]])  # shares one of five positions
+    assert pack_groups([like[0], unlike, like[1]]) == [[0, 2], [1]]
+    assert pack_groups([*like, *like], most=3) == [[0, 2, 1], [3]]  # sorted: 5, 5, 6, 6
+    assert pack_groups(like, longest=5) == [[0], [1]]  # together they take 6
+
+
+def test_packs_hold_every_group_once():
+    groups = [Group([i % 3, i % 5, i % 2, 7], [[END]]) for i in range(40)]
+    packs = pack_groups(groups)
+    assert sorted(i for own in packs for i in own) == list(range(40))
+    assert len(packs) < 40
+
+
+def test_stage_skips_what_its_journal_holds_and_tells_stages_apart():
+    journal = [{"stage": "other", "batch": 0, "results": ["no"]}, {"stage": "mine", "batch": 1, "results": ["kept"]}]
+    asked, seen = [], []
+
+    def work(number, items):
+        asked.append((number, list(items)))
+        return [f"new {i}" for i in items]
+
+    found = Stage(journal, "mine").run([[2, 0], [1]], work, lambda *event: seen.append(event))
+    assert asked == [(0, [2, 0])]
+    assert found == {2: "new 2", 0: "new 0", 1: "kept"}
+    assert seen == [(2, 3), (3, 3)]
+    assert journal[-1] == {"stage": "mine", "batch": 0, "results": ["new 2", "new 0"]}
+
+
+def test_progress_counts_items_by_their_sizes():
+    seen = []
+    Stage().run([[0], [1]], lambda n, items: [None], lambda *event: seen.append(event), sizes=[3, 2])
+    assert seen == [(3, 5), (5, 5)]
+
+
+@pytest.mark.parametrize(("share", "expected"), [(True, 5), (False, 8)])
+def test_positions_of_a_group_with_and_without_sharing(share, expected):
+    # prompt 2, answers 3 and 2 tokens: shared 2 + 2 + 1; apart two padded sequences of 2 + 2
+    assert Group([1, 2], [[3, 4, END], [5, END]]).positions(share) == expected
