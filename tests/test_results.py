@@ -1,12 +1,14 @@
 """From answers to numbers: the blocks of results.json on small tables, expected values by hand."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from outgrow.microworld.task import MicroworldConfig, MicroworldTask
 from outgrow.recipe import parse_recipe
-from outgrow.records import ANSWERS, ROWS, Source, build
+from outgrow.records import ANSWERS, ROWS, Example, Source, build
 from outgrow.reliability import agreement
 from outgrow.results import clean
 from outgrow.results.collect import _Collector
@@ -187,7 +189,8 @@ def test_a_mean_leaves_out_what_is_missing():
 def collector(**attributes):
     """The part of a collector that a block needs."""
     made = object.__new__(_Collector)
-    for name, value in {"pool": POOL, "seeds": [seed_of(SAID)], **attributes}.items():
+    given = {"pool": POOL, "seeds": [seed_of(SAID)], "bench": SimpleNamespace(task=None), "answered_freely": {}}
+    for name, value in {**given, **attributes}.items():
         setattr(made, name, value)
     return made
 
@@ -218,10 +221,20 @@ def test_target_accuracy_of_soft_labels_is_that_of_the_most_probable_value():
     assert collector()._target_accuracy(rows) == pytest.approx(1 / 2)
 
 
-def test_target_accuracy_of_worked_answers_is_that_of_their_end():
-    pool = split_of({"s1": "7", "s2": "3"})
-    rows = training_rows(("s1", "3 + 4 = 7. So 7", 1.0), ("s2", "5 - 1 = 4. So 4", 1.0))
-    assert collector(pool=pool)._target_accuracy(rows) == pytest.approx(1 / 2)
+def test_target_accuracy_of_worked_answers_is_that_of_the_parsed_number():
+    task = MicroworldTask(MicroworldConfig(family="sums"))
+    stories = {name: Example(name, "Bo", f"Bo had {n} nuts, got 1.") for name, n in (("s1", 6), ("s2", 2), ("s3", 4))}
+    made = collector(
+        pool=split_of({"s1": "7", "s2": "3", "s3": "5"}), bench=SimpleNamespace(task=task), answered_freely=stories
+    )
+    rows = training_rows(("s1", "6 + 1 = 7. So 7.", 1.0), ("s2", "2 + 1 = 4. So 4", 1.0), ("s3", "So 15", 2.0))
+    assert made._target_accuracy(rows) == pytest.approx(1 / 4)
+    assert made._target_accuracy(training_rows(("s2", "3", 1.0), source="gold")) == 1.0  # gold is the value itself
+
+
+def test_a_class_whose_last_word_is_the_truth_is_not_the_truth():
+    rows = training_rows(("q1", "very a", 1.0), ("q3", "a", 1.0))
+    assert collector()._target_accuracy(rows) == pytest.approx(1 / 2)
 
 
 def test_the_label_mix_before_is_that_of_consensus_labels_and_after_that_of_weighted_targets():

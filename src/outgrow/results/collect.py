@@ -16,7 +16,7 @@ from outgrow.bench import Bench, gold_values, identity_values
 from outgrow.experiment import Done
 from outgrow.methods import METHODS
 from outgrow.recipe import Recipe
-from outgrow.records import Student
+from outgrow.records import Example, Student, iter_examples
 from outgrow.reliability import agreement
 from outgrow.reliability.agreement import as_floats
 from outgrow.results.labels import label_quality, mean_of
@@ -47,6 +47,7 @@ class _Collector:
         self.recipe, self.done = recipe, done
         self.bench = Bench(recipe, store)
         self.test, self.pool = self._split("test"), self._split("pool")
+        self.answered_freely = self._answered_freely()
         self.seeds = [self._seed(seed) for seed in recipe.seeds]
         self.students = {(d.job.arm, d.job.seed): d for d in done if d.student is not None}
         zero = self.bench.start(recipe.student, "zero_shot").source
@@ -88,6 +89,12 @@ class _Collector:
             tuple(stratum_of(meta) for meta in table["meta"].to_pylist()),
             gold_values(self.bench.gold(name)),
         )
+
+    def _answered_freely(self) -> dict[str, Example]:
+        """Pool questions that are answered in the supervisor's own words, by id: training targets are whole texts."""
+        if self.bench.task.classes is not None:
+            return {}
+        return {e.example_id: e for e in iter_examples(self.bench.examples("pool")) if e.choices is None}
 
     def _seed(self, seed: int) -> Seed:
         source = self.bench.tune_supervisor(0, seed)
@@ -205,15 +212,17 @@ class _Collector:
         }
 
     def _target_accuracy(self, rows: pa.Table) -> float:
-        """Weighted share of rows whose target (or most probable value) is right; NaN for free texts."""
+        """Weighted share of rows whose target (its parsed answer, the most probable value) is right."""
+        task = self.bench.task
         total = right = 0.0
-        for row in rows.select(["example_id", "target", "probabilities", "weight", "source"]).to_pylist():
+        for row in rows.select(["example_id", "variant", "target", "probabilities", "weight", "source"]).to_pylist():
             said = row["target"]
             if row["probabilities"] is not None:
                 said = max(row["probabilities"], key=lambda pair: pair[1])[0]
+            elif row["source"] != "gold" and (example := self.answered_freely.get(row["example_id"])) is not None:
+                said = task.extract(said, example, task.wording(example, row["variant"]))
             total += row["weight"]
-            truth = self.pool.gold[row["example_id"]]
-            right += row["weight"] * (said == truth or (row["source"] != "gold" and _ends_with(said, truth)))
+            right += row["weight"] * (said == self.pool.gold[row["example_id"]])
         return right / total if total else math.nan
 
     def _mix(self, rows: Sequence[pa.Table]) -> dict[str, Any] | None:
@@ -307,11 +316,6 @@ class _Collector:
 
 def _values(labels: pa.Table) -> dict[str, str | None]:
     return dict(zip(labels["example_id"].to_pylist(), labels["value"].to_pylist(), strict=True))
-
-
-def _ends_with(said: str | None, truth: str) -> bool:
-    """Whether a worked answer ends in the truth."""
-    return said is not None and said.split()[-1:] == [truth]
 
 
 def _shares(counts: Mapping[str, float]) -> dict[str, float]:
