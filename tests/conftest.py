@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # results are compared to the bit, also with those of child processes
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
