@@ -175,7 +175,7 @@ class Store:
     def _make(self, step: Step, maker: Callable[[Work], None], meta: Any) -> Artefact:
         pause, waited = 0.01, False
         while True:
-            lease = Lease(self._workplace(step.key) / "lease", self.lease_seconds)
+            lease = Lease(self._work_folder(step.key) / "lease", self.lease_seconds)
             if lease.acquire():
                 try:
                     # Somebody may have committed between the look into the store and the lease, or during the work.
@@ -289,7 +289,7 @@ class Store:
         for path in (self.path / key).glob("attempt-*"):
             if path.name != keep:
                 shutil.rmtree(path, ignore_errors=True)
-        for path in [*(self.path / key).glob(".*.tmp"), *self._workplace(key).glob("*" if work else ".*.tmp")]:
+        for path in [*(self.path / key).glob(".*.tmp"), *self._work_folder(key).glob("*" if work else ".*.tmp")]:
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             elif path.name != "lease":
@@ -302,14 +302,14 @@ class Store:
             (self.path / key).rmdir()  # still under the lease, so that nobody is about to fill it
         lease.release()
         with contextlib.suppress(OSError):
-            self._workplace(key).rmdir()
+            self._work_folder(key).rmdir()
 
     def _tidy(self, artefact: Artefact) -> None:
         """Finish the sweeping of a process that died right after its commit."""
-        workplace = self._workplace(artefact.key)
-        if not os.access(workplace, os.W_OK):
+        folder_of_work = self._work_folder(artefact.key)
+        if not os.access(folder_of_work, os.W_OK):
             return  # as nearly always: it is not there
-        lease = Lease(workplace / "lease", self.lease_seconds)
+        lease = Lease(folder_of_work / "lease", self.lease_seconds)
         with contextlib.suppress(OSError):
             if lease.acquire():
                 try:
@@ -317,7 +317,7 @@ class Store:
                 finally:
                     self._leave(lease, artefact.key)
 
-    def _workplace(self, key: str) -> Path:
+    def _work_folder(self, key: str) -> Path:
         return self.path / "work" / key
 
     def _set_work_aside(self, step: Step, folder: Path, damage: DamagedWorkError) -> None:
