@@ -63,12 +63,13 @@ def results_of(folder):
 
 
 def test_two_runs_on_two_empty_stores_give_the_same_bytes(here, first, tmp_path):
-    again = tiny.run(here, tmp_path / "store", tmp_path / "out")
-    assert again.folder == tmp_path / "out"
-    assert results_of(again.folder) == results_of(first.folder)
+    """One run in this process, one in a process of its own, whose hashes of strings are others."""
+    command = [sys.executable, str(SCRIPT), str(here), str(tmp_path / "store"), str(tmp_path / "out"), "1"]
+    subprocess.run(command, check=True, capture_output=True, timeout=600)
+    assert results_of(tmp_path / "out") == results_of(first.folder)
     for name in ("answers.parquet", "pool_labels.parquet"):
-        assert (again.folder / name).read_bytes() == (first.folder / name).read_bytes()
-    keys = [{step["key"] for step in provenance(folder)["steps"]} for folder in (again.folder, first.folder)]
+        assert (tmp_path / "out" / name).read_bytes() == (first.folder / name).read_bytes()
+    keys = [{step["key"] for step in provenance(folder)["steps"]} for folder in (tmp_path / "out", first.folder)]
     assert keys[0] == keys[1]
 
 
@@ -95,10 +96,10 @@ def test_a_second_run_does_no_step_again(here, first, tmp_path, monkeypatch):
 def test_every_arm_shares_the_supervisor_and_its_answers(here, first):
     made = [step for step in provenance(first.folder)["steps"] if not step["cached"]]
     assert len({step["key"] for step in made}) == len(made)  # nothing is made twice
-    # per seed: a tuned supervisor and six students; answers: the supervisor's to pool, validation and test, six
+    # per seed: a tuned supervisor and five students; answers: the supervisor's to pool, validation and test, five
     # students' to test; and the untrained student's to test
-    assert [step["name"] for step in made].count("train") == 2 * 7
-    assert [step["name"] for step in made].count("answer") == 2 * 9 + 1
+    assert [step["name"] for step in made].count("train") == 2 * 6
+    assert [step["name"] for step in made].count("answer") == 2 * 8 + 1
 
 
 def test_results_hold_what_the_answers_say(here, first):
@@ -107,7 +108,7 @@ def test_results_hold_what_the_answers_say(here, first):
     table = pq.read_table(first.folder / "answers.parquet").to_pydict()
     gold = np.array(table["gold"])
     seeds = np.array(table["seed"])
-    assert len(gold) == 2 * 60
+    assert len(gold) == 2 * 48
     columns = {"supervisor_value": results["supervisor"]["floor"], "label": results["supervisor"]["vote"]}
     columns |= {"zero_shot": results["zero_shot"]}
     columns |= {f"arm:{arm['name']}": arm["accuracy"] for arm in results["arms"]}
@@ -117,9 +118,9 @@ def test_results_hold_what_the_answers_say(here, first):
         assert accuracy["value"] == pytest.approx(right.mean())
         assert accuracy["low"] <= accuracy["value"] <= accuracy["high"]
     splits = {name: split["questions"] for name, split in results["task"]["splits"].items()}
-    assert splits == {"supervisor_train": 30, "pool": 40, "validation": 20, "test": 60}
+    assert splits == {"supervisor_train": 30, "pool": 40, "validation": 20, "test": 48}
     assert set(results["task"]["overlap"].values()) == {0}
-    assert sum(s["questions"] for s in results["strata"]) == 60
+    assert sum(s["questions"] for s in results["strata"]) == 48
 
 
 def test_arms_are_trained_alike(first):
@@ -132,7 +133,7 @@ def test_arms_are_trained_alike(first):
         assert len(arm["curves"][0]["validation"]) == 2
     assert arms["naive"]["rows"] == [40, 40]
     assert arms["naive"]["asked"] == [40, 40]  # one wording
-    assert arms["majority_vote"]["asked"] == [120, 120]  # three
+    assert arms["uncertainty_filtering"]["asked"] == [120, 120]  # three
     assert arms["uncertainty_filtering"]["rows"] == arms["random_filtering"]["rows"] == [20, 20]
     assert arms["strong_ceiling"]["label_accuracy"] == [1.0, 1.0]
     assert arms["strong_ceiling"]["uses_gold"]

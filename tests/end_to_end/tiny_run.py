@@ -1,4 +1,4 @@
-"""A tiny experiment for tests: two random models, coloured words, six arms.
+"""A tiny experiment for tests: two random models, coloured words, five arms.
 
 `python tiny_run.py FOLDER STORE OUT JOBS` runs it.
 """
@@ -11,7 +11,6 @@ from pathlib import Path
 COLOURS = ("red", "green", "blue")
 METHODS = [
     "naive",
-    "majority_vote",
     {"name": "uncertainty_filtering", "keep": 0.5},
     {"name": "random_filtering", "keep": 0.5},
     "reliability_reweighting",
@@ -49,7 +48,7 @@ def recipe(folder, **changes):
             "stratum": "kind",
             "classes": list(COLOURS),
             "prompts": ["question : {text} ? answer", "{text} is", "answer : {text} ?"],
-            "splits": {"supervisor_train": 30, "pool": 40, "validation": 20, "test": 60},
+            "splits": {"supervisor_train": 30, "pool": 40, "validation": 20, "test": 48},
         },
         "supervisors": [{"model": str(folder / "weak"), "train": {"epochs": 2}}],
         "ask": {"variants": 3},

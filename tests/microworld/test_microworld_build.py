@@ -1,6 +1,7 @@
 """`outgrow microworld build`: from a world to model folders and a card, and nothing done twice."""
 
 import json
+from functools import partial
 
 import pytest
 
@@ -9,6 +10,7 @@ from outgrow.microworld import build as module
 from outgrow.microworld import card, pretrain
 from outgrow.microworld.build import build
 from outgrow.microworld.pretrain import BATCH, BLOCK, Rung
+from outgrow.microworld.world import WorldConfig
 
 LADDER = {name: Rung(name, share, 16, 1, 2, 4 * BATCH * BLOCK, 1e-2) for name, share in (("one", 0.3), ("two", 1.0))}
 
@@ -18,6 +20,7 @@ def folder(tmp_path_factory):
     """A ladder of two tiny rungs, built once; then the patches stay for the module's tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "LADDER", LADDER)
+        patch.setattr(module, "WorldConfig", partial(WorldConfig, entities=200, format_entities=50))
         patch.setattr(pretrain, "TOKENIZER_DOCUMENTS", 2000)
         patch.setattr(pretrain, "ENCODED_DOCUMENTS", 100)
         patch.setattr(card, "PROBE", 6)
