@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from outgrow.training.loading import Loaded
 
 ANSWER_VERSION = 1
-TRAIN_VERSION = 1
+TRAIN_VERSION = 2
 Report = Callable[[str, int, int], None]
 
 

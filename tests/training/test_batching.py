@@ -1,10 +1,12 @@
 """Micro-batches, packs and their masks, by hand."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
 from outgrow.training.batches import Stage
-from outgrow.training.batching import Group, alone, collate, make_pack, pack_groups, plan
+from outgrow.training.batching import Group, alone, collate, make_pack, pack_groups, plan, plan_step
 
 CPU = torch.device("cpu")
 PAD, END = 0, 9
@@ -21,6 +23,33 @@ def test_one_item_above_the_budget_stands_alone():
 
 def test_plan_of_nothing_is_nothing():
     assert plan([], 10) == []
+    assert plan_step([], 10, 1) == []
+
+
+def test_step_is_cut_where_padding_costs_more_than_another_pass():
+    # one batch: 10 x 4 = 40 + 5; cut after the long row: 10 + 5 and 3 x 3 + 5 = 29; three batches: 10 + 3 + 6 + 15 = 34
+    assert plan_step([3, 10, 2, 3], 100, 5) == [[1], [0, 3, 2]]
+    assert plan_step([3, 10, 2, 3], 100, 50) == [[1, 0, 3, 2]]
+    assert plan_step([3, 10, 2, 3], 100, 0) == [[1], [0, 3], [2]]
+
+
+def test_step_keeps_within_the_budget_and_a_row_above_it_stands_alone():
+    assert plan_step([4, 4, 4, 4], 8, 100) == [[0, 1], [2, 3]]
+    assert plan_step([9, 4, 4], 8, 100) == [[0], [1, 2]]
+
+
+def test_cut_of_a_step_is_the_cheapest_of_all_cuts():
+    lengths = [7, 3, 12, 5, 5, 1, 9, 2]
+    ordered = sorted(lengths, reverse=True)
+    costs = []
+    for bits in range(2**7):  # every way to cut eight ordered rows
+        edges = [0, *(i + 1 for i in range(7) if bits >> i & 1), 8]
+        areas = [ordered[a] * (b - a) for a, b in pairwise(edges)]
+        if all(area <= 30 or b - a == 1 for area, (a, b) in zip(areas, pairwise(edges), strict=True)):
+            costs.append(sum(areas) + 4 * len(areas))
+    found = plan_step(lengths, 30, 4)
+    assert sorted(i for own in found for i in own) == list(range(8))
+    assert sum(max(lengths[i] for i in own) * len(own) + 4 for own in found) == min(costs)
 
 
 def test_plain_rows_are_padded_on_the_right_and_predict_every_target_token():

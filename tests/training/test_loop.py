@@ -200,16 +200,16 @@ def test_adapter_of_an_earlier_training_is_merged_before_the_next(tiny_lm, tmp_p
     np.testing.assert_allclose(score_options(loaded, ["w1"], [("yes", "no")])[0].logprobs, before, atol=1e-5)
 
 
-def test_classifier_learns_hard_and_soft_labels(tiny_bert, tmp_path):
+def test_classifier_on_a_causal_model_learns_hard_and_soft_labels(tiny_lm, tmp_path):
     rows = [
         TrainRow("a", "w1 w2", "red"),
         TrainRow("b", "w3 w4", None, ("green", "red"), (0.75, 0.25)),
         TrainRow("c", "w5 w6", "blue"),
     ]
-    config = TrainConfig(batch_size=3, learning_rate=2e-3)
-    loaded, _ = run(tiny_bert, tmp_path, rows=rows, config=config, steps=150, classes=("red", "green", "blue"))
+    config = TrainConfig(batch_size=3, learning_rate=5e-3)
+    loaded, _ = run(tiny_lm, tmp_path, rows=rows, config=config, steps=40, classes=("red", "green", "blue"))
     found = np.exp(classify(loaded, [row.prompt for row in rows]))
-    np.testing.assert_allclose(found, [[1, 0, 0], [0.25, 0.75, 0], [0, 0, 1]], atol=0.1)
+    np.testing.assert_allclose(found, [[1, 0, 0], [0.25, 0.75, 0], [0, 0, 1]], atol=0.03)
 
 
 def test_language_model_learns_the_shares_of_soft_rows(tiny_lm, tmp_path):

@@ -98,6 +98,35 @@ def plan(lengths: Sequence[int], budget: int) -> list[list[int]]:
     return batches
 
 
+def plan_step(lengths: Sequence[int], budget: int, overhead: int) -> list[list[int]]:
+    """The cheapest cut of one optimiser step into micro-batches of similar lengths, longest first.
+
+    A micro-batch costs its longest member times its members (padding is computed too) plus `overhead`, and keeps
+    within `budget` unless it has a single member. Rows of like lengths stay together, but a long row does not pad
+    many short ones.
+
+    Args:
+        lengths: positions of each row.
+        budget: most positions of a micro-batch, padding included.
+        overhead: what one more forward and backward pass costs, in positions.
+    """
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    sizes = np.array([lengths[i] for i in order], dtype=np.int64)
+    best, cut = np.zeros(len(order) + 1, dtype=np.int64), [0] * (len(order) + 1)
+    for stop in range(1, len(order) + 1):
+        area = sizes[:stop] * (stop - np.arange(stop))
+        cost = best[:stop] + area + overhead
+        cost[:-1][area[:-1] > budget] = np.iinfo(np.int64).max
+        cut[stop] = int(cost.argmin())
+        best[stop] = cost[cut[stop]]
+    batches: list[list[int]] = []
+    stop = len(order)
+    while stop:
+        batches.append(order[cut[stop] : stop])
+        stop = cut[stop]
+    return batches[::-1]
+
+
 def alone(group: Group) -> Pack:
     """A pack of one group."""
     return Pack((group,), len(group.prompt))
