@@ -113,7 +113,7 @@ def test_run_reads_recipe_and_overrides_and_prints_table_and_report(cli, monkeyp
         return SimpleNamespace(folder=tmp_path / "made", results={"n": 1})
 
     monkeypatch.setattr("outgrow.experiment.run_recipe", run_recipe)
-    monkeypatch.setattr("outgrow.reporting.summary_table", lambda results: f"TABLE {results['n']}")
+    monkeypatch.setattr("outgrow.reporting.summary_table", lambda results, width: f"TABLE {results['n']}")
     monkeypatch.setattr("outgrow.reporting.write_report", lambda folder: SimpleNamespace(html=folder / "report.html"))
     found = cli("run", recipe_file, "seeds=[3,4]", "--store", tmp_path / "s", "--jobs", "2", "data_dir=/d")
     assert found.code == 0, found.err

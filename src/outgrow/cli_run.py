@@ -28,7 +28,10 @@ def run(arguments: Sequence[str], *, store: Path, out: Path | None, jobs: int | 
     from outgrow.reporting import summary_table
 
     result = run_recipe(recipe, store=store, out=out, jobs=jobs or recipe.jobs, command=["outgrow", *sys.argv[1:]])
-    Console().print(summary_table(result.results))
+    console = Console()
+    if not console.is_terminal:  # a file or a pipe has no edge to keep within
+        console = Console(width=120)
+    console.print(summary_table(result.results, console.width))
     report(result.folder)
 
 

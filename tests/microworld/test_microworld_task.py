@@ -104,8 +104,8 @@ def test_the_natural_mix_is_the_worlds_own():
 
 def test_the_supervisors_training_set_has_its_own_mix():
     made = task(supervisor_train_mix="ignorance")
-    assert MIXES["ignorance"] == {"read": 0.6, "no_cue": 0.4}
-    assert strata(made, "supervisor_train") == {"read": 72, "no_cue": 48}
+    assert MIXES["ignorance"] == {"read": 0.7, "no_cue": 0.3}
+    assert strata(made, "supervisor_train") == {"read": 84, "no_cue": 36}
     assert strata(made, "pool") == strata(task(), "pool")
 
 
@@ -149,6 +149,12 @@ def test_draws_depend_on_the_seed_and_on_nothing_else():
     other = task(seed=1)
     assert set(other.examples("test")["question"].to_pylist()) != set(task().examples("test")["question"].to_pylist())
     assert other.fingerprint() != task().fingerprint()
+
+
+def test_a_named_mix_counts_in_the_fingerprint_by_its_shares(monkeypatch):
+    before = task(mix="ignorance").fingerprint()
+    monkeypatch.setitem(MIXES, "ignorance", {"read": 0.6, "no_cue": 0.4})
+    assert task(mix="ignorance").fingerprint() != before
 
 
 @pytest.mark.parametrize(

@@ -151,23 +151,33 @@ def printed(results, width):
 
     console = Console(width=width)
     with console.capture() as captured:
-        console.print(summary_table(results))
+        console.print(summary_table(results, width))
     return captured.get()
 
 
 def test_the_terminal_table_has_one_line_per_arm(results, arm):
     arm("random_filtering")["accuracy"] = {"value": 0.7, "low": 0.65, "high": 0.75, "per_seed": []}
     lines = printed(results, 160).splitlines()
-    for name in ("supervisor (floor)", "student, zero-shot", "oracle_filtering (oracle)", "naive"):
+    for name in ("supervisor (floor)", "student, zero-shot", "oracle_filtering †", "naive"):
         assert sum(line.strip().startswith(name) for line in lines) == 1
-    mine = next(line for line in lines if "random_filtering (control)" in line)
+    mine = next(line for line in lines if "random_filtering *" in line)
     assert "70.0 [65.0, 75.0]" in mine
     assert "1,490 – 1,492" in mine
 
 
-def test_a_narrow_terminal_folds_and_never_cuts(results):
+def test_a_narrow_terminal_keeps_one_line_per_arm_and_the_intervals_of_differences(results, arm):
+    arm("random_filtering")["accuracy"] = {"value": 0.7, "low": 0.65, "high": 0.75, "per_seed": []}
     text = printed(results, 80)
     assert max(len(line) for line in text.splitlines()) <= 80
+    assert "…" not in text
+    mine = next(line for line in text.splitlines() if "random_filtering *" in line)
+    assert "70.0" in mine
+    assert "65.0" not in mine
+
+
+def test_a_very_narrow_terminal_folds_and_never_cuts(results):
+    text = printed(results, 50)
+    assert max(len(line) for line in text.splitlines()) <= 50
     assert "…" not in text
 
 

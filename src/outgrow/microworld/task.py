@@ -29,8 +29,9 @@ SUM_STRATA = ("one_step", "two_steps")
 # or misleads (and, among four options, the misleading one is offered).
 MIXES: Mapping[str, Mapping[str, float]] = {
     "default": {"read": 0.5, "helpful": 0.1, "no_cue": 0.25, "misleading": 0.15},
-    "ignorance": {"read": 0.6, "no_cue": 0.4},
-    "misconceptions": {"read": 0.6, "misleading": 0.4},
+    # One kind of error alone; the shares give supervisors of the same accuracy, so that only the kind differs.
+    "ignorance": {"read": 0.7, "no_cue": 0.3},
+    "misconceptions": {"read": 0.75, "misleading": 0.25},
     "natural": {},  # as the world is
     "sums": {"one_step": 0.5, "two_steps": 0.5},
 }
@@ -148,8 +149,13 @@ class MicroworldTask:
         return 40 if self.config.family == "sums" else 8
 
     def fingerprint(self) -> str:
-        """Hash of the config, the world and the version of the wordings."""
-        return sha256_text("microworld", WORDINGS_VERSION, self.config.model_dump(mode="json"))
+        """Hash of the config, its mixes spelt out, and the version of the wordings."""
+        config = self.config.model_dump(mode="json")
+        mixes = [
+            MIXES.get(mix, mix) if isinstance(mix, str) else mix
+            for mix in (config["mix"], config["supervisor_train_mix"])
+        ]
+        return sha256_text("microworld", WORDINGS_VERSION, config, mixes)
 
     # Splits -------------------------------------------------------------------------------------------------
 

@@ -11,17 +11,19 @@ from rich.text import Text
 
 from outgrow.reporting.forms import NO_DATA, counts, interval, p_value, percent, points, share
 from outgrow.reporting.run import as_results
-from outgrow.reporting.schema import Arm, Results
+from outgrow.reporting.schema import Accuracy, Arm, Results
 
-_MARK = {"method": "", "control": " (control)", "oracle": " (oracle)"}
+WIDE = 100  # columns from which every interval fits
+_MARK = {"method": "", "control": " *", "oracle": " †"}
 _STYLE = {"method": "", "control": "dim", "oracle": "yellow"}
 
 
-def summary_table(results: Mapping[str, Any]) -> Table:
+def summary_table(results: Mapping[str, Any], width: int = WIDE) -> Table:
     """Floor, zero-shot and every arm: accuracy, PGR, difference to naive, adjusted p, rows.
 
     Args:
         results: the raw contents of results.json.
+        width: columns there are; below 100 only the differences keep their intervals, and rows are left out.
 
     Raises:
         DataError: the contents are not those of a finished run.
@@ -29,31 +31,40 @@ def summary_table(results: Mapping[str, Any]) -> Table:
     run = as_results(results)
     against = run.reference.name if run.reference else "naive"
     table = Table(title=Text(run.name), title_justify="left", box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table.caption = Text("* control  † control that sees gold; intervals are 95 %")
+    table.caption_justify = "left"
+    wide = width >= WIDE
     table.add_column("arm", overflow="fold", min_width=14)
-    for title in ("accuracy, %", "PGR", f"vs {against}, points", "p (Holm)", "rows"):
-        table.add_column(Text(title), justify="right")
+    for title in ("accuracy, %", "PGR", f"vs {against}, points", "p (Holm)", *(["rows"] if wide else [])):
+        table.add_column(Text(title), justify="right", overflow="fold")
     references = [("supervisor (floor)", run.supervisor.floor)]
     if run.zero_shot is not None:
         references.append(("student, zero-shot", run.zero_shot))
     for name, value in references:
-        table.add_row(name, Text(_with(percent(value.value), interval(value.low, value.high))), style="dim")
+        table.add_row(name, Text(_accuracy(value, wide)), style="dim")
     for arm in run.arms:
-        table.add_row(*_cells(run, arm), style=_STYLE[arm.kind])
+        table.add_row(*_cells(run, arm, wide), style=_STYLE[arm.kind])
     return table
 
 
-def _cells(run: Results, arm: Arm) -> list[Text]:
+def _cells(run: Results, arm: Arm, wide: bool) -> list[Text]:
     naive = run.reference
     found = run.comparison(arm.name, naive.name) if naive is not None else None
     pgr = "undefined"
     if arm.pgr.defined:
-        pgr = _with(share(arm.pgr.value), interval(arm.pgr.low, arm.pgr.high, "share"))
+        bounds = interval(arm.pgr.low, arm.pgr.high, "share") if wide else ""
+        pgr = _with(share(arm.pgr.value), bounds)
     difference, p = (NO_DATA, NO_DATA) if arm is not naive else ("", "")
     if found is not None:
         difference = _with(points(found.value), interval(found.low, found.high, "points"))
         p = p_value(found.p_holm)
-    accuracy = _with(percent(arm.accuracy.value), interval(arm.accuracy.low, arm.accuracy.high))
-    return [Text(cell) for cell in (arm.name + _MARK[arm.kind], accuracy, pgr, difference, p, counts(arm.rows))]
+    accuracy = _accuracy(arm.accuracy, wide)
+    cells = [arm.name + _MARK[arm.kind], accuracy, pgr, difference, p, *([counts(arm.rows)] if wide else [])]
+    return [Text(cell) for cell in cells]
+
+
+def _accuracy(value: Accuracy, wide: bool) -> str:
+    return _with(percent(value.value), interval(value.low, value.high) if wide else "")
 
 
 def _with(value: str, bounds: str) -> str:
