@@ -13,7 +13,7 @@ def outcome(code, results, provenance=None):
 
 def test_a_sound_run_passes_every_check(results, provenance):
     assert [(check.code, check.severity) for check in run_checks(results, provenance)] == [
-        (f"W2S00{n}", "ok") for n in range(1, 9)
+        (f"W2S00{n}", "ok") for n in range(1, 10)
     ]
 
 
@@ -146,3 +146,29 @@ def test_w2s008_fires_when_steps_ran_in_two_environments(results, provenance):
 
 def test_w2s008_does_not_apply_without_provenance(results):
     assert outcome("W2S008", results).severity == "not applicable"
+
+
+def test_w2s009_notes_a_student_that_starts_above_the_floor(results):
+    results["supervisor"]["floor"]["value"] = 0.5
+    results["zero_shot"] = {"value": 0.55, "low": 0.5, "high": 0.6, "per_seed": []}
+    for each in results["arms"]:
+        each["accuracy"]["value"] = 0.7
+    check = outcome("W2S009", results)
+    assert check.severity == "note"
+    assert "55.0 % before training, +5.0 points from the floor" in check.finding
+
+
+def test_w2s009_warns_of_methods_that_end_below_their_start(results, arm):
+    results["zero_shot"] = {"value": 0.75, "low": 0.7, "high": 0.8, "per_seed": []}
+    for each in results["arms"]:
+        each["accuracy"]["value"] = 0.9
+    arm("naive")["accuracy"]["value"] = 0.7
+    arm("random_filtering")["accuracy"]["value"] = 0.1  # a control proves nothing here
+    check = outcome("W2S009", results)
+    assert check.severity == "warning"
+    assert check.finding.endswith("weaker after training: naive.")
+
+
+def test_w2s009_does_not_apply_to_a_student_that_was_not_tested_before(results):
+    results["zero_shot"] = None
+    assert outcome("W2S009", results).severity == "not applicable"

@@ -123,7 +123,7 @@ def test_the_words_name_floor_ceiling_best_method_and_primary_comparison(results
     assert "is 90.0 % [88.0, 92.0]. The gap to recover is 30.0 points" in text
     assert "Of the 7 methods, soft_labels reaches the highest accuracy, 80.0 % [70.0, 85.0]" in text
     assert "−1.0 points [−3.0, +1.0] (p = .400, t with 2 degrees of freedom): the interval contains zero" in text
-    assert "1 of 8 checks fired: W2S002 (primary comparison: warning); 1 check did not apply" in text
+    assert "1 of 9 checks fired: W2S002 (primary comparison: warning); 1 check did not apply" in text
     assert [tile.value for tile in tiles(run)] == ["60.0 %", "80.0 %", "90.0 %", "−1.0 pts"]
 
 

@@ -164,6 +164,20 @@ def _environments(_: Results, provenance: Provenance | None) -> Outcome:
     return "ok", f"All {count(len(known))} steps ran in one environment ({different[0]})."
 
 
+def _before_training(results: Results, _: Provenance | None) -> Outcome:
+    before, floor = results.zero_shot, results.supervisor.floor
+    if before is None or math.isnan(before.value) or math.isnan(floor.value):
+        return "not applicable", "The student was not tested before its training."
+    lead = before.value - floor.value
+    numbers = f"{percent(before.value)} % before training, {points(lead)} points from the floor"
+    worse = [arm.name for arm in results.of_kind("method") if arm.accuracy.value < before.value]
+    if worse:
+        return "warning", f"The student scores {numbers}; weaker after training: {join_words(worse)}."
+    if lead > 0:
+        return "note", f"The student scores {numbers}: part of every PGR was there before any label."
+    return "ok", f"The student scores {numbers}; every method ends above that."
+
+
 _ALL: dict[str, tuple[str, Callable[[Results, Provenance | None], Outcome], str]] = {
     "W2S001": (
         "Gap between floor and ceiling",
@@ -212,5 +226,11 @@ _ALL: dict[str, tuple[str, Callable[[Results, Provenance | None], Outcome], str]
         _environments,
         "Steps made with other library versions or other hardware can differ in the last digits and sometimes in more. "
         "Run the recipe on an empty store in one environment before publishing numbers.",
+    ),
+    "W2S009": (
+        "Student before training",
+        _before_training,
+        "PGR counts from the supervisor's accuracy, so it credits labels with what the student could do without them. "
+        "Read an arm's gain from the student before training as well; an arm below it was harmed by its labels.",
     ),
 }

@@ -75,9 +75,14 @@ def _gap(results: Results) -> str:
         return f"{text}. The run has no ceiling, so no performance gap is defined."
     gap = ceiling.accuracy.value - supervisor.floor.value
     text += f"; the ceiling, the same student trained on gold, is {say(ceiling.accuracy)}"
-    return (
-        f"{text}. The gap to recover is {percent(gap)} points." if gap > 0 else f"{text}. There is no gap to recover."
-    )
+    if gap <= 0:
+        return f"{text}. There is no gap to recover."
+    text += f". The gap to recover is {percent(gap)} points"
+    before = results.zero_shot
+    if before is None or not before.value > supervisor.floor.value:
+        return f"{text}."
+    recovered = share((before.value - supervisor.floor.value) / gap)
+    return f"{text}; before any training the student scores {say(before)}, {recovered} of it already."
 
 
 def _best(results: Results) -> str:

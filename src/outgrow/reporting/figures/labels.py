@@ -58,7 +58,7 @@ def _dumbbells(axes: Axes, arm: Arm, values: Sequence[str]) -> None:
         axes.plot([after], [y], "o", markersize=4.5, color=METHOD)
     axes.set_yticks(range(len(values)), [label(value, 20) for value in values])
     axes.set_ylim(len(values) - 0.4, -0.6)
-    axes.xaxis.set_major_formatter(lambda x, _: f"{100 * x:.0f}")
+    axes.xaxis.set_major_formatter(lambda x, _: f"{100 * x:.3g}")
     axes.tick_params(labelsize=7.5, labelbottom=True)
     axes.grid(axis="x")
     panel_title(axes, arm)
