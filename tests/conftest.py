@@ -1,7 +1,10 @@
 """Shared by all tests: nothing may reach for a network."""
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -82,3 +85,22 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
         BertModel(config).save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., SimpleNamespace]:
+    """Runs `outgrow ...` in this process: exit code, stdout, stderr."""
+    from outgrow.__main__ import main
+
+    def run(*arguments: object) -> SimpleNamespace:
+        monkeypatch.setattr(sys, "argv", ["outgrow", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "200")
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        out, err = capsys.readouterr()
+        return SimpleNamespace(code=code, out=out, err=err)
+
+    return run

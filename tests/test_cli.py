@@ -8,28 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 import outgrow
-from outgrow.__main__ import main
 from outgrow.errors import ConfigError, DataError, OutgrowError, TrainingError
 
 HEAVY = ("torch", "transformers", "matplotlib", "sklearn", "scipy", "pyarrow", "numpy")
-
-
-@pytest.fixture
-def cli(monkeypatch, capsys):
-    """Runs `outgrow ...` in this process: exit code, stdout, stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["outgrow", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "200")
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        out, err = capsys.readouterr()
-        return SimpleNamespace(code=code, out=out, err=err)
-
-    return run
 
 
 def fresh(*arguments):
@@ -63,7 +44,18 @@ def test_python_dash_m_works_and_gives_the_version():
 def test_help_lists_every_verb(cli):
     found = cli("--help")
     assert found.code == 0
-    for verb in ("run", "report", "reliability", "curate", "show", "tasks", "methods", "doctor", "microworld"):
+    for verb in (
+        "run",
+        "report",
+        "export",
+        "reliability",
+        "curate",
+        "show",
+        "tasks",
+        "methods",
+        "doctor",
+        "microworld",
+    ):
         assert f"\n  {verb} " in found.out
 
 

@@ -84,6 +84,20 @@ def report(folder: Annotated[Path, typer.Argument(help="The folder of a finished
     verb(folder)
 
 
+@app.command(epilog="Example: outgrow export runs/demo-5b27c2e9 --arm uncertainty_filtering --out my-model")
+def export(
+    folder: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
+    arm: Annotated[str, typer.Option(help="The arm, or the supervisor, whose model is wanted.")],
+    out: Annotated[Path, typer.Option(help="Where the model goes, in Hugging Face format.")],
+    seed: Annotated[int, typer.Option(help="The seed it was trained with.")] = 0,
+    store: Store = Path("outgrow-store"),
+) -> None:
+    """Copy a trained model out of the store."""
+    from outgrow.cli_export import export as verb
+
+    verb(folder, arm=arm, seed=seed, store=store, out=out)
+
+
 @app.command()
 def tasks(kind: Annotated[str | None, typer.Argument(help="Show the options of this kind.")] = None) -> None:
     """List the kinds of task, or the options of one."""

@@ -182,6 +182,34 @@ def test_the_report_and_the_table_come_out_of_the_command_line(here, first, tmp_
     assert results_of(tmp_path / "out") == results_of(first.folder)
 
 
+def test_a_trained_model_is_exported_and_loads_anywhere(here, first, tmp_path, cli):
+    from transformers import AutoModelForCausalLM
+
+    out, seed, store = tmp_path / "model", ["--seed", 1], ["--store", here / "store"]
+    found = cli("export", first.folder, "--arm", "naive", *seed, *store, "--out", out)
+    assert (found.code, found.out) == (0, f"model: {out}\n"), found.err
+    assert AutoModelForCausalLM.from_pretrained(out).config.hidden_size == 32
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"--out": "."}, ". exists already"),
+        ({"--arm": "naiv"}, "did you mean 'naive, seed 0'?"),
+        ({"--seed": 9}, "it has: "),
+        ({"--store": "nowhere"}, "no sound result"),
+    ],
+)
+def test_an_export_that_cannot_be_is_told_and_leaves_nothing(here, first, tmp_path, cli, monkeypatch, change, said):
+    monkeypatch.chdir(tmp_path)
+    options = {"--arm": "naive", "--store": here / "store", "--out": "model"} | change
+    found = cli("export", first.folder, *(part for option in options.items() for part in option))
+    assert found.code in (1, 2)
+    assert said in found.err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.slow
 def test_two_jobs_give_the_bytes_of_one(here, first, tmp_path):
     found = tiny.run(here, tmp_path / "store", tmp_path / "out", jobs=2)

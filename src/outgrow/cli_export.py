@@ -1,0 +1,51 @@
+"""`outgrow export`: a trained model out of the store, as a folder of its own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from rich.console import Console
+
+from outgrow.errors import DataError
+from outgrow.names import did_you_mean
+
+
+def trainings(run: Path) -> dict[str, str]:
+    """`ARM, seed N` -> key of the training step, from a run's folder.
+
+    Raises:
+        DataError: the folder has no provenance.json of a run.
+    """
+    from outgrow.reporting.run import load_run
+
+    provenance = load_run(run).provenance
+    if provenance is None:
+        raise DataError(f"{run / 'provenance.json'} does not exist; give the folder of a finished run")
+    return {step.detail: step.key for step in provenance.steps if step.name == "train"}
+
+
+def export(run: Path, *, arm: str, seed: int, store: Path, out: Path) -> None:
+    """Copy the model that an arm (or a supervisor) was trained into to `out`, whole or not at all.
+
+    Raises:
+        DataError: the run has no such training, or `out` exists.
+        StoreError: the store does not hold the result, or it is damaged.
+    """
+    from outgrow.store import Store
+
+    found, wanted = trainings(run), f"{arm}, seed {seed}"
+    if wanted not in found:
+        raise DataError(f"{run} trained no '{wanted}'{did_you_mean(wanted, found)}; it has: {'; '.join(sorted(found))}")
+    if out.exists():
+        raise DataError(f"{out} exists already; give a folder that does not")
+    # Unsealed: the user may have what saw gold; only methods may not.
+    model = Store(store, unsealed=True).open(found[wanted]).path("model")
+    half = out.with_name(f".{out.name}.part")
+    shutil.rmtree(half, ignore_errors=True)
+    try:
+        shutil.copytree(model, half)
+        half.rename(out)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+    Console(soft_wrap=True, highlight=False).print(f"model: {out}", markup=False)
