@@ -8,11 +8,11 @@ from pathlib import Path
 from rich.console import Console
 
 from outgrow.errors import DataError
-from outgrow.names import did_you_mean
+from outgrow.names import unknown
 
 
-def trainings(run: Path) -> dict[str, str]:
-    """`ARM, seed N` -> key of the training step, from a run's folder.
+def trainings(run: Path) -> dict[tuple[str, str], str]:
+    """(arm, seed) -> key of the training step, from a run's folder.
 
     Raises:
         DataError: the folder has no provenance.json of a run.
@@ -22,7 +22,8 @@ def trainings(run: Path) -> dict[str, str]:
     provenance = load_run(run).provenance
     if provenance is None:
         raise DataError(f"{run / 'provenance.json'} does not exist; give the folder of a finished run")
-    return {step.detail: step.key for step in provenance.steps if step.name == "train"}
+    made = ((step.detail.rpartition(", seed "), step.key) for step in provenance.steps if step.name == "train")
+    return {(arm, seed): key for (arm, _, seed), key in made}
 
 
 def export(run: Path, *, arm: str, seed: int, store: Path, out: Path) -> None:
@@ -34,13 +35,18 @@ def export(run: Path, *, arm: str, seed: int, store: Path, out: Path) -> None:
     """
     from outgrow.store import Store
 
-    found, wanted = trainings(run), f"{arm}, seed {seed}"
-    if wanted not in found:
-        raise DataError(f"{run} trained no '{wanted}'{did_you_mean(wanted, found)}; it has: {'; '.join(sorted(found))}")
+    found = trainings(run)
+    if not found:
+        raise DataError(f"{run} trained no model")
+    arms, seeds = (list(dict.fromkeys(part)) for part in zip(*found, strict=True))
+    if arm not in arms:
+        raise DataError(unknown("arm", arm, arms))
+    if (arm, str(seed)) not in found:
+        raise DataError(f"{run} trained '{arm}' with the seeds {', '.join(seeds)}; there is no seed {seed}")
     if out.exists():
         raise DataError(f"{out} exists already; give a folder that does not")
     # Unsealed: the user may have what saw gold; only methods may not.
-    model = Store(store, unsealed=True).open(found[wanted]).path("model")
+    model = Store(store, unsealed=True).open(found[arm, str(seed)]).path("model")
     half = out.with_name(f".{out.name}.part")
     shutil.rmtree(half, ignore_errors=True)
     try:

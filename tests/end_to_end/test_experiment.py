@@ -196,8 +196,8 @@ def test_a_trained_model_is_exported_and_loads_anywhere(here, first, tmp_path, c
     ("change", "said"),
     [
         ({"--out": "."}, ". exists already"),
-        ({"--arm": "naiv"}, "did you mean 'naive, seed 0'?"),
-        ({"--seed": 9}, "it has: "),
+        ({"--arm": "naiv"}, "did you mean 'naive'?"),
+        ({"--seed": 9}, "there is no seed 9"),
         ({"--store": "nowhere"}, "no sound result"),
     ],
 )
