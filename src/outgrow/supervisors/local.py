@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from outgrow.errors import ConfigError
-from outgrow.records import ANSWERS, Example, build, iter_examples
-from outgrow.tasks.base import Task, Wording
+from outgrow.supervisors.queries import Decoding, Query, answers_table, check_samples, is_greedy, pose
+from outgrow.tasks.base import Task
 from outgrow.training.batches import Journal, Progress, Stage
 from outgrow.training.classifying import classify
 from outgrow.training.generation import Generation, generate, uniform
 from outgrow.training.loading import Loaded
 from outgrow.training.schedule import seed_of
 from outgrow.training.scoring import LengthNormalise, score_options, softmax
-
-Decoding = Literal["auto", "options", "generate", "classify"]
-
-
-@dataclass(frozen=True)
-class _Query:
-    """One question in one wording."""
-
-    example: Example
-    variant: int
-    wording: Wording
 
 
 def answer(
@@ -70,40 +58,24 @@ def answer(
     Raises:
         ConfigError: settings that contradict each other, the model or the task.
     """
-    if variants < 1 or variants > task.n_variants:
-        raise ConfigError(f"variants is {variants}; task '{task.name}' has 1 to {task.n_variants} wordings")
-    if samples < 1:
-        raise ConfigError(f"samples is {samples}; a question is asked at least once")
-    queries = [
-        _Query(example, variant, task.wording(example, variant))
-        for example in iter_examples(examples)
-        for variant in range(variants)
-    ]
+    queries = pose(task, examples, variants)
     kind = _decoding(decoding, loaded, queries)
-    if kind != "classify" and samples > 1 and temperature <= 0:
-        raise ConfigError(
-            f"{samples} samples at temperature 0 are {samples} copies of one answer; set temperature above 0"
-        )
+    check_samples(samples, temperature, certain=kind != "classify")
     if kind == "options":
         answers = _by_options(loaded, queries, samples, temperature, seed, length_normalise, journal, progress)
     elif kind == "classify":
         answers = _by_class(loaded, queries, samples, temperature, seed, journal, progress)
     else:
         answers = _by_text(loaded, task, queries, samples, temperature, seed, journal, progress)
-    rows = [
-        _row(query, source, sample, found)
-        for query, several in zip(queries, answers, strict=True)
-        for sample, found in enumerate(several)
-    ]
-    columns = {name: [row.get(name) for row in rows] for name in ANSWERS.names}
     pairs = (
         [(q.wording.prompt, option) for q in queries for option in q.wording.options or ()] if kind == "options" else []
     )
     mismatches = loaded.coder.mismatches([p for p, _ in pairs], [o for _, o in pairs]) if loaded.coder else 0
-    return build(ANSWERS, columns).replace_schema_metadata({"decoding": kind, "boundary_mismatches": str(mismatches)})
+    metadata = {"decoding": kind, "boundary_mismatches": str(mismatches)}
+    return answers_table(queries, answers, source=source, metadata=metadata)
 
 
-def _decoding(decoding: Decoding, loaded: Loaded, queries: Sequence[_Query]) -> str:
+def _decoding(decoding: Decoding, loaded: Loaded, queries: Sequence[Query]) -> str:
     options = [query.wording.options is not None for query in queries]
     if loaded.classes is not None:
         if decoding not in ("auto", "classify"):
@@ -120,7 +92,7 @@ def _decoding(decoding: Decoding, loaded: Loaded, queries: Sequence[_Query]) -> 
 
 def _by_options(
     loaded: Loaded,
-    queries: Sequence[_Query],
+    queries: Sequence[Query],
     samples: int,
     temperature: float,
     seed: int,
@@ -161,7 +133,7 @@ def _by_options(
 
 def _by_class(
     loaded: Loaded,
-    queries: Sequence[_Query],
+    queries: Sequence[Query],
     samples: int,
     temperature: float,
     seed: int,
@@ -196,7 +168,7 @@ def _by_class(
 def _by_text(
     loaded: Loaded,
     task: Task,
-    queries: Sequence[_Query],
+    queries: Sequence[Query],
     samples: int,
     temperature: float,
     seed: int,
@@ -204,7 +176,7 @@ def _by_text(
     progress: Progress | None,
 ) -> list[list[dict[str, Any]]]:
     all_asked = [(i, sample) for i in range(len(queries)) for sample in range(samples)]
-    greedy = [(i, s) for i, s in all_asked if temperature == 0 or (queries[i].variant == 0 and s == 0)]
+    greedy = [(i, s) for i, s in all_asked if is_greedy(queries[i].variant, s, temperature)]
     drawn = sorted(set(all_asked) - set(greedy))
     texts: dict[tuple[int, int], Generation] = {}
     for name, asked, heat, start in (("greedy", greedy, 0.0, 0), ("drawn", drawn, temperature, len(greedy))):
@@ -237,9 +209,9 @@ def _by_text(
     return found
 
 
-def _pick(probabilities: Any, query: _Query, sample: int, temperature: float, seed: int) -> int:
+def _pick(probabilities: Any, query: Query, sample: int, temperature: float, seed: int) -> int:
     """The most probable option, or one drawn from softmax(log p / temperature)."""
-    if temperature <= 0 or (query.variant == 0 and sample == 0):
+    if is_greedy(query.variant, sample, temperature):
         return int(np.argmax(probabilities))
     with np.errstate(divide="ignore"):
         shares = softmax(np.log(probabilities) / temperature).cumsum()
@@ -249,17 +221,3 @@ def _pick(probabilities: Any, query: _Query, sample: int, temperature: float, se
 
 def _shifted(progress: Progress | None, start: int, total: int) -> Progress | None:
     return None if progress is None else lambda done, _: progress(start + done, total)
-
-
-def _row(query: _Query, source: str, sample: int, found: dict[str, Any]) -> dict[str, Any]:
-    wording = query.wording
-    permutation = None if wording.permutation is None else list(wording.permutation)
-    return {
-        "example_id": query.example.example_id,
-        "source": source,
-        "variant": query.variant,
-        "sample": sample,
-        "wording": {"kind": wording.kind, "template": wording.template, "permutation": permutation},
-        "prompt": wording.prompt,
-        **found,
-    }
