@@ -9,6 +9,7 @@ from outgrow.methods.rows import gold_rows
 from outgrow.recipe import parse_recipe
 from outgrow.records import ANSWERS, ROWS, Source, build, iter_examples
 from outgrow.store import Store
+from outgrow.words import put_into_words
 
 QUESTIONS = {"supervisor_train": 6, "pool": 8, "validation": 4, "test": 4}
 
@@ -97,6 +98,10 @@ def rows_of(*given):
     )
 
 
+def words(bench, rows):
+    return put_into_words(bench.task, rows, bench.examples("pool"))
+
+
 def examples_of(bench):
     return {e.example_id: e for e in iter_examples(bench.examples("pool"))}
 
@@ -105,11 +110,11 @@ def test_rows_are_worded_in_their_own_variant(make):
     bench = make()
     examples = examples_of(bench)
     example = next(iter(examples.values()))
-    first, second = bench.words(
+    first, second = words(
+        bench,
         rows_of(
             (example.example_id, "weak", 0, example.choices[2]), (example.example_id, "weak", 1, example.choices[2])
         ),
-        examples,
     )
     assert first.prompt == bench.task.wording(example, 0).prompt
     assert second.prompt == bench.task.wording(example, 1).prompt != first.prompt
@@ -121,7 +126,7 @@ def test_soft_rows_follow_the_order_of_the_options_and_sum_to_one(make):
     examples = examples_of(bench)
     example = next(iter(examples.values()))
     shares = {example.choices[3]: 0.3, example.choices[0]: 0.1, "elsewhere": 0.6}
-    (row,) = bench.words(rows_of((example.example_id, "weak", 1, shares)), examples)
+    (row,) = words(bench, rows_of((example.example_id, "weak", 1, shares)))
     # one cyclic shift: options 1, 2, 3, 0; what is no option of the question counts nothing
     assert row.options == (*example.choices[1:], example.choices[0])
     assert row.probabilities == pytest.approx((0, 0, 0.75, 0.25))
@@ -130,10 +135,9 @@ def test_soft_rows_follow_the_order_of_the_options_and_sum_to_one(make):
 
 def test_gold_rows_of_sums_are_worked_answers_and_others_stay_as_they_are(make):
     bench = make("sums")
-    examples = examples_of(bench)
     truth = gold_values(bench.gold("pool"))
     name, value = next(iter(truth.items()))
-    gold, said = bench.words(rows_of((name, "gold", 0, value), (name, "weak", 0, "So 5")), examples)
+    gold, said = words(bench, rows_of((name, "gold", 0, value), (name, "weak", 0, "So 5")))
     assert gold.target.endswith(f"So {value}")
     assert "=" in gold.target
     assert said.target == "So 5"
@@ -153,14 +157,14 @@ def test_rows_that_cannot_be_put_into_words_are_refused(make, row, message):
     examples = examples_of(bench)
     row = (next(iter(examples)) if row[0] is None else row[0], *row[1:])
     with pytest.raises((DataError, ConfigError), match=message):
-        bench.words(rows_of(row), examples)
+        words(bench, rows_of(row))
 
 
 def test_soft_labels_of_questions_without_options_are_refused(make):
     bench = make("sums")
     examples = examples_of(bench)
     with pytest.raises(DataError, match="has probabilities, but its question has no options"):
-        bench.words(rows_of((next(iter(examples)), "weak", 0, {"3": 1.0})), examples)
+        words(bench, rows_of((next(iter(examples)), "weak", 0, {"3": 1.0})))
 
 
 # Keys ---------------------------------------------------------------------------------------------------------------

@@ -33,9 +33,10 @@ def steps():
     def modules(names, package):
         return [import_module(f"outgrow.{package}{name}") for name in names.split()]
 
-    inference = [*modules(INFERENCE, "training."), *modules("supervisors", ""), bench.Bench.answer]
-    training = [*modules(TRAINING, "training."), *modules("objectives tasks.base", ""), normalise_weights]
-    training += [bench.Bench.train, bench.Bench.words, bench.Bench._agreement]
+    inference = [*modules(INFERENCE, "training."), *modules("supervisors tasks.varied", "")]
+    inference += [bench.Bench.answer, bench.Bench._ask, bench.Bench._paraphrases]
+    training = [*modules(TRAINING, "training."), *modules("objectives tasks.base words", ""), normalise_weights]
+    training += [bench.Bench.train, bench.Bench._agreement]
     return {
         "answer": (bench.ANSWER_VERSION, "ANSWER_VERSION in src/outgrow/bench.py", inference),
         "train": (bench.TRAIN_VERSION, "TRAIN_VERSION in src/outgrow/bench.py", [*inference, *training]),

@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
 from outgrow.errors import ConfigError, DataError, SealedError
 from outgrow.lab import identity_answers
-from outgrow.methods.rows import normalise_weights
-from outgrow.recipe import Recipe
-from outgrow.records import ANSWERS, Example, Source, Student, iter_examples, sha256_text
+from outgrow.methods.rows import gold_rows, normalise_weights
+from outgrow.recipe import Labelling
+from outgrow.records import ANSWERS, Source, Student, sha256_text
 from outgrow.store import Artefact, Step, Store, Work
+from outgrow.supervisors.asking import Asking, Elsewhere
+from outgrow.supervisors.config import LocalSupervisor
+from outgrow.supervisors.demonstrations import choose
+from outgrow.supervisors.paraphrase import ParaphraseTask, usable
 from outgrow.tasks.base import Task
+from outgrow.tasks.varied import varied
 from outgrow.training.config import ModelRef, TrainConfig
 from outgrow.training.models import model_hash
-from outgrow.training.rows import TrainRow
 from outgrow.training.schedule import total_steps
+from outgrow.words import put_into_words
 
 if TYPE_CHECKING:
     from outgrow.training.loading import Loaded
 
 ANSWER_VERSION = 1
 TRAIN_VERSION = 2
+FULLY_ASKED = ("pool", "test", "known")
+"""Splits that supervisors are asked in all wordings."""
+SPARE_PARAPHRASES = 2
+"""Paraphrases of each question beyond those needed, because some will not be usable."""
+PARAPHRASE_TEMPERATURE = 1.0
+USAGE = "usage.json"
 Report = Callable[[str, int, int], None]
 
 
@@ -42,11 +54,12 @@ class Start:
     source: Source
     ref: ModelRef
     folder: Path | None = None  # of trained weights
+    kind: Literal["local"] = "local"
 
 
 def settings_of(ref: ModelRef) -> dict[str, Any]:
     """How a model's files are used: head, layers, pooling and the like."""
-    return ref.model_dump(mode="json", exclude={"model", "revision", "trust_remote_code", "name", "train"})
+    return ref.model_dump(mode="json", exclude={"model", "revision", "trust_remote_code", "kind", "name", "train"})
 
 
 def content_hash(table: pa.Table) -> str:
@@ -63,21 +76,38 @@ class Bench:
         report: called with (what, done, total) during long steps.
     """
 
-    def __init__(self, recipe: Recipe, store: Store, report: Report = silent) -> None:
+    def __init__(self, recipe: Labelling, store: Store, report: Report = silent) -> None:
         self.recipe = recipe
         self.store = store
         self.report = report
-        self.task: Task = recipe.build_task()
+        self.plain_task: Task = recipe.build_task()
         self._tables: dict[str, pa.Table] = {}
-        self._starts: dict[str, Start] = {}
+        self._starts: dict[str, Start | Elsewhere] = {}
+
+    @cached_property
+    def task(self) -> Task:
+        """The recipe's task with the recipe's kinds of wordings; paraphrases are written now where they are needed."""
+        return varied(self.plain_task, self.recipe.ask, self._paraphrases)
+
+    def _paraphrases(self, count: int) -> dict[str, list[str]]:
+        """Other ways to say the questions of every split that is asked in several wordings."""
+        by = self.recipe.ask.paraphraser
+        source = self.untuned(0) if by == "supervisor" else self._known(by)
+        task, found = ParaphraseTask(self.plain_task), dict[str, list[str]]()
+        asking = Asking(1, count + SPARE_PARAPHRASES, PARAPHRASE_TEMPERATURE, 0, "generate")
+        for split in (name for name in FULLY_ASKED if name in self.plain_task.splits):
+            what = f"{source.name} paraphrases {split}"
+            answers = self._ask(self.find(source), task, self.plain_task.examples(split), asking, what)
+            found |= usable(answers.select(["example_id", "sample", "value"]).to_pylist())
+        return found
 
     def examples(self, split: str) -> pa.Table:
         """Examples of a split, meta included."""
-        return self._table(f"examples/{split}", lambda: self.task.examples(split))
+        return self._table(f"examples/{split}", lambda: self.plain_task.examples(split))
 
     def gold(self, split: str) -> pa.Table:
         """Gold of a split: for training supervisors, for declared oracles and for evaluation."""
-        return self._table(f"gold/{split}", lambda: self.task.gold(split))
+        return self._table(f"gold/{split}", lambda: self.plain_task.gold(split))
 
     def _table(self, name: str, make: Callable[[], pa.Table]) -> pa.Table:
         if name not in self._tables:
@@ -104,7 +134,7 @@ class Bench:
         """Know a student that another bench on the same store has trained."""
         self._starts[student.key] = Start(student, ref, model_folder(self.store.open(student.key)))
 
-    def find(self, source: Source) -> Start:
+    def find(self, source: Source) -> Start | Elsewhere:
         """What is known of a source handed out earlier.
 
         Raises:
@@ -113,6 +143,29 @@ class Bench:
         if source.key not in self._starts:
             raise DataError(f"'{source.name}' is not a model of this lab; lab.models lists them")
         return self._starts[source.key]
+
+    def model_of(self, source: Source) -> Start:
+        """The model of a source, to be trained or copied.
+
+        Raises:
+            ConfigError: it answers from elsewhere, so there are no weights here.
+            DataError: as `find`.
+        """
+        found = self.find(source)
+        if not isinstance(found, Start):
+            raise ConfigError(f"'{source.name}' is a {found.kind}, not a model on this machine: it can only be asked")
+        return found
+
+    def untuned(self, index: int) -> Source:
+        """Supervisor `index` of the recipe as it comes."""
+        return self._known(self.recipe.supervisors[index])
+
+    def _known(self, supervisor: Any) -> Source:
+        if isinstance(supervisor, LocalSupervisor):
+            return self.start(supervisor, supervisor.name).source
+        found = Elsewhere.of(supervisor, Path(self.recipe.data_dir))
+        self._starts.setdefault(found.source.key, found)
+        return found.source
 
     def load(self, start: Start, seed: int = 0) -> Loaded:
         """The model in memory."""
@@ -123,17 +176,17 @@ class Bench:
     def _classes(self, ref: ModelRef) -> tuple[str, ...] | None:
         if ref.head != "classifier":
             return None
-        if self.task.classes is None:
+        if self.plain_task.classes is None:
             raise ConfigError(
-                f"task '{self.task.name}' has no fixed classes, so head 'classifier' cannot answer it; use 'lm'"
+                f"task '{self.plain_task.name}' has no fixed classes, so head 'classifier' cannot answer it; use 'lm'"
             )
-        return self.task.classes
+        return self.plain_task.classes
 
-    def _place(self, ref: ModelRef) -> dict[str, Any]:
+    def _place(self, ref: ModelRef, task: Task) -> dict[str, Any]:
         """What decides a step's numbers besides its inputs."""
         return {
             "model": settings_of(ref),
-            "task": self.task.fingerprint(),
+            "task": task.fingerprint(),
             "threads": self.recipe.threads,
             "device": self.device,
             "engine": "transformers",
@@ -141,79 +194,52 @@ class Bench:
 
     # Answering ----------------------------------------------------------------------------------------------
 
-    def answer(self, source: Source, split: str, *, seed: int, full: bool) -> pa.Table:
-        """Answers of a source to a split: the recipe's wordings and samples, or the identity's first alone."""
-        start, ask = self.find(source), self.recipe.ask
-        examples = self.examples(split)
+    def answer(self, source: Source, split: str, *, seed: int, full: bool, shown: bool = False) -> pa.Table:
+        """Answers of a source to a split: the recipe's wordings and samples, or the identity's first alone.
+
+        Args:
+            source: whom to ask.
+            split: which questions.
+            seed: of the draws.
+            full: False for the identity wording's first sample, greedily.
+            shown: show the recipe's demonstrations; supervisors see them, students do not.
+        """
+        ask, found = self.recipe.ask, self.find(source)
         variants = min(ask.variants, self.task.n_variants) if full else 1
-        samples = ask.samples if full else 1
-        deterministic = samples == 1 and ask.temperature == 0
-        config = {
-            **self._place(start.ref),
-            "variants": variants,
-            "samples": samples,
-            "temperature": ask.temperature if full else 0.0,
-            "decoding": ask.decoding,
-            "seed": 0 if deterministic or not full else seed,
-        }
-        inputs = {"model": start.source.key, "questions": sha256_text(examples["example_id"].to_pylist())}
-        step = Step("answer", ANSWER_VERSION, config, inputs)
+        asking = Asking(variants, ask.samples if full else 1, ask.temperature if full else 0.0, seed, ask.decoding)
+        if ask.demonstrations and shown and found.kind != "file":
+            asking = asking.shown(choose(self.plain_task, ask.demonstrations, seed))
+        table = self._ask(found, self.task, self.examples(split), asking, f"{source.name} answers {split}")
+        return table.set_column(1, ANSWERS.field("source"), pa.array([source.name] * table.num_rows, pa.string()))
+
+    def _ask(self, found: Start | Elsewhere, task: Task, examples: pa.Table, asking: Asking, what: str) -> pa.Table:
+        def progress(done: int, total: int) -> None:
+            self.report(what, done, total)
+
+        inputs = {"model": found.source.key, "questions": sha256_text(examples["example_id"].to_pylist())}
+        if isinstance(found, Start):
+            place = self._place(found.ref, task)
+        else:
+            place = {"task": task.fingerprint(), "engine": found.kind}
+        step = Step("answer", ANSWER_VERSION, {**place, **asking.decisive()}, inputs)
 
         def make(work: Work) -> None:
-            from outgrow.supervisors.local import answer
+            journal = work.journal("answers")
+            if isinstance(found, Start):
+                from outgrow.supervisors.local import answer
 
-            table = answer(
-                self.load(start),
-                self.task,
-                examples,
-                source="model",
-                variants=config["variants"],
-                samples=config["samples"],
-                temperature=config["temperature"],
-                seed=config["seed"],
-                decoding=config["decoding"],
-                journal=work.journal("answers"),
-                progress=lambda done, total: self.report(f"{source.name} answers {split}", done, total),
-            )
-            work.save_table(self.task.canonicalise(table))
+                settings = asking.settings()
+                table = answer(
+                    self.load(found), task, examples, source="model", **settings, journal=journal, progress=progress
+                )
+            else:
+                table = found.answer(task, examples, asking, journal=journal, progress=progress)
+                work.save_json(json.loads((table.schema.metadata or {}).get(b"usage", b"{}")), USAGE)
+            work.save_table(task.canonicalise(table))
 
-        artefact = self.store.make(step, make, meta={"detail": f"{source.name} on {split}"})
-        table = artefact.table()
-        named = table.set_column(1, ANSWERS.field("source"), pa.array([source.name] * table.num_rows, pa.string()))
-        return named
+        return self.store.make(step, make, meta={"detail": what}).table()
 
     # Training -----------------------------------------------------------------------------------------------
-
-    def words(self, rows: pa.Table, examples: Mapping[str, Example]) -> list[TrainRow]:
-        """Training rows in words: prompts of their variants, targets as those prompts want them said."""
-        worded = []
-        for row in rows.to_pylist():
-            example = examples.get(row["example_id"])
-            if example is None:
-                raise DataError(
-                    f"training row '{row['row_id']}' asks example '{row['example_id']}', which is not in the pool"
-                )
-            wording = self.task.wording(example, row["variant"])
-            options = wording.options or self.task.classes
-            if row["probabilities"] is not None:
-                shares = dict(row["probabilities"])
-                values = wording.values or options
-                if options is None or values is None:
-                    raise DataError(
-                        f"training row '{row['row_id']}' has probabilities, but its question has no options"
-                    )
-                soft = tuple(float(shares.get(v, 0.0)) for v in values)
-                total = sum(soft)
-                if total <= 0:
-                    raise DataError(f"training row '{row['row_id']}' gives no probability to any of {list(values)}")
-                soft = tuple(p / total for p in soft)
-                worded.append(TrainRow(row["row_id"], wording.prompt, None, options, soft, row["weight"]))
-                continue
-            value = row["target"]
-            if row["source"] == "gold":
-                value = self.task.solution(example, value)
-            worded.append(TrainRow(row["row_id"], wording.prompt, wording.say(value), None, None, row["weight"]))
-        return worded
 
     def train(
         self,
@@ -259,12 +285,12 @@ class Bench:
             )
         loss = objective if objective is not None else Imitation()
         settled = normalise_weights(rows, "raw" if weights == "raw" else "mean_one")
-        worded = self.words(settled.rows, {e.example_id: e for e in iter_examples(self.examples(split))})
+        worded = put_into_words(self.task, settled.rows, self.examples(split))
         inputs = {"model": start.source.key, "rows": content_hash(settled.rows)}
         if validation is not None:
             inputs["validation"] = sha256_text(sorted(validation.items()))
         plain = {
-            **self._place(start.ref),
+            **self._place(start.ref, self.task),
             "train": config.model_dump(mode="json"),
             "objective": {"name": type(loss).__name__, "settings": repr(loss)},
             "seed": seed,
@@ -327,19 +353,21 @@ class Bench:
         return float(np.mean([validation[i] == v for i, v in pairs if i in validation]))
 
     def tune_supervisor(self, index: int, seed: int) -> Source:
-        """Supervisor `index` of the recipe, tuned on gold of `supervisor_train` unless its `train` is null."""
-        from outgrow.methods.rows import gold_rows
-
-        recipe = self.recipe.supervisors[index]
-        name = recipe.name or recipe.model.rsplit("/", 1)[-1]
-        start = self.start(recipe, name)
-        if recipe.train is None:
-            return start.source
-        rows = gold_rows(self.gold("supervisor_train"))
-        return self.train(
-            start, rows, name=name, split="supervisor_train", config=recipe.train, seed=seed,
-            steps=total_steps(rows.num_rows, recipe.train), sealed=True,
-        )  # fmt: skip
+        """Supervisor `index` of the recipe, tuned on gold of `supervisor_train` unless it is taken as it is."""
+        supervisor = self.recipe.supervisors[index]
+        source = self.untuned(index)
+        if isinstance(supervisor, LocalSupervisor) and supervisor.train is not None:
+            rows = gold_rows(self.gold("supervisor_train"))
+            if not rows.num_rows:
+                raise ConfigError(
+                    f"supervisor '{supervisor.name}' is tuned on the split supervisor_train, which has no questions; "
+                    "give it some (task.splits), or take the supervisor as it is (train: null)"
+                )
+            source = self.train(
+                self.model_of(source), rows, name=supervisor.name, split="supervisor_train", config=supervisor.train,
+                seed=seed, steps=total_steps(rows.num_rows, supervisor.train), sealed=True,
+            )  # fmt: skip
+        return source
 
     def fit_facts(self, student: Student) -> dict[str, Any]:
         """What the training step of a student recorded."""

@@ -12,8 +12,10 @@ from outgrow.lab import Lab, identity_answers, public, sealed
 from outgrow.methods import METHODS, MethodSpec
 from outgrow.methods.rows import normalise_weights
 from outgrow.recipe import Recipe
-from outgrow.records import ANSWERS, GOLD, Example, Source, Student, build, iter_examples, sha256_text
+from outgrow.records import ANSWERS, GOLD, SPLITS, Example, Source, Student, build, iter_examples, sha256_text
+from outgrow.supervisors.config import LocalSupervisor
 from outgrow.tasks.base import Task
+from outgrow.tasks.varied import varied
 from outgrow.training.schedule import total_steps
 
 
@@ -50,7 +52,7 @@ class DryLab(Lab):
 
     def __init__(self, recipe: Recipe, task: Task, spec: MethodSpec, *, seed: int) -> None:
         self.rows, self.steps = 0, 0
-        supervisors = tuple(Source(str(s.name), sha256_text("dry", s.model, seed)) for s in recipe.supervisors)
+        supervisors = tuple(Source(s.name, sha256_text("dry", s.name, seed)) for s in recipe.supervisors)
         pool = public(task.examples("pool"), task.public_meta)
 
         def ask(source: Source, questions: pa.Table, variants: int | None) -> pa.Table:
@@ -69,11 +71,13 @@ class DryLab(Lab):
             seed=seed,
             pool=pool,
             validation=public(task.examples("validation"), task.public_meta),
+            known=public(task.examples("known"), task.public_meta),
             supervisors=supervisors,
             student=Source("student", sha256_text("dry", recipe.student.model)),
             variants=recipe.ask.variants,
             ask=ask,
             train=train,
+            known_gold=lambda: made_up_gold(task, task.examples("known"), seed),
             gold=(lambda questions: made_up_gold(task, questions, seed)) if spec.uses_gold else sealed(spec.name),
             notes=[],
         )
@@ -127,15 +131,16 @@ def made_up_gold(task: Task, questions: pa.Table, seed: int) -> pa.Table:
 
 def plan(recipe: Recipe) -> list[Planned]:
     """What each job of one seed would do; every method really runs, on made-up answers."""
-    task: Task = recipe.build_task()
-    sizes = {split: task.examples(split).num_rows for split in task.splits}
+    task = with_wordings(recipe, recipe.build_task())
+    sizes = {split: task.examples(split).num_rows for split in SPLITS}
     wordings = min(recipe.ask.variants, task.n_variants) * recipe.ask.samples
     planned = [Planned("student", "zero_shot", sizes["test"], 0, 0)]
     for supervisor in recipe.supervisors:
-        n = sizes["supervisor_train"] if supervisor.train is not None else 0
-        steps = total_steps(n, supervisor.train) if supervisor.train is not None else 0
-        prompts = (sizes["pool"] + sizes["test"]) * wordings + sizes["validation"]
-        planned.append(Planned("supervisor", str(supervisor.name), prompts, n, steps))
+        tuned = supervisor.train if isinstance(supervisor, LocalSupervisor) else None
+        n = sizes["supervisor_train"] if tuned is not None else 0
+        steps = total_steps(n, tuned) if tuned is not None else 0
+        prompts = (sizes["pool"] + sizes["test"] + sizes["known"]) * wordings + sizes["validation"]
+        planned.append(Planned("supervisor", supervisor.name, prompts, n, steps))
     for arm in recipe.methods:
         spec = METHODS[arm.name]
         lab = DryLab(recipe, task, spec, seed=recipe.seeds[0])
@@ -143,6 +148,17 @@ def plan(recipe: Recipe) -> list[Planned]:
         checks = recipe.train.checkpoints * sizes["validation"]
         planned.append(Planned("arm", arm.id, sizes["test"] + checks, lab.rows, lab.steps))
     return planned
+
+
+def with_wordings(recipe: Recipe, task: Task) -> Task:
+    """The task with the recipe's kinds of wordings; every paraphrase is the question itself."""
+
+    def unchanged(count: int) -> dict[str, list[str]]:
+        return {
+            e.example_id: [e.question] * count for split in task.splits for e in iter_examples(task.examples(split))
+        }
+
+    return varied(task, recipe.ask, unchanged)
 
 
 def dry_run(recipe: Recipe) -> Any:

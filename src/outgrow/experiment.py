@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,10 @@ from outgrow.store import StepUse, Store
 
 # glibc gives large blocks back to the system at once and takes them anew; keeping them saves a third of the time.
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296", "MALLOC_TOP_PAD_": "67108864"}
+
+
+ASKED = ("pool", "validation", "test", "known")
+"""Splits whose questions are put to supervisors; all but those of `validation` in every wording."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,21 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """What a job found: keys and facts, no tables."""
+    """What a job found: keys and facts, no tables.
+
+    Attributes:
+        job: what was done.
+        student: the trained student of an arm.
+        asked: answers of supervisors that the arm used, those to `known` questions included.
+        known: gold labels of `known` that the arm bought.
+        notes: what a reader should know.
+        log: steps used.
+    """
 
     job: Job
     student: Student | None
     asked: int
+    known: int
     notes: tuple[str, ...]
     log: tuple[StepUse, ...]
 
@@ -83,20 +97,21 @@ def carry_out(recipe: Recipe, store_path: Path, job: Job, sink: Sink | None = No
     bench = Bench(recipe, store, report)
     if job.seed is None:
         bench.answer(bench.start(recipe.student, "zero_shot").source, "test", seed=0, full=False)
-        return Done(job, None, 0, (), tuple(store.log))
+        return Done(job, None, 0, 0, (), tuple(store.log))
     supervisors = tuple(bench.tune_supervisor(i, job.seed) for i in range(len(recipe.supervisors)))
     if job.arm is None:
         for source in supervisors:
-            for split, full in (("pool", True), ("validation", False), ("test", True)):
-                bench.answer(source, split, seed=job.seed, full=full)
-        return Done(job, None, 0, (), tuple(store.log))
-    student, asked, notes = run_arm(bench, job, supervisors)
-    bench.answer(student, "test", seed=0, full=False)
-    return Done(job, student, asked, tuple(notes), tuple(store.log))
+            for split in (name for name in ASKED if name in bench.task.splits):
+                bench.answer(source, split, seed=job.seed, full=split != "validation", shown=True)
+        return Done(job, None, 0, 0, (), tuple(store.log))
+    done = run_arm(bench, job, supervisors)
+    assert done.student is not None
+    bench.answer(done.student, "test", seed=0, full=False)
+    return replace(done, log=tuple(store.log))
 
 
-def run_arm(bench: Any, job: Job, supervisors: tuple[Source, ...]) -> tuple[Student, int, list[str]]:
-    """One method for one seed: its student, the questions it put to supervisors, and its notes."""
+def run_arm(bench: Any, job: Job, supervisors: tuple[Source, ...]) -> Done:
+    """One method for one seed; its log is left empty."""
     from outgrow.bench import gold_values, identity_values
     from outgrow.methods import METHODS
     from outgrow.training.schedule import total_steps
@@ -106,29 +121,37 @@ def run_arm(bench: Any, job: Job, supervisors: tuple[Source, ...]) -> tuple[Stud
     arm = next(a for a in recipe.methods if a.id == job.arm)
     spec = METHODS[arm.name]
     seed = job.seed
-    pool = public(bench.examples("pool"), bench.task.public_meta)
-    validation_questions = public(bench.examples("validation"), bench.task.public_meta)
+    splits = {name: public(bench.examples(name), bench.task.public_meta) for name in ("pool", "validation", "known")}
+    pool = splits["pool"]
     notes: list[str] = []
-    asked: dict[str, int] = {}
+    asked: dict[tuple[str, str], int] = {}
+    bought: set[str] = set()
 
     def ask(source: Source, questions: Any, variants: int | None) -> Any:
-        split = "pool" if questions.equals(pool) else "validation" if questions.equals(validation_questions) else None
+        split = next((name for name, own in splits.items() if questions.equals(own)), None)
         if split is None:
-            raise ConfigError("lab.ask takes lab.pool or lab.validation; select from the answers afterwards")
-        everything = bench.answer(source, split, seed=seed, full=split == "pool")
+            raise ConfigError("lab.ask takes lab.pool, lab.known or lab.validation; select from the answers afterwards")
+        shown = source in supervisors
+        everything = bench.answer(source, split, seed=seed, full=split != "validation", shown=shown)
         answers = everything if variants is None else _first_variants(everything, variants)
-        asked[f"{source.key}/{split}"] = max(asked.get(f"{source.key}/{split}", 0), answers.num_rows)
+        asked[source.key, split] = max(asked.get((source.key, split), 0), answers.num_rows)
         return answers
 
+    def known_gold() -> Any:
+        bought.update(splits["known"]["example_id"].to_pylist())
+        return bench.gold("known")
+
+    validation: dict[str, str] | None
     if spec.uses_gold:
         validation = gold_values(bench.gold("validation"))
     else:
-        validation = identity_values(bench.answer(supervisors[0], "validation", seed=seed, full=False))
+        said = bench.answer(supervisors[0], "validation", seed=seed, full=False, shown=True)
+        validation = identity_values(said) or None  # a file may have no answers there: the last checkpoint is taken
 
     def train(start: Source, rows: Any, objective: Any, weights: str) -> Student:
         steps = total_steps(pool.num_rows, recipe.train)
         trained: Student = bench.train(
-            bench.find(start), rows, name=arm.id, split="pool", config=recipe.train, seed=seed, steps=steps,
+            bench.model_of(start), rows, name=arm.id, split="pool", config=recipe.train, seed=seed, steps=steps,
             objective=objective, weights=weights, validation=validation, sealed=spec.uses_gold,
         )  # fmt: skip
         return trained
@@ -143,12 +166,13 @@ def run_arm(bench: Any, job: Job, supervisors: tuple[Source, ...]) -> tuple[Stud
         raise ConfigError("lab.gold takes questions of lab.pool or lab.validation")
 
     lab = Lab(
-        seed=seed, pool=pool, validation=validation_questions, supervisors=supervisors,
+        seed=seed, pool=pool, validation=splits["validation"], known=splits["known"], supervisors=supervisors,
         student=bench.start(recipe.student, "student").source, variants=recipe.ask.variants,
-        ask=ask, train=train, gold=gold if spec.uses_gold else sealed(spec.name), notes=notes,
+        ask=ask, train=train, gold=gold if spec.uses_gold else sealed(spec.name), known_gold=known_gold, notes=notes,
     )  # fmt: skip
     student: Student = spec.function(lab, arm.config)
-    return student, sum(n for key, n in asked.items() if key.endswith("/pool")), notes
+    count = sum(n for (_, split), n in asked.items() if split in ("pool", "known"))
+    return Done(job, student, count, len(bought), tuple(notes), ())
 
 
 def _first_variants(answers: Any, variants: int) -> Any:

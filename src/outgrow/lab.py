@@ -19,6 +19,7 @@ from outgrow.records import Source, Student
 Ask = Callable[[Source, pa.Table, int | None], pa.Table]
 Train = Callable[[Source, pa.Table, Any, str], Student]
 Gold = Callable[[pa.Table], pa.Table]
+KnownGold = Callable[[], pa.Table]
 
 
 class Lab:
@@ -30,8 +31,10 @@ class Lab:
     __slots__ = (
         "_ask",
         "_gold",
+        "_known_gold",
         "_notes",
         "_train",
+        "known",
         "models",
         "pool",
         "seed",
@@ -47,17 +50,20 @@ class Lab:
         seed: int,
         pool: pa.Table,
         validation: pa.Table,
+        known: pa.Table,
         supervisors: tuple[Source, ...],
         student: Source,
         variants: int,
         ask: Ask,
         train: Train,
         gold: Gold,
+        known_gold: KnownGold,
         notes: list[str],
     ) -> None:
         self.seed = seed
         self.pool = pool
         self.validation = validation
+        self.known = known
         self.supervisors = supervisors
         self.student = student
         self.models = (*supervisors, student)
@@ -65,6 +71,7 @@ class Lab:
         self._ask = ask
         self._train = train
         self._gold = gold
+        self._known_gold = known_gold
         self._notes = notes
 
     def ask(self, source: Source, questions: pa.Table, *, variants: int | None = None) -> pa.Table:
@@ -78,6 +85,10 @@ class Lab:
     def note(self, text: str) -> None:
         """Something a reader of the results should know about this arm."""
         self._notes.append(text)
+
+    def known_gold(self) -> pa.Table:
+        """Gold labels of `known`, which the report charges to the arm."""
+        return self._known_gold()
 
     def gold(self, questions: pa.Table) -> pa.Table:
         """Gold labels, for methods that declared `uses_gold=True`.

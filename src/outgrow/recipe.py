@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
@@ -21,8 +21,6 @@ from outgrow.recipe_parts import (
     Count,
     Evaluation,
     Method,
-    Model,
-    Name,
     Primary,
     Reliability,
     Supervisor,
@@ -32,42 +30,66 @@ from outgrow.recipe_parts import (
     valid_train,
 )
 from outgrow.recipe_yaml import apply_overrides, read_yaml
+from outgrow.supervisors import SUPERVISORS
+from outgrow.supervisors.config import Model, Name
 from outgrow.tasks.base import Task as BuiltTask
 from outgrow.training.config import TrainConfig
 
+Kind = TypeVar("Kind", bound="Labelling")
 
-class Recipe(Config):
-    """One experiment.
+
+class Labelling(Config):
+    """Who is asked what, and how: the part of a recipe that gives answers without training a student.
 
     Attributes:
         name: of the run's folder and report.
         task: the configuration of its kind (`outgrow.tasks.TASKS`).
-        supervisors: who answers; methods of one supervisor take the first.
+        supervisors: who answers (`outgrow.supervisors.SUPERVISORS`); methods of one supervisor take the first.
         ask: how they are asked.
-        reliability: how their answers are rated.
-        student: the strong model, before training.
-        train: how students and the ceiling are trained, and supervisors where they say nothing else.
-        methods: the arms, in the order of the report.
-        seeds: one repetition each (definition 8).
+        train: how supervisors are tuned where they say nothing else, and in an experiment students and the ceiling.
         threads: per job; part of what decides the numbers.
-        jobs: processes at a time; null takes one per core. Does not change the numbers.
-        data_dir: where the task's files are, relative to the current folder.
-        primary: the comparison the experiment was made for.
-        evaluation: the bootstrap's settings.
+        data_dir: where the task's and the supervisors' files are, relative to the current folder.
     """
 
     name: Name = "run"
     task: Task
     supervisors: Annotated[tuple[Supervisor, ...], Field(min_length=1)]
     ask: Ask = Ask()
+    train: TrainConfig = TrainConfig()
+    threads: Count = 1
+    data_dir: str = "./data"
+
+    @field_validator("supervisors")
+    @classmethod
+    def _distinct_names(cls, supervisors: tuple[Any, ...]) -> tuple[Any, ...]:
+        names = [s.name for s in supervisors]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two supervisors have the same name: {names}")
+        return supervisors
+
+    def build_task(self) -> BuiltTask:
+        """The task itself, its files read from `data_dir`."""
+        return tasks.spec(self.task.kind).build(self.task, Path(self.data_dir))
+
+
+class Recipe(Labelling):
+    """One experiment.
+
+    Attributes:
+        reliability: how answers are rated.
+        student: the strong model, before training.
+        methods: the arms, in the order of the report.
+        seeds: one repetition each (definition 8).
+        jobs: processes at a time; null takes one per core. Does not change the numbers.
+        primary: the comparison the experiment was made for.
+        evaluation: the bootstrap's settings.
+    """
+
     reliability: Reliability = Reliability()
     student: Model
-    train: TrainConfig = TrainConfig()
     methods: Annotated[tuple[Method, ...], Field(min_length=1)]
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0, 1, 2, 3, 4)
-    threads: Count = 1
     jobs: Count | None = None
-    data_dir: str = "./data"
     primary: Primary | None = None
     evaluation: Evaluation = Evaluation()
 
@@ -85,14 +107,6 @@ class Recipe(Config):
         if len(set(seeds)) < len(seeds):
             raise ValueError("the same seed stands twice; every seed is a repetition of its own")
         return seeds
-
-    @field_validator("supervisors")
-    @classmethod
-    def _distinct_names(cls, supervisors: tuple[Supervisor, ...]) -> tuple[Supervisor, ...]:
-        names = [s.name for s in supervisors]
-        if len(set(names)) < len(names):
-            raise ValueError(f"two supervisors have the same name: {names}")
-        return supervisors
 
     @model_validator(mode="after")
     def _known_arms(self) -> Recipe:
@@ -121,25 +135,32 @@ class Recipe(Config):
         plain = self.model_dump(mode="json", exclude={"jobs", "data_dir"})
         return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
-    def build_task(self) -> BuiltTask:
-        """The task itself, its files read from `data_dir`."""
-        return tasks.spec(self.task.kind).build(self.task, Path(self.data_dir))
-
 
 def _fill_in(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Supervisors inherit what they do not say themselves: the recipe's `train`, a name from their model."""
-    supervisors = raw.get("supervisors")
-    if not isinstance(supervisors, list):
-        return dict(raw)
-    filled, names = [], set[str]()
-    for item in supervisors:
-        if isinstance(item, dict):
-            own = item.get("train", {})
-            train = {**valid_train(raw.get("train", {})), **own} if isinstance(own, dict) else own
-            item = {**item, "train": train, "name": item.get("name") or short_name(item.get("model"), names)}
-            names.add(str(item["name"]))
-        filled.append(item)
-    return {**raw, "supervisors": filled}
+    """Supervisors inherit what they do not say themselves: the recipe's `train`, a name from their model or file."""
+    supervisors, ask = raw.get("supervisors"), raw.get("ask")
+    filled, names = dict(raw), set[str]()
+    if isinstance(supervisors, list):
+        filled["supervisors"] = [_named(item, valid_train(raw.get("train", {})), names) for item in supervisors]
+    if isinstance(ask, dict) and isinstance(ask.get("paraphraser"), dict):
+        filled["ask"] = {**ask, "paraphraser": _named({"train": None, **ask["paraphraser"]}, {}, names)}
+    return filled
+
+
+def _named(item: Any, train: Mapping[str, Any], names: set[str]) -> Any:
+    if not isinstance(item, dict):
+        return item
+    kind = item.get("kind", "local")
+    title = SUPERVISORS[kind].title if kind in SUPERVISORS else "model"
+    named = {**item, "name": item.get("name") or short_name(item.get(title), names)}
+    own = item.get("train", {})
+    if kind != "local":
+        if own is None:
+            named.pop("train", None)  # as it is, like every supervisor of another kind
+    elif isinstance(own, dict):
+        named["train"] = {**train, **own}
+    names.add(str(named["name"]))
+    return named
 
 
 def parse_recipe(raw: Mapping[str, Any], *, name: str = "recipe", path: str | None = None) -> Recipe:
@@ -148,12 +169,26 @@ def parse_recipe(raw: Mapping[str, Any], *, name: str = "recipe", path: str | No
     Raises:
         ConfigError: all faults at once, each with its key, the value seen and, where one is near, a suggestion.
     """
-    try:
-        recipe = validate(Recipe, _fill_in(raw))
-    except ValidationError as error:
-        raise ConfigError(report(error, name)) from None
+    recipe = _parse(Recipe, raw, name)
     recipe._given, recipe._path = dict(raw), path
     return recipe
+
+
+def parse_labelling(raw: Mapping[str, Any], *, name: str = "recipe") -> Labelling:
+    """Who is asked what, from plain values; what a recipe says besides about students is left aside.
+
+    Raises:
+        ConfigError: as `parse_recipe`.
+    """
+    students = set(Recipe.model_fields) - set(Labelling.model_fields)
+    return _parse(Labelling, {key: value for key, value in raw.items() if key not in students}, name)
+
+
+def _parse(model: type[Kind], raw: Mapping[str, Any], name: str) -> Kind:
+    try:
+        return validate(model, _fill_in(raw))
+    except ValidationError as error:
+        raise ConfigError(report(error, name)) from None
 
 
 def builtin_recipes() -> dict[str, Path]:
@@ -173,9 +208,21 @@ def load_recipe(path: str | Path | None = None, overrides: Sequence[str] = ()) -
         ConfigError: the file or an override is wrong; all faults at once, each with its key, the value seen and,
             where one is near, a suggestion.
     """
+    source, raw = _read(path, overrides)
+    return parse_recipe(raw, name=str(path or "the demo recipe"), path=str(source))
+
+
+def load_labelling(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Labelling:
+    """Read who is asked what: a recipe, or a file that has no more than `task`, `supervisors` and `ask`.
+
+    Args and errors are those of `load_recipe`.
+    """
+    return parse_labelling(_read(path, overrides)[1], name=str(path or "the demo recipe"))
+
+
+def _read(path: str | Path | None, overrides: Sequence[str]) -> tuple[Path, dict[str, Any]]:
     shipped = builtin_recipes()
     source = shipped["demo"] if path is None else Path(path)
     if path is not None and not source.exists():
         source = shipped.get(str(path), source)
-    raw = apply_overrides(read_yaml(source), overrides)
-    return parse_recipe(raw, name=str(path or "the demo recipe"), path=str(source))
+    return source, apply_overrides(read_yaml(source), overrides)

@@ -7,37 +7,48 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, PlainSerializer, PlainValidator, ValidationError
+from pydantic import BaseModel, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 
 from outgrow import tasks
 from outgrow.config import Config
 from outgrow.config_errors import fault, validate
-from outgrow.errors import ConfigError
 from outgrow.names import import_attr, unknown
-from outgrow.training import minilm, models
-from outgrow.training.config import ModelRef, TrainConfig
+from outgrow.supervisors import SUPERVISORS
+from outgrow.supervisors.config import NAME, FileSupervisor, LocalSupervisor
+from outgrow.tasks.varied import Kind
+from outgrow.training.config import TrainConfig
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._=,+ -]*$"  # names become columns and files
 Count = Annotated[int, Field(ge=1)]
-Name = Annotated[str, Field(pattern=NAME)]
 
 
-def _known_model(name: str) -> str:
-    """Refuses a shipped model or a folder that does not exist; a missing extra is told when the run starts."""
-    shipped = [model for model in models.available() if model.startswith("microworld/")]
-    if name in minilm.NAMES or (name.startswith("microworld/") and not shipped):
-        return name
-    try:
-        models.resolve(name)
-    except ConfigError as error:
-        raise ValueError(str(error)) from None
-    return name
+def _read_supervisor(raw: Any) -> BaseModel:
+    if isinstance(raw, BaseModel):
+        return raw
+    if not isinstance(raw, dict):
+        raise fault("must be a mapping, for instance {model: microworld/mini} or {kind: file, path: answers.csv}", raw)
+    kind = raw.get("kind", "local")
+    if not isinstance(kind, str) or kind not in SUPERVISORS:
+        raise fault(unknown("kind of supervisor", str(kind), SUPERVISORS), kind, "kind")
+    return validate(SUPERVISORS[kind].config_model(), raw)
 
 
-class Model(ModelRef):
-    """A model that is known to exist, as far as that can be told without a network."""
+def _read_paraphraser(raw: Any) -> Any:
+    if raw == "supervisor":
+        return raw
+    found = _read_supervisor(raw)
+    if isinstance(found, FileSupervisor):
+        raise fault("a file cannot write paraphrases; name a model or a server", raw)
+    if isinstance(found, LocalSupervisor) and found.train is not None:
+        raise fault("a paraphraser is taken as it is; leave 'train' out", raw, "train")
+    return found
 
-    model: Annotated[str, Field(min_length=1), AfterValidator(_known_model)]
+
+def _plain(supervisor: Any) -> Any:
+    return supervisor.model_dump(mode="json") if isinstance(supervisor, BaseModel) else supervisor
+
+
+Supervisor = Annotated[Any, PlainValidator(_read_supervisor), PlainSerializer(_plain)]
+Paraphraser = Annotated[Any, PlainValidator(_read_paraphraser), PlainSerializer(_plain)]
 
 
 class Ask(Config):
@@ -45,6 +56,12 @@ class Ask(Config):
 
     Attributes:
         variants: wordings per question, the identity included.
+        kinds: where the wordings besides the identity come from, in turns: `task` (its own: permuted options, other
+            instructions), `paraphrase` (of the question, by `paraphraser`), `demonstrations` (solved questions before
+            the question, in rotated order).
+        paraphraser: who writes paraphrases: `supervisor` (the first one, before tuning) or another one; unlike a weak
+            supervisor's own, a stronger model's paraphrases lend it strength, which the report says.
+        demonstrations: solved questions of `supervisor_train` shown before each question.
         samples: answers per wording.
         temperature: of sampling; 0 is greedy.
         decoding: `options` scores the answers' words, `generate` writes text and parses it, `classify` reads the
@@ -52,9 +69,24 @@ class Ask(Config):
     """
 
     variants: Count = 5
+    kinds: Annotated[tuple[Kind, ...], Field(min_length=1)] = ("task",)
+    paraphraser: Paraphraser = "supervisor"
+    demonstrations: Annotated[int, Field(ge=0)] = 0
     samples: Count = 1
     temperature: Annotated[float, Field(ge=0)] = 0.0
     decoding: Literal["auto", "options", "generate", "classify"] = "auto"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Ask:
+        if "demonstrations" in self.kinds and self.demonstrations < 2:
+            raise fault(
+                "rotating demonstrations needs two or more of them; set ask.demonstrations",
+                self.demonstrations,
+                "demonstrations",
+            )
+        if "paraphrase" not in self.kinds and self.paraphraser != "supervisor":
+            raise fault("a paraphraser needs 'paraphrase' among ask.kinds", list(self.kinds), "kinds")
+        return self
 
 
 class Reliability(Config):
@@ -62,18 +94,6 @@ class Reliability(Config):
 
     temperature: Annotated[float, Field(gt=0)] = 0.2
     estimator: Literal["softmax", "vote_share", "mean_logprob", "margin", "probability"] = "softmax"
-
-
-class Supervisor(Model):
-    """A model that answers the pool, and how it is tuned on `supervisor_train` first.
-
-    Attributes:
-        name: what answers call it; a recipe may leave it out, it is then the last part of the model's name.
-        train: a recipe gives what differs from its own `train`; null leaves the model as it is.
-    """
-
-    name: Name
-    train: TrainConfig | None = TrainConfig()
 
 
 class Primary(Config):

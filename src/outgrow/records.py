@@ -196,6 +196,11 @@ class Lab(Protocol):
         ...
 
     @property
+    def known(self) -> pa.Table:
+        """Questions whose gold labels may be bought; empty where the task has none."""
+        ...
+
+    @property
     def supervisors(self) -> tuple[Source, ...]:
         """The weak supervisors, tuned, in the recipe's order."""
         ...
@@ -225,6 +230,10 @@ class Lab(Protocol):
 
     def note(self, text: str) -> None:
         """Something a reader of the results should know about this arm."""
+        ...
+
+    def known_gold(self) -> pa.Table:
+        """Gold labels of `known`; the report says how many an arm has bought."""
         ...
 
     def gold(self, questions: pa.Table) -> pa.Table:

@@ -26,8 +26,8 @@ from outgrow.tasks.table_config import TableConfig
 TRAIN = {"epochs": 1, "batch_size": 4, "max_length": 64, "checkpoints": 1}
 
 
-def make_bench(model, folder, family):
-    questions = {"supervisor_train": 8, "pool": 12, "validation": 4, "test": 6}
+def make_bench(model, folder, family="choice", known=0):
+    questions = {"supervisor_train": 8, "pool": 12, "validation": 4, "test": 6, "known": known}
     mix = {"one_step": 1.0} if family == "sums" else "natural"
     recipe = parse_recipe(
         {
@@ -93,6 +93,25 @@ def test_a_declared_method_gets_gold_of_pool_and_validation_and_not_of_test(with
     assert gold_values(found[1]) == gold_values(bench.gold("validation"))
     with pytest.raises(ConfigError, match=r"lab\.gold takes questions of lab\.pool or lab\.validation"):
         within(lambda lab: lab.gold(bench.examples("test")), uses_gold=True)
+
+
+def test_gold_of_known_is_for_any_method_and_is_charged_to_it(tiny_lm, tmp_path, monkeypatch):
+    bench = make_bench(tiny_lm, tmp_path, known=4)
+    supervisors = (bench.tune_supervisor(0, 0),)
+    bought = []
+
+    def method(lab, config):
+        bought.append((lab.known, lab.known_gold()))
+        lab.ask(lab.supervisors[0], lab.known)
+        return Student("naive", "no-model")
+
+    monkeypatch.setitem(METHODS, "naive", MethodSpec("naive", Naive, method))
+    done = run_arm(bench, Job(0, "naive"), supervisors)
+    ((questions, gold),) = bought
+    assert questions["example_id"].to_pylist() == bench.examples("known")["example_id"].to_pylist()
+    assert gold_values(gold) == gold_values(bench.gold("known"))
+    assert questions["meta"].null_count == 4
+    assert (done.known, done.asked) == (4, 4 * bench.recipe.ask.variants)
 
 
 # lab.pool and its meta ----------------------------------------------------------------------------------------------
@@ -191,7 +210,7 @@ def test_nothing_that_holds_gold_can_be_reached_through_the_labs_attributes(with
 
     found = within(walk)
     tables = [thing for thing in found if isinstance(thing, pa.Table)]
-    assert len(tables) == 2  # pool and validation
+    assert len(tables) == 3  # pool, validation, known
     assert all(table.schema.names == EXAMPLES.names and table["meta"].null_count == len(table) for table in tables)
     assert not any(isinstance(thing, Bench | Store | Task) for thing in found)
     assert len(found) > 8
@@ -208,9 +227,9 @@ def test_a_method_cannot_declare_itself_while_it_runs(within):
 # Asking and training ------------------------------------------------------------------------------------------------
 
 
-def test_only_pool_and_validation_can_be_asked_about(within, bench):
+def test_only_pool_known_and_validation_can_be_asked_about(within, bench):
     for table in (bench.examples("test"), bench.examples("supervisor_train"), bench.examples("pool").slice(1)):
-        with pytest.raises(ConfigError, match=r"lab\.ask takes lab\.pool or lab\.validation"):
+        with pytest.raises(ConfigError, match=r"lab\.ask takes lab\.pool, lab\.known or lab\.validation"):
             within(lambda lab, asked=table: lab.ask(lab.supervisors[0], asked))
 
 
@@ -252,7 +271,7 @@ METHODS_NAIVE = METHODS["naive"].function  # before any test puts another in its
 @pytest.fixture(scope="module")
 def ceiling(bench, supervisors):
     """The student of the strong ceiling: its training rows hold gold."""
-    student, _, _ = run_arm(bench, Job(0, "strong_ceiling"), supervisors)
+    student = run_arm(bench, Job(0, "strong_ceiling"), supervisors).student
     bench.answer(student, "test", seed=0, full=False)
     return student
 

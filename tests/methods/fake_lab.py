@@ -41,6 +41,11 @@ def answers_table(said, *, logprobs=None, probabilities=None, texts=None, finish
     )
 
 
+def gold_table(truth):
+    """A gold table of question -> value."""
+    return build(GOLD, {"example_id": list(truth), "objective": ["truth"] * len(truth), "value": list(truth.values())})
+
+
 @dataclass
 class Trained:
     """One call of `lab.train`."""
@@ -71,6 +76,7 @@ class FakeLab:
 
     answers: pa.Table
     truth: dict[str, str] = field(default_factory=dict)
+    known_truth: dict[str, str] = field(default_factory=dict)
     seed: int = 0
     variants: int = 5
     asked: list[tuple[str, int | None]] = field(default_factory=list)
@@ -79,12 +85,19 @@ class FakeLab:
 
     @property
     def pool(self):
-        ids = self.answers["example_id"].unique().to_pylist()
-        return build(EXAMPLES, {"example_id": ids, "group_id": ids, "question": ids})
+        return self._questions(lambda i: i not in self.known_truth)
+
+    @property
+    def known(self):
+        return self._questions(lambda i: i in self.known_truth)
 
     @property
     def validation(self):
         return self.pool.slice(0, 0)
+
+    def _questions(self, wanted):
+        ids = [i for i in self.answers["example_id"].unique().to_pylist() if wanted(i)]
+        return build(EXAMPLES, {"example_id": ids, "group_id": ids, "question": ids})
 
     @property
     def supervisors(self):
@@ -99,9 +112,10 @@ class FakeLab:
         return (SUPERVISOR, STUDENT)
 
     def ask(self, source, questions, *, variants=None):
-        assert questions == self.pool
+        assert questions in (self.pool, self.known)
         self.asked.append((source.name, variants))
-        return self.answers if variants is None else self.answers.filter(pc.less(self.answers["variant"], variants))
+        answers = self.answers.filter(pc.is_in(self.answers["example_id"], questions["example_id"].combine_chunks()))
+        return answers if variants is None else answers.filter(pc.less(answers["variant"], variants))
 
     def train(self, start, rows, objective=None, *, weights="mean_one"):
         self.trained.append(Trained(start, rows, objective, weights))
@@ -110,10 +124,10 @@ class FakeLab:
     def note(self, text):
         self.notes.append(text)
 
+    def known_gold(self):
+        return gold_table(self.known_truth)
+
     def gold(self, questions):
         if not self.truth:
             raise SealedError("sealed")
-        ids = questions["example_id"].to_pylist()
-        return build(
-            GOLD, {"example_id": ids, "objective": ["truth"] * len(ids), "value": [self.truth[i] for i in ids]}
-        )
+        return gold_table({i: self.truth[i] for i in questions["example_id"].to_pylist()})

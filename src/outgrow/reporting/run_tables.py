@@ -12,6 +12,7 @@ from outgrow.reporting.views import Cell, TableView, columns, row
 
 def budget_table(results: Results) -> TableView:
     """What every arm was given."""
+    bought = any(any(arm.known) for arm in results.arms)
     rows = [
         row(
             Cell(arm.name, badge="" if arm.kind == "method" else arm.kind),
@@ -21,6 +22,7 @@ def budget_table(results: Results) -> TableView:
             counts(arm.steps),
             listed(arm.chosen_step),
             counts(arm.asked),
+            *([counts(arm.known)] if bought else []),
             tone=arm.kind,
         )
         for arm in results.arms
@@ -30,8 +32,12 @@ def budget_table(results: Results) -> TableView:
         title="Budget",
         caption="Per seed; a range where seeds differ. Rows of weight 0 are removed before training. Every arm takes "
         "S optimiser steps, smaller sets repeat their rows; the chosen step is the checkpoint kept, one per seed. The "
-        "last column is what the labels cost: answers the supervisor was asked for.",
-        columns=columns("Arm", "Rows", "Questions", "Removed", "Steps S", "Chosen step", "Asked of supervisor"),
+        "last columns are what the labels cost: answers the supervisor was asked for"
+        + (", and gold labels that the method bought." if bought else "."),
+        columns=columns(
+            *("Arm", "Rows", "Questions", "Removed", "Steps S", "Chosen step", "Asked of supervisor"),
+            *(["Gold bought"] if bought else []),
+        ),
         rows=tuple(rows),
     )
 

@@ -53,7 +53,7 @@ def _what_was_run(results: Results) -> str:
     student = model_name(results.recipe.get("student")) or "the student"
     taught = (
         f", tuned on {count(splits['supervisor_train'].questions)} gold questions,"
-        if "supervisor_train" in splits
+        if "supervisor_train" in splits and supervisor.kind == "local"
         else ""
     )
     pool = f"{count(splits['pool'].questions)} pool questions" if "pool" in splits else "the pool"

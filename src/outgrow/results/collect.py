@@ -16,7 +16,7 @@ from outgrow.bench import Bench, gold_values, identity_values
 from outgrow.experiment import Done
 from outgrow.methods import METHODS
 from outgrow.recipe import Recipe
-from outgrow.records import Example, Student, iter_examples
+from outgrow.records import LABELS, Example, Student, iter_examples
 from outgrow.reliability import agreement
 from outgrow.reliability.agreement import as_floats
 from outgrow.results.labels import label_quality, mean_of
@@ -24,6 +24,7 @@ from outgrow.results.tables import answers_table, labels_table
 from outgrow.results.views import Seed, Split
 from outgrow.splits import contradictions, normalise_text, overlap
 from outgrow.store import Store
+from outgrow.supervisors.config import LocalSupervisor
 
 FORMAT = 1
 Scores = Float[np.ndarray, "seeds questions"]
@@ -52,6 +53,8 @@ class _Collector:
         self.students = {(d.job.arm, d.job.seed): d for d in done if d.student is not None}
         zero = self.bench.start(recipe.student, "zero_shot").source
         self.zero_said = identity_values(self.bench.answer(zero, "test", seed=0, full=False))
+        answered = set(self.seeds[0].test["example_id"].to_pylist())
+        self.unanswered = sum(i not in answered for i in self.test.ids)
         self.said: dict[str, list[dict[str, str]]] = {}
         self.unparsed: dict[str, float] = {}
         for arm in recipe.methods:
@@ -62,8 +65,8 @@ class _Collector:
             self.unparsed[arm.id] = float(np.mean([table["value"].null_count / table.num_rows for table in tables]))
         zero_scores = np.tile(self.test.right(self.zero_said), (len(recipe.seeds), 1))
         self.scores: dict[str, Scores] = {
-            "floor": np.stack([self.test.right(s.floor) for s in self.seeds]),
-            "vote": np.stack([self.test.right(_values(s.test)) for s in self.seeds]),
+            "floor": self._floor([s.floor for s in self.seeds]),
+            "vote": self._floor([_values(s.test) for s in self.seeds]),
             "zero_shot": zero_scores,
             **{f"arm:{a}": np.stack([self.test.right(said) for said in saids]) for a, saids in self.said.items()},
         }
@@ -99,12 +102,15 @@ class _Collector:
     def _seed(self, seed: int) -> Seed:
         source = self.bench.tune_supervisor(0, seed)
         settings = {"seed": seed, **self.recipe.reliability.model_dump()}
-        pool = self.bench.answer(source, "pool", seed=seed, full=True)
-        test = self.bench.answer(source, "test", seed=seed, full=True)
-        return Seed(
-            seed, source, pool, agreement(pool, **settings), agreement(test, **settings),
-            identity_values(test),
-        )  # fmt: skip
+        pool = self.bench.answer(source, "pool", seed=seed, full=True, shown=True)
+        test = self.bench.answer(source, "test", seed=seed, full=True, shown=True)
+        labels = agreement(test, **settings) if test.num_rows else LABELS.empty_table()
+        return Seed(seed, source, pool, agreement(pool, **settings), labels, identity_values(test))
+
+    def _floor(self, said: Sequence[Mapping[str, str | None]]) -> Scores:
+        """Supervisors' answers scored; NaN throughout when test questions were never put to them."""
+        scores = np.stack([self.test.right(values) for values in said])
+        return np.full_like(scores, np.nan) if self.unanswered else scores
 
     # Results ------------------------------------------------------------------------------------------------
 
@@ -114,13 +120,15 @@ class _Collector:
         results = {
             "format": FORMAT,
             "name": recipe.name,
-            "recipe": recipe.resolved() | {"jobs": None, "data_dir": None},
+            "recipe": without_places(recipe.resolved()),
             "seeds": list(recipe.seeds),
             "task": self._task(),
             "primary": None if recipe.primary is None else recipe.primary.model_dump(),
             "supervisor": {
                 "name": supervisor.name,
-                "model": supervisor.model,
+                "model": supervisor.described,
+                "kind": supervisor.kind,
+                "unanswered_test": self.unanswered,
                 "floor": self._accuracy("floor"),
                 "vote": self._accuracy("vote"),
                 "variants": min(recipe.ask.variants, self.bench.task.n_variants),
@@ -173,6 +181,9 @@ class _Collector:
         if ceiling is None:
             missing = "the recipe has no strong_ceiling"
             return {"value": None, "low": None, "high": None, "defined": False, "undefined_draws": 0, "reason": missing}
+        if self.unanswered:
+            missing = f"the supervisor was not asked {self.unanswered} of {len(self.test.ids)} test questions"
+            return {"value": None, "low": None, "high": None, "defined": False, "undefined_draws": 0, "reason": missing}
         return asdict(self.paired.gap_recovered(f"arm:{arm}", floor=floor, ceiling=ceiling))
 
     def _arm(self, arm: Any) -> dict[str, Any]:
@@ -197,6 +208,7 @@ class _Collector:
             "steps": [f["steps"] for f in facts],
             "chosen_step": [f["chosen_step"] for f in facts],
             "asked": [d.asked for d in done],
+            "known": [d.known for d in done],
             "label_mix": self._mix(rows),
             "agreement": self._agreement(arm.id),
             "curves": [
@@ -299,7 +311,8 @@ class _Collector:
     def _models(self) -> list[dict[str, Any]]:
         from outgrow.training.models import model_hash
 
-        models = [("student", self.recipe.student), *((s.name, s) for s in self.recipe.supervisors)]
+        here = [(s.name, s) for s in self.recipe.supervisors if isinstance(s, LocalSupervisor)]
+        models = [("student", self.recipe.student), *here]
         found = []
         for name, ref in models:
             loaded = self.bench.load(self.bench.start(ref, str(name)))
@@ -321,6 +334,15 @@ def _values(labels: pa.Table) -> dict[str, str | None]:
 def _shares(counts: Mapping[str, float]) -> dict[str, float]:
     total = sum(counts.values())
     return {value: counts[value] / total for value in sorted(counts)} if total else {}
+
+
+def without_places(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe's plain values without what names a host or a folder, or changes no number."""
+    supervisors = [{k: v for k, v in s.items() if k != "base_url"} for s in recipe["supervisors"]]
+    ask = dict(recipe["ask"])
+    if isinstance(ask["paraphraser"], dict):
+        ask["paraphraser"] = {k: v for k, v in ask["paraphraser"].items() if k != "base_url"}
+    return {**recipe, "supervisors": supervisors, "ask": ask, "jobs": None, "data_dir": None}
 
 
 def clean(value: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from outgrow.errors import ConfigError
-from outgrow.supervisors.queries import Decoding, Query, answers_table, check_samples, is_greedy, pose
+from outgrow.supervisors.queries import Decoding, Query, Turn, answers_table, check_samples, is_greedy, pose
 from outgrow.tasks.base import Task
 from outgrow.training.batches import Journal, Progress, Stage
 from outgrow.training.classifying import classify
@@ -17,6 +17,7 @@ from outgrow.training.generation import Generation, generate, uniform
 from outgrow.training.loading import Loaded
 from outgrow.training.schedule import seed_of
 from outgrow.training.scoring import LengthNormalise, score_options, softmax
+from outgrow.training.text import Dialogue, Prompt
 
 
 def answer(
@@ -26,6 +27,7 @@ def answer(
     *,
     source: str,
     variants: int,
+    turns: Sequence[Turn] = (),
     samples: int = 1,
     temperature: float = 0.0,
     seed: int,
@@ -42,6 +44,7 @@ def answer(
         examples: the questions (`records.EXAMPLES`).
         source: what the answers call this model.
         variants: wordings per question, from the identity on.
+        turns: demonstrations shown before each question (head `lm` alone).
         samples: answers per wording. Options and texts are drawn at `temperature`; a classifier answers sample 0 as it
             is, and the others with dropout.
         temperature: 0 takes the most probable answer. Variant 0, sample 0 is always the most probable answer.
@@ -58,7 +61,7 @@ def answer(
     Raises:
         ConfigError: settings that contradict each other, the model or the task.
     """
-    queries = pose(task, examples, variants)
+    queries = pose(task, examples, variants, turns)
     kind = _decoding(decoding, loaded, queries)
     check_samples(samples, temperature, certain=kind != "classify")
     if kind == "options":
@@ -67,12 +70,16 @@ def answer(
         answers = _by_class(loaded, queries, samples, temperature, seed, journal, progress)
     else:
         answers = _by_text(loaded, task, queries, samples, temperature, seed, journal, progress)
-    pairs = (
-        [(q.wording.prompt, option) for q in queries for option in q.wording.options or ()] if kind == "options" else []
-    )
+    scored = queries if kind == "options" else []
+    pairs = [(_prompt(loaded, query), option) for query in scored for option in query.wording.options or ()]
     mismatches = loaded.coder.mismatches([p for p, _ in pairs], [o for _, o in pairs]) if loaded.coder else 0
     metadata = {"decoding": kind, "boundary_mismatches": str(mismatches)}
     return answers_table(queries, answers, source=source, metadata=metadata)
+
+
+def _prompt(loaded: Loaded, query: Query) -> Prompt:
+    """What the model reads: demonstrations are turns of a chat, or text before the question."""
+    return Dialogue(query.turns, query.wording.prompt) if loaded.ref.chat and query.turns else query.asked
 
 
 def _decoding(decoding: Decoding, loaded: Loaded, queries: Sequence[Query]) -> str:
@@ -80,6 +87,8 @@ def _decoding(decoding: Decoding, loaded: Loaded, queries: Sequence[Query]) -> s
     if loaded.classes is not None:
         if decoding not in ("auto", "classify"):
             raise ConfigError(f"decoding '{decoding}' needs head 'lm'; this model has head 'classifier'")
+        if any(query.turns for query in queries):
+            raise ConfigError("demonstrations need head 'lm'; this model has head 'classifier'")
         return "classify"
     if decoding == "classify":
         raise ConfigError("decoding 'classify' needs head 'classifier'; this model has head 'lm'")
@@ -102,7 +111,7 @@ def _by_options(
 ) -> list[list[dict[str, Any]]]:
     scores = score_options(
         loaded,
-        [query.wording.prompt for query in queries],
+        [_prompt(loaded, query) for query in queries],
         [query.wording.options or () for query in queries],
         length_normalise=length_normalise,
         stage=Stage(journal, "options"),
@@ -183,7 +192,7 @@ def _by_text(
         generations = (
             generate(
                 loaded,
-                [queries[i].wording.prompt for i, _ in asked],
+                [_prompt(loaded, queries[i]) for i, _ in asked],
                 max_new_tokens=task.max_new_tokens,
                 temperature=heat,
                 seeds=[seed_of("text", seed, queries[i].example.example_id, queries[i].variant, s) for i, s in asked],

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from outgrow.errors import ConfigError
 from outgrow.records import ANSWERS, Example, build, iter_examples
-from outgrow.tasks.base import Task, Wording
+from outgrow.tasks.base import MISSING, Task, Wording
 
 Decoding = Literal["auto", "options", "generate", "classify"]
 Found = Mapping[str, Any]
@@ -40,19 +40,33 @@ class Query:
         return "\n\n".join([*shown, self.wording.prompt])
 
 
-def pose(task: Task, examples: pa.Table, variants: int) -> list[Query]:
-    """Every question in wordings 0 to `variants` - 1, in the order of questions, then wordings.
+def pose(task: Task, examples: pa.Table, variants: int, turns: Sequence[Turn] = ()) -> list[Query]:
+    """Every question in wordings 0 to `variants` - 1 that it has, in the order of questions, then wordings.
+
+    Args:
+        task: puts the questions into words.
+        examples: the questions (`records.EXAMPLES`).
+        variants: wordings of each, the identity included.
+        turns: demonstrations shown before each question, rotated where a wording says so.
 
     Raises:
         ConfigError: the task has not as many wordings.
     """
     if not 1 <= variants <= task.n_variants:
         raise ConfigError(f"variants is {variants}; task '{task.name}' has 1 to {task.n_variants} wordings")
-    return [
-        Query(example, variant, task.wording(example, variant))
-        for example in iter_examples(examples)
-        for variant in range(variants)
-    ]
+    posed = []
+    for example in iter_examples(examples):
+        for variant in range(variants):
+            wording = task.wording(example, variant)
+            if wording.kind != MISSING:
+                posed.append(Query(example, variant, wording, rotated(turns, wording.rotation)))
+    return posed
+
+
+def rotated(turns: Sequence[Turn], by: int) -> tuple[Turn, ...]:
+    """The demonstrations, the first `by` moved behind the others."""
+    by = by % len(turns) if turns else 0
+    return (*turns[by:], *turns[:by])
 
 
 def check_samples(samples: int, temperature: float, *, certain: bool = True) -> None:

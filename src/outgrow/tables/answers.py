@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ from jaxtyping import Int
 from outgrow.errors import DataError
 from outgrow.records import ANSWERS
 from outgrow.reliability.votes import encode
-from outgrow.tables.reading import Loaded, load
+from outgrow.tables.reading import Loaded, column_names, load
 
 DEFAULT_SOURCE = "supervisor"
+CROWD = {"task": "example_id", "worker": "source", "label": "value"}
+"""The columns of crowdsourcing tools, and what they are called here."""
 KEY = ("example_id", "source", "variant", "sample")
 GIVEN = pa.schema([pa.field(f.name, f.type, nullable=f.name != "example_id") for f in ANSWERS])
 
@@ -23,9 +26,11 @@ GIVEN = pa.schema([pa.field(f.name, f.type, nullable=f.name != "example_id") for
 def read_answers(path: Path | str, *, columns: Sequence[str] | None = None, numbered: bool = True) -> pa.Table:
     """Answers from JSON Lines, CSV or Parquet, in `records.ANSWERS`.
 
-    `example_id` and `value` must be there. A null or blank `value` is an answer that could not be parsed. Without
-    `source` all answers come from "supervisor"; without `variant` all are variant 0; without `sample` the rows of one
-    question, source and variant are numbered in file order. A column is given for every row or for none.
+    `example_id` and `value` must be there. A file that has `task`, `label` and perhaps `worker` instead, as tools for
+    crowdsourcing write it, is read as if they were named `example_id`, `value` and `source`. A null or blank `value`
+    is an answer that could not be parsed. Without `source` all answers come from "supervisor"; without `variant` all
+    are variant 0; without `sample` the rows of one question, source and variant are numbered in file order. A column
+    is given for every row or for none.
 
     Args:
         path: the file.
@@ -41,7 +46,11 @@ def read_answers(path: Path | str, *, columns: Sequence[str] | None = None, numb
     """
     wanted = set(GIVEN.names) if columns is None else {*KEY, "value", *columns}
     schema = pa.schema([f for f in GIVEN if f.name in wanted])
-    loaded = load(path, schema, required=("example_id", "value"), name="answers")
+    present = column_names(path)
+    if {"task", "label"} <= set(present) and "example_id" not in present:
+        loaded = _load_crowd(path, schema)
+    else:
+        loaded = load(path, schema, required=("example_id", "value"), name="answers")
     table = loaded.table
     found = {name: table.column(name) for name in table.column_names}
     found["value"] = _parsed(table.column("value"))
@@ -57,11 +66,18 @@ def read_answers(path: Path | str, *, columns: Sequence[str] | None = None, numb
         found["sample"] = _complete(loaded, "sample", pa.scalar(0, pa.int64()))
         _refuse_twice(loaded, _codes(found), found)
     elif numbered:
-        found["sample"] = pa.chunked_array([pa.array(_numbered(_codes(found)))])
+        found["sample"] = pa.chunked_array([pa.array(numbers_within(_codes(found)))])
     else:
         found["sample"] = pa.chunked_array([pa.array(np.zeros(table.num_rows, np.int64))])
     arrays = [found[f.name] if f.name in found else pa.nulls(table.num_rows, f.type) for f in ANSWERS]
     return pa.table(arrays, schema=ANSWERS.with_metadata(table.schema.metadata))
+
+
+def _load_crowd(path: Path | str, schema: pa.Schema) -> Loaded:
+    theirs = {ours: name for name, ours in CROWD.items()}
+    renamed = pa.schema([f.with_name(theirs.get(f.name, f.name)) for f in schema])
+    loaded = load(path, renamed, required=("task", "label"), name="answers")
+    return replace(loaded, table=loaded.table.rename_columns(schema.names))
 
 
 def _parsed(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -129,7 +145,7 @@ def _joined(codes: Int[np.ndarray, "rows"], more: Int[np.ndarray, "rows"]) -> In
     return np.asarray(codes * width + more)
 
 
-def _numbered(keys: Int[np.ndarray, "rows"]) -> Int[np.ndarray, "rows"]:
+def numbers_within(keys: Int[np.ndarray, "rows"]) -> Int[np.ndarray, "rows"]:
     """0, 1, 2, ... within equal keys, in row order."""
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]

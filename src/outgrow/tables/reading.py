@@ -17,7 +17,7 @@ from jaxtyping import Int
 
 from outgrow.errors import DataError
 from outgrow.tables.cells import CellError, from_arrow, from_cells
-from outgrow.tables.text import MISSING, Chunk, csv_chunks, json_chunks
+from outgrow.tables.text import MISSING, Chunk, csv_chunks, first_keys, json_chunks
 
 FORMATS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 
@@ -94,6 +94,26 @@ def load(path: Path | str, schema: pa.Schema, *, required: Sequence[str], name: 
             row = pc.index(found.is_null(), True).as_py()
             raise DataError(f"{loaded.where(row)}, column '{field.name}': empty; every row needs a value")
     return loaded
+
+
+def column_names(path: Path | str) -> list[str]:
+    """The columns of a file: Parquet's schema, a CSV header, the keys of the first JSON line; [] where there is none.
+
+    Raises:
+        DataError: the format cannot be told, or the file's beginning is malformed.
+    """
+    path = Path(path)
+    form = table_format(path)
+    if not path.is_file():
+        return []
+    if form == "parquet":
+        try:
+            return list(pq.read_schema(path).names)
+        except (pa.ArrowInvalid, OSError):
+            return []  # told by whoever reads it
+    if form == "csv":
+        return list(next(csv_chunks(path)).columns)
+    return first_keys(path)
 
 
 def _load_parquet(path: Path, schema: pa.Schema, needed: Sequence[str]) -> Loaded:

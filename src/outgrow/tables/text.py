@@ -61,6 +61,18 @@ def json_chunks(path: Path, names: Sequence[str]) -> Iterator[Chunk]:
     yield Chunk([], others)
 
 
+def first_keys(path: Path) -> list[str]:
+    """The keys of a JSON Lines file's first object; [] where the first line is none."""
+    for _, line in _decoded(path):
+        if not line.isspace():
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                return []
+            return list(row) if isinstance(row, dict) else []
+    return []
+
+
 def csv_chunks(path: Path) -> Iterator[Chunk]:
     """All columns of a CSV file with a header (comma, double quotes, quoted line breaks allowed).
 

@@ -10,13 +10,17 @@ import pyarrow as pa
 from outgrow.errors import DataError
 from outgrow.records import Example
 
+MISSING = "missing"
+"""The `kind` of a wording that a question does not have (a paraphrase that failed): it is not asked."""
+
 
 @dataclass(frozen=True)
 class Wording:
     """One way to put an example into words.
 
     `options` are the surface forms a model scores, in the order shown (None: the answer is generated, or
-    a classifier head gives it); `values` are their canonical values, position by position.
+    a classifier head gives it); `values` are their canonical values, position by position. `rotation` is how far
+    demonstrations shown before the question are rotated; they are no part of the prompt.
     """
 
     prompt: str
@@ -25,6 +29,7 @@ class Wording:
     kind: str = "identity"
     template: str = "default"
     permutation: tuple[int, ...] | None = None
+    rotation: int = 0
 
     def say(self, value: str) -> str:
         """The surface form of a canonical value in this wording; free text is said as it is.

@@ -16,7 +16,7 @@ from outgrow.training.batches import Progress, Stage
 from outgrow.training.batching import plan
 from outgrow.training.heads import LanguageHead
 from outgrow.training.loading import Loaded
-from outgrow.training.text import Coder, cut_left
+from outgrow.training.text import Coder, Prompt, cut_left
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def uniform(*parts: object) -> float:
 
 def generate(
     loaded: Loaded,
-    prompts: Sequence[str],
+    prompts: Sequence[Prompt],
     *,
     max_new_tokens: int,
     temperature: float = 0.0,

@@ -16,6 +16,7 @@ from outgrow.training.batching import Group, Pack, collate, make_pack, pack_grou
 from outgrow.training.encode import fit_length
 from outgrow.training.heads import LanguageHead
 from outgrow.training.loading import Loaded
+from outgrow.training.text import Prompt
 
 LengthNormalise = Literal["none", "tokens", "bytes"]
 
@@ -39,7 +40,7 @@ class OptionScores:
 
 def score_options(
     loaded: Loaded,
-    prompts: Sequence[str],
+    prompts: Sequence[Prompt],
     options: Sequence[tuple[str, ...]],
     *,
     length_normalise: LengthNormalise = "none",

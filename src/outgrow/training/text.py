@@ -7,9 +7,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from outgrow.errors import DataError
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """A prompt behind earlier turns, what was asked and what was answered; for models that chat."""
+
+    turns: tuple[tuple[str, str], ...]
+    prompt: str
+
+
+Prompt = str | Dialogue
 
 
 class Coder:
@@ -37,7 +49,7 @@ class Coder:
         self.prefix = [int(bos)] if bos is not None and empty[:1] == [bos] else []
         self.boundary = self._boundary()
 
-    def prompts(self, texts: Sequence[str]) -> list[list[int]]:
+    def prompts(self, texts: Sequence[Prompt]) -> list[list[int]]:
         """Token ids of each prompt, the start token included where the tokenizer sets one; never empty.
 
         Raises:
@@ -51,7 +63,7 @@ class Coder:
             raise DataError(f"the prompt {empty!r} has no tokens; ask something")
         return found
 
-    def targets(self, prompts: Sequence[str], texts: Sequence[str]) -> list[list[int]]:
+    def targets(self, prompts: Sequence[Prompt], texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each target as it follows its prompt, end-of-sequence token last.
 
         Raises:
@@ -65,7 +77,7 @@ class Coder:
                 raise DataError(f"the target {text!r} has no token to learn from or to score")
         return [[*self._cache[piece], self.eos] for piece in pieces]
 
-    def mismatches(self, prompts: Sequence[str], targets: Sequence[str]) -> int:
+    def mismatches(self, prompts: Sequence[Prompt], targets: Sequence[str]) -> int:
         """How many pairs are split into other tokens when prompt and target are tokenised as one text.
 
         Only the prompt's last word is looked at, with the white space before it: no token reaches further.
@@ -84,15 +96,20 @@ class Coder:
         """Text of generated tokens, special tokens left out, without white space around it."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
 
-    def _prompt(self, text: str) -> str:
+    def _prompt(self, prompt: Prompt) -> str:
+        turns, text = (prompt.turns, prompt.prompt) if isinstance(prompt, Dialogue) else ((), prompt)
         if self.chat:
-            turn = [{"role": "user", "content": text}]
-            return str(self.tokenizer.apply_chat_template(turn, add_generation_prompt=True, tokenize=False))
+            messages = []
+            for asked, answer in turns:
+                messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+            messages.append({"role": "user", "content": text})
+            return str(self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+        assert not turns, "a model that does not chat is shown demonstrations as text"
         return text.rstrip(" ")
 
-    def _joins(self, prompt: str) -> bool:
+    def _joins(self, prompt: Prompt) -> bool:
         """Whether a space stands before the target: not after other white space, and not after a template."""
-        bare = prompt.rstrip(" ")
+        bare = (prompt.prompt if isinstance(prompt, Dialogue) else prompt).rstrip(" ")
         return not self.chat and bare != "" and not bare[-1].isspace()
 
     def _boundary(self) -> str:

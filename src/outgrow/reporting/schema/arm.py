@@ -65,6 +65,7 @@ class Arm(View):
     steps: tuple[int, ...] = ()
     chosen_step: tuple[int, ...] = ()
     asked: tuple[int, ...] = ()
+    known: tuple[int, ...] = ()
     label_mix: LabelMix | None = None
     agreement: Agreement = Agreement()
     curves: tuple[Curve, ...] = ()

@@ -74,6 +74,8 @@ class SupervisorFacts(View):
 
     name: str = "supervisor"
     model: str = ""
+    kind: str = "local"
+    unanswered_test: int = 0
     floor: Accuracy = Accuracy()
     vote: Accuracy = Accuracy()
     variants: int = 0

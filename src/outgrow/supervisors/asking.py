@@ -1,0 +1,120 @@
+"""How questions are put to anyone, and supervisors that are not models on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import pyarrow as pa
+
+from outgrow.records import Source, sha256_text
+from outgrow.supervisors.config import FileSupervisor, ServerSupervisor
+from outgrow.supervisors.queries import Decoding, Turn, pose
+from outgrow.tasks.base import Task
+
+Progress = Callable[[int, int], None]
+
+
+@runtime_checkable
+class Journal(Protocol):
+    """An append-only list of JSON objects that survives a crash."""
+
+    def append(self, obj: Any) -> None:
+        """Keep one more object."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How questions are put: wordings of each, samples of each wording, and how an answer is taken.
+
+    Attributes:
+        variants: wordings, the identity included.
+        samples: answers per wording.
+        temperature: of sampling; 0 is greedy.
+        seed: of the draws.
+        decoding: see `outgrow.recipe_parts.Ask`.
+        turns: demonstrations shown before each question.
+    """
+
+    variants: int
+    samples: int
+    temperature: float
+    seed: int
+    decoding: Decoding
+    turns: tuple[Turn, ...] = ()
+
+    def shown(self, turns: tuple[Turn, ...]) -> Asking:
+        """The same with demonstrations."""
+        return replace(self, turns=turns)
+
+    def settings(self) -> dict[str, Any]:
+        """Arguments of an `answer` function; the seed is 0 where nothing is drawn, so that answers can be shared."""
+        drawn = self.samples > 1 or self.temperature > 0
+        return {
+            "variants": self.variants,
+            "samples": self.samples,
+            "temperature": self.temperature,
+            "decoding": self.decoding,
+            "seed": self.seed if drawn else 0,
+            "turns": self.turns,
+        }
+
+    def decisive(self) -> dict[str, Any]:
+        """What a store's key needs of it."""
+        settings = self.settings()
+        turns = settings.pop("turns")
+        return {**settings, "turns": sha256_text([list(turn) for turn in turns])} if turns else settings
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A server or a file of answers: it can be asked, not trained.
+
+    Attributes:
+        source: its name, and a key that stands for what decides its answers.
+        config: its part of the recipe.
+        folder: where its files are.
+    """
+
+    source: Source
+    config: ServerSupervisor | FileSupervisor
+    folder: Path
+
+    @classmethod
+    def of(cls, config: ServerSupervisor | FileSupervisor, folder: Path) -> Elsewhere:
+        """A supervisor of a recipe.
+
+        Raises:
+            DataError: a file that does not exist.
+        """
+        if isinstance(config, FileSupervisor):
+            from outgrow.supervisors.file import identity
+
+            key = identity(config, folder)
+        else:
+            key = sha256_text("server", config.identity())
+        return cls(Source(config.name, key), config, folder)
+
+    @property
+    def kind(self) -> str:
+        """`server` or `file`."""
+        return self.config.kind
+
+    def answer(
+        self, task: Task, examples: pa.Table, asking: Asking, *, journal: Journal | None, progress: Progress | None
+    ) -> pa.Table:
+        """Answers (`records.ANSWERS`) to the questions; the metadata of a server's table holds its `usage` as JSON."""
+        if isinstance(self.config, FileSupervisor):
+            from outgrow.supervisors.file import answer as look_up
+
+            return look_up(self.config, self.folder, task, examples, variants=asking.variants, samples=asking.samples)
+        from outgrow.supervisors.server import answer as ask
+
+        settings = asking.settings()
+        queries = pose(task, examples, settings.pop("variants"), settings.pop("turns"))
+        return ask(self.config, task, queries, source="model", **settings, journal=journal, progress=progress)

@@ -1,0 +1,94 @@
+"""Supervisors as a recipe names them. Nothing here needs torch or a network."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from outgrow.config import Config
+from outgrow.errors import ConfigError
+from outgrow.supervisors.server.config import ServerConfig
+from outgrow.training import minilm, models
+from outgrow.training.config import ModelRef, TrainConfig
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._=,+ -]*$"  # names become columns and files
+Name = Annotated[str, Field(pattern=NAME)]
+
+
+def _known_model(name: str) -> str:
+    """Refuses a shipped model or a folder that does not exist; a missing extra is told when the run starts."""
+    shipped = [model for model in models.available() if model.startswith("microworld/")]
+    if name in minilm.NAMES or (name.startswith("microworld/") and not shipped):
+        return name
+    try:
+        models.resolve(name)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
+class Model(ModelRef):
+    """A model that is known to exist, as far as that can be told without a network."""
+
+    model: Annotated[str, Field(min_length=1), AfterValidator(_known_model)]
+
+
+class LocalSupervisor(Model):
+    """A model on this machine, and how it is tuned on `supervisor_train` first.
+
+    Attributes:
+        kind: `local`.
+        name: what answers call it; a recipe may leave it out, it is then the last part of the model's name.
+        train: a recipe gives what differs from its own `train`; null leaves the model as it is.
+    """
+
+    kind: Literal["local"] = "local"
+    name: Name
+    train: TrainConfig | None = TrainConfig()
+
+    @property
+    def described(self) -> str:
+        """What a report calls it besides its name."""
+        return self.model
+
+
+class ServerSupervisor(ServerConfig):
+    """A model behind an OpenAI-compatible endpoint; see `ServerConfig` for the rest of its keys.
+
+    Attributes:
+        kind: `server`.
+        name: what answers call it; a recipe may leave it out, it is then the last part of the model's name.
+    """
+
+    kind: Literal["server"] = "server"
+    name: Name
+
+    @property
+    def described(self) -> str:
+        """What a report calls it besides its name."""
+        return self.model if self.revision is None else f"{self.model} ({self.revision})"
+
+
+class FileSupervisor(Config):
+    """Answers that were given before, by people or machines.
+
+    Attributes:
+        kind: `file`.
+        name: what the answers are called from now on.
+        path: JSON Lines, CSV or Parquet with `example_id` and `value`, or with `task`, `worker` and `label`;
+            relative to the recipe's `data_dir`.
+        source: take the answers of this source (worker) alone.
+        together: take all sources for one crowd whose members are interchangeable: each answer is a sample of it.
+    """
+
+    kind: Literal["file"] = "file"
+    name: Name
+    path: Annotated[str, Field(min_length=1)]
+    source: str | None = None
+    together: bool = False
+
+    @property
+    def described(self) -> str:
+        """What a report calls it besides its name."""
+        return f"answers in {self.path.rsplit('/', 1)[-1]}"

@@ -1,0 +1,96 @@
+"""Answers that were given before, by people or machines, as a supervisor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from outgrow.errors import DataError
+from outgrow.names import did_you_mean
+from outgrow.records import Example, iter_examples, sha256_text
+from outgrow.store.files import sha256_file
+from outgrow.supervisors.config import FileSupervisor
+from outgrow.tables import as_one_source, read_answers
+from outgrow.tasks.base import Task
+
+
+def identity(config: FileSupervisor, folder: Path) -> str:
+    """What stands for the answers in a store's key: the file's content, and which part of it is used.
+
+    Raises:
+        DataError: the file does not exist.
+    """
+    path = folder / config.path
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; supervisor '{config.name}' reads its answers from it (see data_dir)")
+    return sha256_text("file", sha256_file(path), config.source, config.together)
+
+
+def answer(
+    config: FileSupervisor, folder: Path, task: Task, examples: pa.Table, *, variants: int, samples: int
+) -> pa.Table:
+    """The file's answers to these questions, in its order.
+
+    Args:
+        config: the file, and whose answers in it count.
+        folder: where the file is.
+        task: tells which values a question's answer may have.
+        examples: the questions.
+        variants: 1 takes variant 0 alone; else all that the file has.
+        samples: with `variants` 1, how many samples at most.
+
+    Returns:
+        Answers (`records.ANSWERS`); empty when the file has none for these questions. A question that the file does
+        not answer is simply not there. A value that is none of a question's options becomes null: an invalid answer.
+
+    Raises:
+        DataError: the file is wrong; it holds several sources and neither `source` nor `together` is set; or none of
+            its ids is a question of the task at all.
+    """
+    path = folder / config.path
+    answers = _of_source(read_answers(path), config, path)
+    known = {i for split in task.splits for i in task.examples(split)["example_id"].to_pylist()}
+    ids = set(answers["example_id"].to_pylist())
+    if not ids & known:
+        given, wanted = sorted(ids)[0], sorted(known)[0]
+        raise DataError(
+            f"{path}: none of its {len(ids)} example_ids is a question of task '{task.name}'; the file has {given!r}, "
+            f"the task {wanted!r}{did_you_mean(given, known)}. With a task of kind 'table', name the column that holds "
+            "your ids: id: COLUMN"
+        )
+    mine = answers.filter(pc.is_in(answers["example_id"], examples["example_id"].combine_chunks()))
+    if variants == 1:
+        mine = mine.filter(pc.and_(pc.equal(mine["variant"], 0), pc.less(mine["sample"], samples)))
+    by_id = {example.example_id: example for example in iter_examples(examples)}
+    values = [
+        _allowed(task, by_id[i], value)
+        for i, value in zip(mine["example_id"].to_pylist(), mine["value"].to_pylist(), strict=True)
+    ]
+    place = mine.column_names.index("value")
+    return mine.set_column(place, mine.schema.field("value"), pa.array(values, pa.string()))
+
+
+def _of_source(answers: pa.Table, config: FileSupervisor, path: Path) -> pa.Table:
+    sources = sorted(set(answers["source"].to_pylist()))
+    if config.source is not None:
+        if config.source not in sources:
+            raise DataError(
+                f"{path}: no answer has the source {config.source!r}{did_you_mean(config.source, sources)} "
+                f"There are {', '.join(map(repr, sources[:20]))}"
+            )
+        return answers.filter(pc.equal(answers["source"], config.source))
+    if len(sources) > 1 and not config.together:
+        raise DataError(
+            f"{path}: answers of {len(sources)} sources ({', '.join(map(repr, sources[:5]))}, ...); choose one with "
+            "source: NAME, or take them for one crowd with together: true"
+        )
+    return as_one_source(answers, config.name) if len(sources) > 1 else answers
+
+
+def _allowed(task: Task, example: Example, value: str | None) -> str | None:
+    options = task.wording(example, 0).values or task.classes
+    if value is None or options is None or value in options:
+        return value
+    return task.extract(value, example, task.wording(example, 0))

@@ -1,0 +1,37 @@
+"""Demonstrations: solved questions of the supervisor's own half, said as the task says them."""
+
+import pytest
+
+from outgrow.errors import ConfigError
+from outgrow.records import iter_examples
+from outgrow.supervisors.demonstrations import choose
+from outgrow.tasks import load
+
+QUESTIONS = {"supervisor_train": 6, "pool": 4, "validation": 2, "test": 2}
+
+
+def test_they_come_from_supervisor_train_with_their_gold():
+    task = load("microworld", mix="natural", questions=QUESTIONS)
+    prompts = {task.wording(e, 0).prompt: e.example_id for e in iter_examples(task.examples("supervisor_train"))}
+    gold = task.gold("supervisor_train")
+    truth = dict(zip(gold["example_id"].to_pylist(), gold["value"].to_pylist(), strict=True))
+    turns = choose(task, 4, seed=0)
+    assert len({turn.prompt for turn in turns}) == 4
+    assert [turn.answer for turn in turns] == [truth[prompts[turn.prompt]] for turn in turns]
+
+
+def test_more_of_them_begin_with_the_fewer_and_the_seed_draws_others():
+    task = load("microworld", mix="natural", questions=QUESTIONS)
+    assert choose(task, 4, seed=0)[:2] == choose(task, 2, seed=0)
+    assert any(choose(task, 2, seed=0) != choose(task, 2, seed=seed) for seed in (1, 2, 3))
+
+
+def test_sums_are_demonstrated_with_their_working():
+    task = load("microworld", family="sums", mix="sums", questions=QUESTIONS)
+    assert all("So " in turn.answer and "=" in turn.answer for turn in choose(task, 3, seed=0))
+
+
+def test_more_than_there_are_is_refused():
+    task = load("microworld", mix="natural", questions=QUESTIONS)
+    with pytest.raises(ConfigError, match=r"ask.demonstrations is 7, but supervisor_train has 6 questions"):
+        choose(task, 7, seed=0)
