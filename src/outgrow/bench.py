@@ -74,6 +74,9 @@ class Bench:
         recipe: what is run.
         store: where results are kept; opened so that sealed results can be read by the bench, never by a method.
         report: called with (what, done, total) during long steps.
+
+    Attributes:
+        usage: what servers have charged for answers that were used, by what was asked: requests, tokens, cost, latency.
     """
 
     def __init__(self, recipe: Labelling, store: Store, report: Report = silent) -> None:
@@ -81,6 +84,7 @@ class Bench:
         self.store = store
         self.report = report
         self.plain_task: Task = recipe.build_task()
+        self.usage: dict[str, dict[str, Any]] = {}
         self._tables: dict[str, pa.Table] = {}
         self._starts: dict[str, Start | Elsewhere] = {}
 
@@ -237,7 +241,10 @@ class Bench:
                 work.save_json(json.loads((table.schema.metadata or {}).get(b"usage", b"{}")), USAGE)
             work.save_table(task.canonicalise(table))
 
-        return self.store.make(step, make, meta={"detail": what}).table()
+        artefact = self.store.make(step, make, meta={"detail": what})
+        if USAGE in artefact.files and (used := artefact.json(USAGE)):
+            self.usage[what] = used
+        return artefact.table()
 
     # Training -----------------------------------------------------------------------------------------------
 

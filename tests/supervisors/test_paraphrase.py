@@ -4,20 +4,16 @@ import pytest
 
 from outgrow.records import Example
 from outgrow.supervisors.paraphrase import ParaphraseTask, usable
-from outgrow.tasks.base import Wording
+from outgrow.tasks import load
+from outgrow.tasks.base import Task, Wording
 
 QUESTION = Example("q", "q", "Ann has 12 apples and gives away 3. How many are left?")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def task():
-    class Source:
-        name, splits = "sums", ("pool",)
-
-        def fingerprint(self):
-            return "f"
-
-    return ParaphraseTask(Source())
+    questions = {"supervisor_train": 2, "pool": 2, "validation": 2, "test": 2}
+    return ParaphraseTask(load("microworld", family="sums", mix="sums", questions=questions))
 
 
 @pytest.mark.parametrize(
@@ -40,6 +36,7 @@ def test_a_paraphrase_says_something_else_with_the_same_numbers(task, text, said
 
 
 def test_the_model_is_shown_the_question_and_braces_in_it_stay_as_they_are(task):
+    assert isinstance(task, Task)
     odd = Example("o", "o", "What is {x} of {question}?")
     assert "What is {x} of {question}?" in task.wording(odd, 0).prompt
 

@@ -178,6 +178,20 @@ def _before_training(results: Results, _: Provenance | None) -> Outcome:
     return "ok", f"The student scores {numbers}; every method ends above that."
 
 
+def _lent_strength(results: Results, _: Provenance | None) -> Outcome:
+    ask = results.recipe.get("ask", {})
+    writer, lacking = ask.get("paraphraser", "supervisor"), results.supervisor.missing_share
+    if "paraphrase" not in ask.get("kinds", ()):
+        return "not applicable", "No question was paraphrased."
+    gaps = f" {percent(lacking)} % of the wordings could not be asked for want of a usable paraphrase."
+    said = gaps if lacking > 0 else ""
+    if isinstance(writer, Mapping) and writer.get("model") != results.supervisor.model:
+        return "note", f"Paraphrases were written by {writer.get('model')}, not by the supervisor.{said}"
+    if lacking > MOST_UNPARSED:
+        return "note", f"The supervisor wrote the paraphrases itself.{said}"
+    return "ok", f"The supervisor wrote the paraphrases itself.{said}"
+
+
 _ALL: dict[str, tuple[str, Callable[[Results, Provenance | None], Outcome], str]] = {
     "W2S001": (
         "Gap between floor and ceiling",
@@ -232,5 +246,11 @@ _ALL: dict[str, tuple[str, Callable[[Results, Provenance | None], Outcome], str]
         _before_training,
         "PGR counts from the supervisor's accuracy, so it credits labels with what the student could do without them. "
         "Read an arm's gain from the student before training as well; an arm below it was harmed by its labels.",
+    ),
+    "W2S010": (
+        "Strength lent by paraphrases",
+        _lent_strength,
+        "Who rewords a question has understood it. A stronger model's paraphrases bring its strength into labels that "
+        "are called weak, and the gain of voting is then partly its own; a weak supervisor's own paraphrases do not.",
     ),
 }

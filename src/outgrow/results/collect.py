@@ -129,6 +129,7 @@ class _Collector:
                 "model": supervisor.described,
                 "kind": supervisor.kind,
                 "unanswered_test": self.unanswered,
+                "missing_share": self._missing_share(),
                 "floor": self._accuracy("floor"),
                 "vote": self._accuracy("vote"),
                 "variants": min(recipe.ask.variants, self.bench.task.n_variants),
@@ -145,6 +146,13 @@ class _Collector:
             "pool_labels.parquet": labels_table(self.seeds, self.pool),
         }
         return clean(results), tables, self._models()
+
+    def _missing_share(self) -> float:
+        """Share of the pool's wordings that questions lack, of those a model or server should have been asked."""
+        if self.recipe.supervisors[0].kind == "file":
+            return 0.0
+        wanted = min(self.recipe.ask.variants, self.bench.task.n_variants) * self.recipe.ask.samples
+        return 1 - float(np.mean([s.pool_answers.num_rows for s in self.seeds])) / (wanted * len(self.pool.ids))
 
     def _accuracy(self, name: str) -> dict[str, Any]:
         found = self.paired.accuracy(name)

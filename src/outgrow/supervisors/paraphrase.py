@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -30,7 +31,6 @@ class ParaphraseTask:
     classes = None
     public_meta: tuple[str, ...] = ()
     n_variants = 1
-    max_new_tokens = 256
 
     def __init__(self, task: Task, instruction: str = INSTRUCTION) -> None:
         self._task, self._instruction = task, instruction
@@ -39,6 +39,12 @@ class ParaphraseTask:
     def name(self) -> str:
         """Of the task that is paraphrased."""
         return f"{self._task.name} paraphrased"
+
+    @cached_property
+    def max_new_tokens(self) -> int:
+        """Room for three tokens per word of the longest question, at most 256."""
+        questions = (q for split in self.splits for q in self._task.examples(split)["question"].to_pylist())
+        return min(256, 8 + 3 * max((len(question.split()) for question in questions), default=0))
 
     @property
     def splits(self) -> tuple[str, ...]:

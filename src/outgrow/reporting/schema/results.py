@@ -76,6 +76,7 @@ class SupervisorFacts(View):
     model: str = ""
     kind: str = "local"
     unanswered_test: int = 0
+    missing_share: Number = 0.0
     floor: Accuracy = Accuracy()
     vote: Accuracy = Accuracy()
     variants: int = 0

@@ -1,0 +1,85 @@
+"""Answers without an experiment: one supervisor is asked the questions of one split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from outgrow.errors import ConfigError, DataError
+from outgrow.names import unknown
+from outgrow.progress import Event, Progress
+from outgrow.recipe import Labelling, load_labelling, parse_labelling
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What a supervisor said.
+
+    Attributes:
+        supervisor: its name.
+        answers: answers (`records.ANSWERS`); reliability and curation go on from here.
+        usage: what a server charged, by what was asked: requests, tokens, cost, latency; empty for others.
+    """
+
+    supervisor: str
+    answers: pa.Table
+    usage: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def label(
+    recipe: Labelling | Mapping[str, Any] | str | Path,
+    *,
+    split: str = "pool",
+    seed: int = 0,
+    supervisor: str | None = None,
+    store: str | Path = "outgrow-store",
+    overrides: tuple[str, ...] = (),
+) -> Labelled:
+    """Ask a supervisor every question of a split in the recipe's wordings, as an experiment would.
+
+    Args:
+        recipe: a recipe, a file of one, or plain values; `task`, `supervisors` and `ask` are enough.
+        split: which questions.
+        seed: of the supervisor's tuning, demonstrations and draws.
+        supervisor: its name in the recipe; the first one by default.
+        store: folder where answers are kept as they arrive; what is there is not asked again.
+        overrides: `key.sub=value` each, for a recipe read from a file.
+
+    Raises:
+        ConfigError: the recipe, the split or the supervisor's name is wrong.
+        DataError: a file is wrong, or the supervisor answered none of the questions.
+        PrerequisiteError: an extra is not installed, or a server cannot be reached.
+    """
+    from outgrow.bench import Bench
+    from outgrow.store import Store
+    from outgrow.supervisors.config import LocalSupervisor
+
+    if isinstance(recipe, Mapping):
+        recipe = parse_labelling(recipe)
+    elif isinstance(recipe, str | Path):
+        recipe = load_labelling(recipe, overrides)
+    names = [own.name for own in recipe.supervisors]
+    if supervisor is not None and supervisor not in names:
+        raise ConfigError(unknown("supervisor", supervisor, names))
+    index = 0 if supervisor is None else names.index(supervisor)
+    if isinstance(recipe.supervisors[index], LocalSupervisor):
+        from outgrow.experiment import threads
+
+        threads(recipe.threads)
+    with Progress() as progress:
+
+        def report(what: str, done: int, total: int) -> None:
+            progress(Event(what, what, done, total, closed=done >= total))
+
+        bench = Bench(recipe, Store(Path(store), unsealed=True), report)
+        if split not in bench.plain_task.splits:
+            raise ConfigError(unknown("split", split, bench.plain_task.splits))
+        source = bench.tune_supervisor(index, seed)
+        answers = bench.answer(source, split, seed=seed, full=True, shown=True)
+    if answers.num_rows == 0:
+        raise DataError(f"supervisor '{source.name}' has no answer to any question of split '{split}'")
+    return Labelled(source.name, answers, bench.usage)

@@ -1,0 +1,181 @@
+"""Answers without an experiment, from each kind of supervisor and in each kind of wording."""
+
+import json
+
+import pyarrow.compute as pc
+import pytest
+
+from outgrow.bench import Bench
+from outgrow.errors import ConfigError, DataError
+from outgrow.labelling import label
+from outgrow.recipe import load_labelling, parse_labelling
+from outgrow.records import iter_examples
+from outgrow.store import Store
+from outgrow.words import put_into_words
+
+QUESTIONS = {"supervisor_train": 6, "pool": 8, "validation": 4, "test": 4}
+TASK = {"kind": "microworld", "mix": "natural", "questions": QUESTIONS}
+
+
+def recipe(model, **changes):
+    supervisor = {"model": str(model), "name": "weak", "train": None}
+    return {"task": TASK, "supervisors": [supervisor], "ask": {"variants": 3}, **changes}
+
+
+def test_a_model_answers_every_question_of_a_split_in_every_wording(tiny_lm, tmp_path):
+    found = label(recipe(tiny_lm), split="validation", store=tmp_path)
+    keys = zip(*(found.answers[name].to_pylist() for name in ("example_id", "variant")), strict=True)
+    task = parse_labelling(recipe(tiny_lm)).build_task()
+    assert list(keys) == [(i, v) for i in task.examples("validation")["example_id"].to_pylist() for v in range(3)]
+    assert (found.supervisor, found.usage) == ("weak", {})
+    assert set(found.answers["source"].to_pylist()) == {"weak"}
+
+
+def test_what_a_recipe_says_about_students_is_left_aside(tmp_path):
+    (tmp_path / "r.yaml").write_text(
+        json.dumps({"task": TASK, "supervisors": [{"model": "microworld/mini"}], "student": 3, "methods": "nonsense"})
+    )
+    assert load_labelling(tmp_path / "r.yaml").supervisors[0].name == "mini"
+    with pytest.raises(ConfigError, match="supervisor: unknown key; did you mean 'supervisors'"):
+        parse_labelling({"task": TASK, "supervisor": [{"model": "microworld/mini"}]})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"split": "pond"}, "unknown split 'pond'"),
+        ({"supervisor": "week"}, "unknown supervisor 'week'; did you mean 'weak'?"),
+    ],
+)
+def test_wrong_names_are_told_with_the_right_ones(tiny_lm, tmp_path, options, message):
+    with pytest.raises(ConfigError, match=message):
+        label(recipe(tiny_lm), store=tmp_path, **options)
+
+
+# Demonstrations -----------------------------------------------------------------------------------------------------
+
+
+def test_demonstrations_change_what_a_model_is_asked_but_not_the_question(tiny_lm, tmp_path):
+    plain = label(recipe(tiny_lm), store=tmp_path).answers
+    ask = {"variants": 3, "demonstrations": 2}
+    shown = label(recipe(tiny_lm, ask=ask), store=tmp_path).answers
+    assert shown["prompt"] == plain["prompt"]
+    assert shown["logprob"] != plain["logprob"]
+
+
+def test_rotated_demonstrations_are_wordings_of_their_own(tiny_lm, tmp_path):
+    ask = {"variants": 3, "demonstrations": 3, "kinds": ["demonstrations"]}
+    answers = label(recipe(tiny_lm, ask=ask), store=tmp_path).answers
+    kinds = pc.struct_field(answers["wording"], "kind").to_pylist()
+    assert kinds == ["identity", "demonstrations", "demonstrations"] * 8
+    by_variant = [answers.filter(pc.equal(answers["variant"], v)) for v in range(3)]
+    assert by_variant[0]["prompt"] == by_variant[1]["prompt"] == by_variant[2]["prompt"]
+    assert by_variant[0]["logprob"] != by_variant[1]["logprob"] != by_variant[2]["logprob"]
+
+
+def test_the_seed_draws_the_demonstrations(tiny_lm, tmp_path):
+    ask = {"variants": 1, "demonstrations": 2}
+    zero, one = (label(recipe(tiny_lm, ask=ask), seed=seed, store=tmp_path).answers for seed in (0, 1))
+    assert zero["logprob"] != one["logprob"]
+
+
+def test_rotation_needs_two_demonstrations_and_a_paraphraser_needs_paraphrases(tiny_lm):
+    with pytest.raises(ConfigError, match=r"ask.demonstrations: rotating demonstrations needs two or more"):
+        parse_labelling(recipe(tiny_lm, ask={"kinds": ["demonstrations"], "demonstrations": 1}))
+    with pytest.raises(ConfigError, match=r"ask.kinds: a paraphraser needs 'paraphrase' among ask.kinds"):
+        parse_labelling(recipe(tiny_lm, ask={"paraphraser": {"model": "microworld/base"}}))
+    with pytest.raises(ConfigError, match="a file cannot write paraphrases"):
+        parse_labelling(
+            recipe(tiny_lm, ask={"kinds": ["paraphrase"], "paraphraser": {"kind": "file", "path": "a.csv"}})
+        )
+    with pytest.raises(ConfigError, match="a paraphraser is taken as it is; leave 'train' out"):
+        wrong = {"model": "microworld/base", "train": {}}
+        parse_labelling(recipe(tiny_lm, ask={"kinds": ["paraphrase"], "paraphraser": wrong}))
+
+
+# Paraphrases --------------------------------------------------------------------------------------------------------
+
+
+def test_the_supervisors_own_paraphrases_are_asked_and_trained_on_as_they_were_written(tiny_lm, tmp_path):
+    """The tiny model writes word salad; what counts here is that every salad goes where it belongs."""
+    raw = recipe(tiny_lm, ask={"variants": 3, "kinds": ["paraphrase", "task"]})
+    answers = label(raw, store=tmp_path).answers
+    bench = Bench(parse_labelling(raw), Store(tmp_path, unsealed=True))
+    examples = {e.example_id: e for e in iter_examples(bench.examples("pool"))}
+    asked = answers.select(["example_id", "variant", "prompt", "wording"]).to_pylist()
+    reworded = [row for row in asked if row["wording"]["kind"] == "paraphrase"]
+    assert reworded
+    assert all(examples[row["example_id"]].question not in row["prompt"] for row in reworded)
+    assert {row["variant"] for row in reworded} == {1}
+    assert {row["variant"] for row in asked if row["wording"]["kind"] == "permutation"} == {2}
+    from outgrow.methods.rows import answer_rows
+
+    rows = answer_rows(answers)
+    worded = put_into_words(bench.task, rows, bench.examples("pool"))
+    said = {row["row_id"]: row["prompt"] for row in rows.to_pylist()}
+    assert all(row.prompt == said[row.row_id] for row in worded)
+    steps = [use.detail for use in bench.store.log if use.name == "answer"]
+    assert steps == ["weak paraphrases pool", "weak paraphrases test"]
+    assert all(use.cached for use in bench.store.log)
+
+
+# Files --------------------------------------------------------------------------------------------------------------
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def file_recipe(folder, **options):
+    supervisor = {"kind": "file", "path": "answers.jsonl", **options}
+    return {"task": TASK, "supervisors": [supervisor], "ask": {"variants": 3}, "data_dir": str(folder)}
+
+
+@pytest.fixture
+def pool():
+    return list(iter_examples(parse_labelling(recipe("microworld/mini")).build_task().examples("pool")))
+
+
+def test_answers_given_before_are_a_supervisor(tmp_path, pool):
+    rows = [{"example_id": e.example_id, "value": e.choices[k]} for e in pool[:3] for k in (0, 0, 1)]
+    write(tmp_path / "answers.jsonl", [*rows, {"example_id": pool[3].example_id, "value": "gibberish"}])
+    found = label(file_recipe(tmp_path), store=tmp_path / "store")
+    assert found.supervisor == "answers.jsonl"
+    assert found.answers["value"].to_pylist() == [row["value"] for row in rows] + [None]  # no option: invalid
+    assert found.answers["sample"].to_pylist() == [0, 1, 2] * 3 + [0]
+
+
+def test_a_crowds_file_needs_to_be_told_how_its_workers_count(tmp_path, pool):
+    rows = [{"task": pool[0].example_id, "worker": w, "label": pool[0].choices[k]} for w, k in (("ann", 1), ("bob", 2))]
+    write(tmp_path / "answers.jsonl", rows)
+    with pytest.raises(DataError, match=r"answers of 2 sources \('ann', 'bob', ...\); choose one with source: NAME"):
+        label(file_recipe(tmp_path), store=tmp_path / "store")
+    bob = label(file_recipe(tmp_path, source="bob"), store=tmp_path / "store").answers
+    assert bob["value"].to_pylist() == [pool[0].choices[2]]
+    crowd = label(file_recipe(tmp_path, together=True, name="crowd"), store=tmp_path / "store").answers
+    assert crowd.select(["source", "sample"]).to_pylist() == [
+        {"source": "crowd", "sample": 0}, {"source": "crowd", "sample": 1}
+    ]  # fmt: skip
+    with pytest.raises(DataError, match="no answer has the source 'bop'; did you mean 'bob'"):
+        label(file_recipe(tmp_path, source="bop"), store=tmp_path / "store")
+
+
+def test_a_file_whose_ids_match_no_question_shows_both_kinds_of_id(tmp_path, pool):
+    write(tmp_path / "answers.jsonl", [{"example_id": "row-17", "value": "red"}])
+    with pytest.raises(DataError, match=r"none of its 1 example_ids is a question of task .* the file has 'row-17'"):
+        label(file_recipe(tmp_path), store=tmp_path / "store")
+
+
+def test_a_file_that_is_not_there_and_one_without_answers_to_the_split_are_told(tmp_path, pool):
+    with pytest.raises(DataError, match=r"answers.jsonl: no such file; supervisor 'answers.jsonl' reads its answers"):
+        label(file_recipe(tmp_path), store=tmp_path / "store")
+    write(tmp_path / "answers.jsonl", [{"example_id": pool[0].example_id, "value": pool[0].choices[0]}])
+    with pytest.raises(DataError, match="has no answer to any question of split 'test'"):
+        label(file_recipe(tmp_path), split="test", store=tmp_path / "store")
+
+
+def test_another_content_of_the_file_is_another_supervisor(tmp_path, pool):
+    for k in (0, 1):
+        write(tmp_path / "answers.jsonl", [{"example_id": pool[0].example_id, "value": pool[0].choices[k]}])
+        said = label(file_recipe(tmp_path), store=tmp_path / "store").answers["value"].to_pylist()
+        assert said == [pool[0].choices[k]]
