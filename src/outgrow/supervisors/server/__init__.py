@@ -1,1 +1,6 @@
-"""Any OpenAI-compatible endpoint as a supervisor."""
+"""Supervisors behind an OpenAI-compatible API. Reading their settings needs neither a network nor the extra."""
+
+from outgrow.supervisors.server.answering import answer
+from outgrow.supervisors.server.config import ServerConfig
+
+__all__ = ["ServerConfig", "answer"]

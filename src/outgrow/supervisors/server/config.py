@@ -83,7 +83,7 @@ class ServerConfig(Config):
         send_seed: send a seed with every drawn answer.
         prompt_price: per million prompt tokens, in any currency; for the report of costs.
         completion_price: per million generated tokens.
-        extra: further parameters of the request's body, for instance {top_p: 0.95, stop: ["\n"]}.
+        extra: further parameters of the request's body, for instance {top_p: 0.95, stop: ["Question:"]}.
     """
 
     model: Annotated[str, Field(min_length=1)]
@@ -108,7 +108,7 @@ class ServerConfig(Config):
     send_seed: bool = True
     prompt_price: Price = None
     completion_price: Price = None
-    extra: dict[str, Any] = {}
+    extra: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod

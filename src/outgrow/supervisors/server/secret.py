@@ -1,0 +1,88 @@
+"""The key of a server: read from the environment, shown nowhere."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from urllib.parse import quote
+
+from outgrow.errors import ConfigError
+
+MASK = "[key]"
+_PART = 6  # characters of the key that may stand in a message by chance
+_LONG = 16  # below, a key such as "EMPTY" is an ordinary word, which answers may hold
+
+
+class Secret:
+    """A key that no message, log or `repr` shows.
+
+    Args:
+        value: the key; empty for none.
+        variable: the environment variable it came from, for messages.
+    """
+
+    __slots__ = ("_value", "variable")
+
+    def __init__(self, value: str, variable: str) -> None:
+        self._value = value
+        self.variable = variable
+
+    @classmethod
+    def from_environment(cls, variable: str) -> Secret:
+        """The key in an environment variable; empty when it is not set.
+
+        Raises:
+            ConfigError: the value cannot be sent as a key.
+        """
+        value = os.environ.get(variable, "").strip()
+        if not value.isascii() or not value.isprintable() or " " in value:
+            raise ConfigError(
+                f"the environment variable {variable} holds blanks, line breaks or letters that no key has "
+                f"({len(value)} characters, not shown); set it again"
+            )
+        return cls(value, variable)
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK if self else 'none'} from {self.variable})"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> str:
+        raise TypeError("a key is not pickled")
+
+    def header(self) -> str:
+        """The value of the `Authorization` header; for the moment of sending only."""
+        return f"Bearer {self._value}"
+
+    def scrub(self, text: str) -> str:
+        """`text` for a message: the key, also encoded, and every longer part of it replaced by `[key]`."""
+        if not self:
+            return text
+        text = self._without(text)
+        found, i = [], 0
+        while i < len(text):
+            n = 0
+            while i + n < len(text) and text[i : i + n + 1] in self._value:
+                n += 1
+            found.append(MASK if n >= _PART else text[i])
+            i += n if n >= _PART else 1
+        return "".join(found)
+
+    def scrub_answer(self, text: str) -> str:
+        """`text` of an answer: the whole key replaced, where it is long enough not to be an ordinary word."""
+        return self._without(text) if len(self._value) >= _LONG else text
+
+    def _without(self, text: str) -> str:
+        forms = {
+            self._value,
+            quote(self._value, safe=""),
+            json.dumps(self._value)[1:-1],
+            base64.b64encode(self._value.encode()).decode(),
+        }
+        for form in sorted(forms, key=len, reverse=True):
+            text = text.replace(form, MASK)
+        return text

@@ -1,0 +1,125 @@
+"""A proxy that misbehaves on a seeded schedule, in front of any OpenAI-compatible server.
+
+Which fault a request meets depends on the seed, on its body and on how often that body came before, not on the order of
+arrival. After `most` faults in a row a body gets through, so a client that retries that often loses nothing.
+"""
+
+import hashlib
+import http.client
+import json
+import random
+import threading
+from collections import Counter
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from serving import Seen, Sent, Served
+
+FAULTS = ("429", "429 retry-after", "500", "drop", "drop within", "hang", "truncated", "empty", "wrong model", "long")
+
+
+class Event(NamedTuple):
+    """What happened to a request: `fault` is None when the server's own answer went through."""
+
+    digest: str
+    n: int
+    fault: str | None
+
+
+class Proxy:
+    """Forwards POSTs to `upstream` (a base URL), except for those that meet a fault.
+
+    Args:
+        upstream: where the real answers come from.
+        seed: of the schedule.
+        share: of requests that meet a fault.
+        most: faults in a row for one body.
+        hang: seconds of the fault `hang`; longer than the client waits.
+        weights: of the faults; those not named have 1.
+        gate: called with the number of answers delivered so far, after each.
+    """
+
+    def __init__(self, upstream, *, seed=0, share=0.3, most=3, hang=5.0, weights=None, gate=None):
+        self._upstream, self._seed, self._share, self._most, self._hang = urlsplit(upstream), seed, share, most, hang
+        self._weights = [(weights or {}).get(fault, 1.0) for fault in FAULTS]
+        self._lock, self._count, self._local = threading.Lock(), Counter(), threading.local()
+        self._gate = gate or (lambda delivered: None)
+        self.events: list[Event] = []
+        self._served = Served(self._answer)
+        self.url, self.close = self._served.url, self._served.close
+
+    def delivered(self) -> Counter:
+        """How often the true answer to each body was sent."""
+        with self._lock:
+            return Counter(event.digest for event in self.events if event.fault is None)
+
+    def faults(self) -> Counter:
+        with self._lock:
+            return Counter(event.fault for event in self.events if event.fault is not None)
+
+    def _fault(self, digest: str, n: int) -> str | None:
+        rng = random.Random(f"{self._seed} {digest} {n}")
+        if n >= self._most or rng.random() >= self._share:
+            return None
+        return rng.choices(FAULTS, self._weights)[0]
+
+    def _answer(self, seen: Seen) -> Sent:
+        digest = hashlib.sha256(seen.body).hexdigest()
+        with self._lock:
+            n = self._count[digest]
+            self._count[digest] += 1
+        fault = self._fault(digest, n)
+        sent = self._misbehave(fault, seen) if fault else self._forward(seen)
+        with self._lock:
+            self.events.append(Event(digest, n, fault))
+            delivered = sum(event.fault is None for event in self.events)
+        if fault is None:
+            self._gate(delivered)
+        return sent
+
+    def _misbehave(self, fault: str, seen: Seen) -> Sent:
+        if fault.startswith("429"):
+            return Sent(429, b'{"error": {"message": "slow down"}}', {"Retry-After": "1"} if "after" in fault else {})
+        if fault == "500":
+            return Sent(500, b"Internal Server Error", {"Content-Type": "text/plain"})
+        if fault == "drop":
+            return Sent(drop="before")
+        if fault == "hang":
+            return Sent(delay=self._hang, drop="before")
+        true = self._forward(seen)
+        if fault == "drop within":
+            return Sent(body=true.body, drop="within")
+        if fault == "truncated":
+            return Sent(body=true.body[: len(true.body) // 2])
+        reply = json.loads(true.body)
+        if fault == "empty":
+            reply["choices"] = []
+        elif fault == "wrong model":
+            reply["model"] = "another/model"
+            _say(reply, "an answer of another model")
+        else:
+            _say(reply, "and so on " * 20_000)
+        return Sent(body=json.dumps(reply).encode())
+
+    def _forward(self, seen: Seen) -> Sent:
+        """Ask upstream over this thread's connection, once more if it has been closed meanwhile."""
+        for fresh in (False, True):
+            connection = getattr(self._local, "connection", None)
+            if connection is None or fresh:
+                connection = http.client.HTTPConnection(self._upstream.hostname, self._upstream.port, timeout=120)
+                self._local.connection = connection
+            try:
+                connection.request("POST", seen.path, seen.body, {"Content-Type": "application/json"})
+                reply = connection.getresponse()
+                return Sent(reply.status, reply.read())
+            except (ConnectionError, http.client.HTTPException):
+                connection.close()
+        raise ConnectionError("upstream is gone")
+
+
+def _say(reply, text):
+    for choice in reply["choices"]:
+        if "message" in choice:
+            choice["message"]["content"] = text
+        else:
+            choice["text"] = text
