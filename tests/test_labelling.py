@@ -84,13 +84,12 @@ def test_rotation_needs_two_demonstrations_and_a_paraphraser_needs_paraphrases(t
         parse_labelling(recipe(tiny_lm, ask={"kinds": ["demonstrations"], "demonstrations": 1}))
     with pytest.raises(ConfigError, match=r"ask.kinds: a paraphraser needs 'paraphrase' among ask.kinds"):
         parse_labelling(recipe(tiny_lm, ask={"paraphraser": {"model": "microworld/base"}}))
-    with pytest.raises(ConfigError, match="a file cannot write paraphrases"):
-        parse_labelling(
-            recipe(tiny_lm, ask={"kinds": ["paraphrase"], "paraphraser": {"kind": "file", "path": "a.csv"}})
-        )
-    with pytest.raises(ConfigError, match="a paraphraser is taken as it is; leave 'train' out"):
-        wrong = {"model": "microworld/base", "train": {}}
-        parse_labelling(recipe(tiny_lm, ask={"kinds": ["paraphrase"], "paraphraser": wrong}))
+    for writer, message in (
+        ({"kind": "file", "path": "a.csv"}, "a file cannot write paraphrases"),
+        ({"model": "microworld/base", "train": {}}, "a paraphraser is taken as it is; leave 'train' out"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            parse_labelling(recipe(tiny_lm, ask={"kinds": ["paraphrase"], "paraphraser": writer}))
 
 
 # Paraphrases --------------------------------------------------------------------------------------------------------
