@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 from typing import Any
 
@@ -33,7 +34,7 @@ def make_tokenizer(ref: ModelRef) -> Any:
 
 
 def make_head(
-    ref: ModelRef, classes: tuple[str, ...] | None, place: str, dtype: torch.dtype, tokenizer: Any, seed: int
+    ref: ModelRef, classes: tuple[str, ...] | None, place: str, device: torch.device, tokenizer: Any, seed: int
 ) -> Head:
     """The model under the head that `ref` asks for.
 
@@ -41,7 +42,7 @@ def make_head(
         ref: which head, layers and pooling.
         classes: names of the classes of head `classifier`, else None.
         place: folder or hub name to read configuration and weights from.
-        dtype: what the weights are held in.
+        device: where the model will be.
         tokenizer: the model's tokenizer.
         seed: of a new classifier layer.
 
@@ -52,11 +53,12 @@ def make_head(
     """
     from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
 
+    dtype = weights_type(ref, device)
     common: dict[str, Any] = {"revision": ref.revision or "main", "trust_remote_code": ref.trust_remote_code}
     try:
         config = AutoConfig.from_pretrained(place, **common)
         _cut(config, ref.layers)
-        options = {**common, "config": config, "dtype": dtype}
+        options = {**common, "config": config, "dtype": dtype, **_quantisation(ref, device)}
         if classes is None:
             model = _complete(AutoModelForCausalLM.from_pretrained(place, output_loading_info=True, **options))
             _plain_generation(model, tokenizer)
@@ -77,6 +79,21 @@ def weights_type(ref: ModelRef, device: torch.device) -> torch.dtype:
         return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
     found: torch.dtype = getattr(torch, ref.dtype)
     return found
+
+
+def _quantisation(ref: ModelRef, device: torch.device) -> dict[str, Any]:
+    """Weights in 8 bits (arXiv 2208.07339) or 4-bit NormalFloat (arXiv 2305.14314), by `bitsandbytes`."""
+    if ref.quantise is None:
+        return {}
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise PrerequisiteError(
+            f'quantise: {ref.quantise} needs bitsandbytes; install it: pip install "outgrow[quantise]"'
+        )
+    from transformers import BitsAndBytesConfig
+
+    four = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": weights_type(ref, device)}
+    config = BitsAndBytesConfig(**(four if ref.quantise == "4bit" else {"load_in_8bit": True}))
+    return {"quantization_config": config, "device_map": {"": device}}
 
 
 def padding_id(tokenizer: Any) -> int:

@@ -18,6 +18,8 @@ class ModelRef(Config):
         head: `lm` scores or generates text; `classifier` puts a linear layer over the pooled hidden state.
         layers: keep only the first n transformer layers; null keeps them all.
         dtype: the type the weights are held in; `auto` takes bfloat16 on a GPU that has it, else float32.
+        quantise: hold the weights in 8 or 4 bits (extra `quantise`); such a model is asked as it is or trained with
+            LoRA.
         trust_remote_code: run code that comes with the model; off unless a recipe says otherwise.
         pooling: what the classifier head reads: first token, mean over tokens, or last token.
         chat: put prompts through the tokenizer's chat template.
@@ -28,6 +30,7 @@ class ModelRef(Config):
     head: Literal["lm", "classifier"] = "lm"
     layers: Annotated[int, Field(ge=1)] | None = None
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    quantise: Literal["8bit", "4bit"] | None = None
     trust_remote_code: bool = False
     pooling: Literal["auto", "cls", "mean", "last"] = "auto"
     chat: bool = False

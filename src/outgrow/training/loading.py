@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from outgrow.errors import ConfigError, DataError
-from outgrow.training.assemble import Head, make_head, make_tokenizer, padding_id, weights_type
+from outgrow.training.assemble import Head, make_head, make_tokenizer, padding_id
 from outgrow.training.config import Lora, ModelRef
 from outgrow.training.heads import ClassifierHead, LanguageHead
 from outgrow.training.models import resolve
@@ -88,8 +88,9 @@ def load(ref: ModelRef, classes: Sequence[str] | None = None, *, weights: Path |
     with quiet(), torch.random.fork_rng():  # building a model draws numbers even where weights are read
         torch.manual_seed(seed)
         tokenizer = make_tokenizer(ref)
-        head = make_head(ref, classes, place, weights_type(ref, device), tokenizer, seed)
-    head.to(device)
+        head = make_head(ref, classes, place, device, tokenizer, seed)
+    if ref.quantise is None:
+        head.to(device)  # quantised weights are put in place as they are read
     head.eval()
     coder = Coder(tokenizer, chat=ref.chat) if ref.head == "lm" else None
     loaded = Loaded(head, tokenizer, coder, padding_id(tokenizer), ref, classes, device)

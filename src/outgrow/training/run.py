@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from outgrow.errors import PrerequisiteError, TrainingError
+from outgrow.errors import ConfigError, PrerequisiteError, TrainingError
 from outgrow.objectives.base import Batch, Objective, Outputs
 from outgrow.training.adapters import add_adapter, merge_adapter
 from outgrow.training.batching import plan_step
@@ -256,7 +256,16 @@ class Run:
 
 
 def _trainable(loaded: Loaded, config: TrainConfig, seed: int) -> None:
-    """Put the adapter in place, or open all weights."""
+    """Put the adapter in place, or open all weights.
+
+    Raises:
+        ConfigError: all weights of a quantised model.
+    """
+    if config.lora is None and loaded.ref.quantise is not None:
+        raise ConfigError(
+            f"a model with quantise: {loaded.ref.quantise} has no weights that could be trained; "
+            "train an adapter (train.lora: {}), or leave quantise out"
+        )
     if config.lora is not None:
         if loaded.adapter is not None:
             merge_adapter(loaded)
