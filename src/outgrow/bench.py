@@ -76,7 +76,8 @@ class Bench:
         report: called with (what, done, total) during long steps.
 
     Attributes:
-        usage: what servers have charged for answers that were used, by what was asked: requests, tokens, cost, latency.
+        usage: what servers have charged for the answers that were used, by the step's key: requests, tokens, cost,
+            latency (`outgrow.supervisors.server`).
     """
 
     def __init__(self, recipe: Labelling, store: Store, report: Report = silent) -> None:
@@ -243,7 +244,7 @@ class Bench:
 
         artefact = self.store.make(step, make, meta={"detail": what})
         if USAGE in artefact.files and (used := artefact.json(USAGE)):
-            self.usage[what] = used
+            self.usage[artefact.key] = {"about": what, **used}
         return artefact.table()
 
     # Training -----------------------------------------------------------------------------------------------

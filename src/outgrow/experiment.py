@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,7 @@ class Done:
         known: gold labels of `known` that the arm bought.
         notes: what a reader should know.
         log: steps used.
+        usage: what servers charged for the answers that were used (`Bench.usage`).
     """
 
     job: Job
@@ -74,6 +75,7 @@ class Done:
     known: int
     notes: tuple[str, ...]
     log: tuple[StepUse, ...]
+    usage: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def jobs_of(recipe: Recipe) -> tuple[list[Job], list[Job]]:
@@ -103,7 +105,7 @@ def carry_out(recipe: Recipe, store_path: Path, job: Job, sink: Sink | None = No
         for source in supervisors:
             for split in (name for name in ASKED if name in bench.task.splits):
                 bench.answer(source, split, seed=job.seed, full=split != "validation", shown=True)
-        return Done(job, None, 0, 0, (), tuple(store.log))
+        return Done(job, None, 0, 0, (), tuple(store.log), bench.usage)
     done = run_arm(bench, job, supervisors)
     assert done.student is not None
     bench.answer(done.student, "test", seed=0, full=False)
@@ -315,6 +317,7 @@ def run_recipe(
         "seconds": round(time.monotonic() - clock, 1),
         "steps": steps_of(done),
         "models": models,
+        "usage": [used for _, used in sorted({key: used for d in done for key, used in d.usage.items()}.items())],
         "jobs": workers,
     }
     write_json(provenance, folder / "provenance.json")

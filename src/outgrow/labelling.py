@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,12 @@ class Labelled:
     Attributes:
         supervisor: its name.
         answers: answers (`records.ANSWERS`); reliability and curation go on from here.
-        usage: what a server charged, by what was asked: requests, tokens, cost, latency; empty for others.
+        usage: what servers charged for the answers (and paraphrases), one entry per asking; empty without servers.
     """
 
     supervisor: str
     answers: pa.Table
-    usage: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    usage: tuple[Mapping[str, Any], ...] = ()
 
 
 def label(
@@ -82,4 +82,4 @@ def label(
         answers = bench.answer(source, split, seed=seed, full=True, shown=True)
     if answers.num_rows == 0:
         raise DataError(f"supervisor '{source.name}' has no answer to any question of split '{split}'")
-    return Labelled(source.name, answers, bench.usage)
+    return Labelled(source.name, answers, tuple(bench.usage.values()))

@@ -6,7 +6,7 @@ from outgrow.reporting import summary_table
 from outgrow.reporting.checks import check_run
 from outgrow.reporting.result_tables import arms_table, comparisons_table, quality_table, strata_table
 from outgrow.reporting.run import as_provenance, as_results
-from outgrow.reporting.run_tables import budget_table, facts, splits_table, time_table
+from outgrow.reporting.run_tables import budget_table, facts, splits_table, time_table, usage_table
 from outgrow.reporting.summary import best_arm, formula, in_words, tiles
 
 
@@ -123,7 +123,7 @@ def test_the_words_name_floor_ceiling_best_method_and_primary_comparison(results
     assert "is 90.0 % [88.0, 92.0]. The gap to recover is 30.0 points" in text
     assert "Of the 7 methods, soft_labels reaches the highest accuracy, 80.0 % [70.0, 85.0]" in text
     assert "−1.0 points [−3.0, +1.0] (p = .400, t with 2 degrees of freedom): the interval contains zero" in text
-    assert "1 of 9 checks fired: W2S002 (primary comparison: warning); 1 check did not apply" in text
+    assert "1 of 10 checks fired: W2S002 (primary comparison: warning); 2 checks did not apply" in text
     assert [tile.value for tile in tiles(run)] == ["60.0 %", "80.0 %", "90.0 %", "−1.0 pts"]
 
 
@@ -184,3 +184,24 @@ def test_a_very_narrow_terminal_folds_and_never_cuts(results):
 def test_markup_in_an_arm_name_is_text_in_the_terminal(results):
     results["arms"][0]["name"] = "[bold red]naive[/]"
     assert "[bold red]naive[/]" in printed(results, 200)
+
+
+def test_what_servers_charged_is_shown_and_an_unknown_cost_is_not_nothing(provenance):
+    assert usage_table(as_provenance(provenance)) is None
+    used = {"about": "weak answers pool", "answers": 800, "requests": 812, "retries": 12, "prompt_tokens": 40_000,
+            "completion_tokens": 3_200, "cost": None, "latency_p50": 0.25, "latency_p95": 1.5, "endpoints": {}}  # fmt: skip
+    provenance["usage"] = [used, {**used, "cost": 0.0432}]
+    first, second = usage_table(as_provenance(provenance)).rows
+    assert [cell.text for cell in first.cells] == [
+        "weak answers pool", "800", "812", "12", "40,000", "3,200", "—", "250 ms"
+    ]  # fmt: skip
+    assert (second.cells[6].text, second.cells[7].note) == ("0.0432", "1.5 s")
+
+
+def test_gold_that_methods_bought_is_charged_in_the_budget(results):
+    plain = budget_table(as_results(results))
+    assert "Gold bought" not in [column.title for column in plain.columns]
+    results["arms"][0]["known"] = [200] * len(results["seeds"])
+    table = budget_table(as_results(results))
+    assert table.columns[-1].title == "Gold bought"
+    assert table.rows[0].cells[-1].text == "200"

@@ -59,6 +59,8 @@ def test_an_adapter_is_trained_on_quantised_weights_and_nothing_else_is(question
 
 def test_without_bitsandbytes_the_extra_is_named(monkeypatch):
     find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name == "bitsandbytes" else find(name, *a))
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: None if name == "bitsandbytes" else find(name, *a)
+    )
     with pytest.raises(PrerequisiteError, match=r'pip install "outgrow\[quantise\]"'):
         load(ModelRef(model="microworld/mini", quantise="4bit"))

@@ -61,7 +61,8 @@ def shared_context(run: Run, checks: Sequence[Check]) -> dict[str, Any]:
         run_tables.splits_table(results),
     ]
     if provenance is not None:
-        tables += [run_tables.models_table(provenance), run_tables.time_table(provenance)]
+        tables += [run_tables.models_table(provenance), run_tables.usage_table(provenance)]
+        tables += [run_tables.time_table(provenance)]
         tables += [run_tables.steps_table(provenance)]
     return {
         "results": results,

@@ -86,6 +86,36 @@ def models_table(provenance: Provenance) -> TableView | None:
     )
 
 
+def usage_table(provenance: Provenance) -> TableView | None:
+    """What servers charged for answers; each asking once, however many arms shared it."""
+    if not provenance.usage:
+        return None
+    return TableView(
+        key="usage",
+        title="Answers from servers",
+        caption="Requests include retries. Cost is tokens times the recipe's prices; without prices it is not known. "
+        "Latency is the time of one answering request, median and 95 % quantile.",
+        columns=columns(
+            "Asking", "Answers", "Requests", "Retries", "Prompt tokens", "Answer tokens", "Cost", "Latency"
+        ),
+        rows=tuple(
+            row(
+                each.about,
+                count(each.answers),
+                count(each.requests),
+                count(each.retries),
+                count(each.prompt_tokens),
+                count(each.completion_tokens),
+                NO_DATA if math.isnan(each.cost) else f"{each.cost:,.4f}",
+                NO_DATA
+                if math.isnan(each.latency_p50)
+                else Cell(duration(each.latency_p50), duration(each.latency_p95)),
+            )
+            for each in provenance.usage
+        ),
+    )
+
+
 def time_table(provenance: Provenance) -> TableView | None:
     """Time per kind of step, longest first, shaded by its share of the time."""
     if not provenance.steps:

@@ -30,6 +30,20 @@ class ModelUsed(View):
     parameters: int | None = None
 
 
+class Usage(View):
+    """What a server charged for answers: tokens, requests, money where prices are given, seconds per request."""
+
+    about: str
+    answers: int = 0
+    requests: int = 0
+    retries: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: Number = math.nan
+    latency_p50: Number = math.nan
+    latency_p95: Number = math.nan
+
+
 class Provenance(View):
     """Where, when and with what the run was made."""
 
@@ -45,3 +59,4 @@ class Provenance(View):
     seconds: Number = math.nan
     steps: tuple[StepTime, ...] = ()
     models: tuple[ModelUsed, ...] = ()
+    usage: tuple[Usage, ...] = ()
