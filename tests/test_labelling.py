@@ -106,7 +106,8 @@ def test_the_supervisors_own_paraphrases_are_asked_and_trained_on_as_they_were_w
     assert reworded
     assert all(examples[row["example_id"]].question not in row["prompt"] for row in reworded)
     assert {row["variant"] for row in reworded} == {1}
-    assert {row["variant"] for row in asked if row["wording"]["kind"] == "permutation"} == {2}
+    own = {row["example_id"]: row["prompt"] for row in asked if row["variant"] == 2}
+    assert own == {i: bench.plain_task.wording(example, 1).prompt for i, example in examples.items()}
     from outgrow.methods.rows import answer_rows
 
     rows = answer_rows(answers)
