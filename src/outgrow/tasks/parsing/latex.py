@@ -26,9 +26,18 @@ def normalise_math(text: str) -> str:
     r"""One spelling for what does not change the meaning: delimiters, sizes, spaces, `\dfrac`, the final period.
 
     Percent and degree signs are dropped (the number as said, as in `read_number`), and what is one number, with or
-    without a `\text{unit}`, takes its canonical form. An empty string is left when nothing else was there.
+    without a `\text{unit}`, takes its canonical form. An empty string is left when nothing else was there. A
+    text of more than 1,000 characters is only trimmed.
     """
     text = text.strip()
+    if len(text) > LONGEST:
+        return text
+    while (simpler := _simpler(text)) != text:  # what one pass uncovers is for the next: `{$5$}`
+        text = simpler
+    return text
+
+
+def _simpler(text: str) -> str:
     for left, right in _DELIMITERS:
         if len(text) > len(left + right) and text.startswith(left) and text.endswith(right):
             text = text[len(left) : -len(right)]

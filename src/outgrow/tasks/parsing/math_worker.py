@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 MEMORY = 4 * 2**30  # bytes
@@ -29,17 +30,15 @@ def limit_memory() -> None:
 @lru_cache(maxsize=1_000)
 def parse(text: str) -> list[Any]:
     """What math-verify makes of a formula; empty when it makes nothing of it."""
-    import math_verify
-
-    return list(math_verify.parse(f"${text}$", parsing_timeout=None))  # type: ignore[arg-type]
+    return list(import_module("math_verify").parse(f"${text}$", parsing_timeout=None))
 
 
 def same(a: str, b: str) -> bool:
     """Whether each passes with the other as gold."""
-    import math_verify
+    verify = import_module("math_verify").verify
 
     def passes(gold: list[Any], target: list[Any]) -> bool:
-        return math_verify.verify(gold, target, float_rounding=12, allow_set_relation_comp=True, timeout_seconds=None)
+        return bool(verify(gold, target, float_rounding=12, allow_set_relation_comp=True, timeout_seconds=None))
 
     first, second = parse(a), parse(b)
     return passes(first, second) and passes(second, first)
@@ -53,7 +52,7 @@ def main() -> None:
     sys.stdin.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     limit_memory()
     try:
-        import math_verify  # noqa: F401
+        import_module("math_verify")
     except Exception as error:
         print(f"{type(error).__name__}: {error}".replace("\n", " "), file=answers, flush=True)
         return

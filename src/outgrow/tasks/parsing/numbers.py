@@ -178,4 +178,5 @@ def final_number(text: str, *, marker: str = "####") -> str | None:
         return _stated(boxed)
     text = re.sub(r"<<[^<>]*>>", "", text)
     stated = (form for rest in after_phrases(text) if (form := _stated(rest)) is not None)
-    return next(stated, None) or next(iter(_scan(text)[-1:]), None)
+    numbers = (forms[-1] for line in reversed(text.splitlines()) if (forms := _scan(line)))
+    return next(stated, None) or next(numbers, None)

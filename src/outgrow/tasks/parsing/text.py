@@ -45,7 +45,7 @@ def normalise_answer(text: str) -> str | None:
     Returns:
         The form, which is its own form; None for an empty or blank text.
     """
-    whole = normalise_text(plain_characters(text))
+    whole = plain_characters(normalise_text(plain_characters(text)))  # NFKC can bring back a minus or a slash
     grouped = _GROUPED.sub(lambda found: found.group().replace(",", ""), whole)
     words = _without_punctuation(_POINT_FIRST.sub("0.", grouped)).split()
     return " ".join(_without_articles(words)) or whole or None
