@@ -32,6 +32,9 @@ needs_math_verify = pytest.mark.skipif(not math_judge._installed(), reason="math
         (r"\boxed{50\%}", "50"),
         (r"\boxed{90^\circ}", "90"),
         (r"\boxed{5m}", "5m"),
+        (r"\boxed{.5}", "0.5"),
+        (r"\boxed{{$7$}.}", "7"),
+        ("The answer is $x$,", "x"),
         ("I do not know", None),
         (r"\boxed{}", None),
         ("", None),
@@ -50,6 +53,7 @@ SAME = [
     (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{bmatrix}1\\2\end{bmatrix}"), (r"\frac{\pi}{2}", r"0.5\pi"),
 ]  # fmt: skip
 DIFFERENT = [
+    (".5", "5"), ("0.333...", "0.333"), (r"\frac{1}{3}", "0.33…"),
     ("x+1", "x+2"), (r"\frac{1}{3}", "0.333333"), (r"\pi", "3.14159265"), ("2x+z=1", "1"),
     ("(1,2)", "(2,1)"), ("[1,2]", "(1,2)"), ("5", "-5"), ("50", "0.5"), ("x", "y"), ("", "5"), ("", " x"), ("x^2",
     "2x"), ("1.0000001", "1"),
