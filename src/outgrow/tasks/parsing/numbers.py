@@ -1,0 +1,182 @@
+r"""Numbers: one string per value, whatever the formatting, in exact arithmetic.
+
+A number is kept as it was said and its unit is dropped: `$29.00` and `29 apples` are "29", and `50%` is "50", not
+"0.5" (GSM8K's answers are written so). Numbers written in words are not read.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from outgrow.tasks.parsing.characters import THIN, plain_characters
+from outgrow.tasks.parsing.markers import after_phrases, last_boxed
+from outgrow.tasks.parsing.units import is_unit
+
+LONGEST = 1_000  # characters of a number and of its canonical form
+
+_SYMBOLS = "$€£¥₹₩₽₺₪₫₱฿₦₴₿¢"
+_CODES = "USD|EUR|GBP|JPY|INR|CNY|CAD|AUD|CHF|NZD|Rs\\.?"
+_COUNT = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}|[0-9]++)(?![0-9])"  # 1,234 or 1,00,000 or 1234
+_NUMBER = rf"""
+    (?P<sign>[-+][ ]?)?
+    (?P<currency>(?:[A-Z]{{0,2}}[{_SYMBOLS}]|(?:{_CODES})(?![A-Za-z]))[ ]?)?
+    (?P<inner>[-+])?
+    (?(currency)|(?<![A-Za-z0-9_]))
+    (?:
+        (?<!/)(?:(?P<whole>{_COUNT})[ ]{{1,2}})? (?P<over>{_COUNT}) [ ]?/[ ]? (?P<under>{_COUNT}) (?![./][0-9])
+      | (?P<decimal>{_COUNT}(?:\.[0-9]*+)?|\.[0-9]++)
+        (?: [eE](?P<e>[-+]?[0-9]{{1,4}})(?![0-9A-Za-z])
+          | [ ]?(?:[x×*·]|\\times|\\cdot)[ ]?10[ ]?(?:\^|\*\*)[ ]?{{?(?P<power>[-+]?[0-9]{{1,4}})(?![0-9])}}? )?
+    )
+    (?:[ ]?(?P<magnitude>(?i:hundred|thousand|million|billion|trillion))(?![A-Za-z]))?
+"""
+_FOUND = re.compile(_NUMBER, re.VERBOSE)
+_WHOLE = re.compile(rf"{_NUMBER}(?P<unit>.*)", re.VERBOSE | re.DOTALL)
+_MULTIPLIER = re.compile(r"[kKMB](?![A-Za-z])")  # 5k is not five; which power of ten M stands for is unclear
+_MAGNITUDES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+
+_THIN_GROUP = re.compile(rf"(?<=[0-9])[{THIN}](?=[0-9]{{3}}(?![0-9]))")
+_FRACTION_AFTER_DIGIT = re.compile(r"(?<=[0-9])\s*(?=\\[dt]?frac)")
+_FRACTION = re.compile(r"\\[dt]?frac\s*\{\s*(-?[0-9]{1,300})\s*\}\s*\{\s*([0-9]{1,300})\s*\}")
+_SHORT_FRACTION = re.compile(r"\\[dt]?frac\s*([0-9])\s*([0-9])")
+_STYLED = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox)\s?\{([^{}\\]*)\}")
+_LATEX = {
+    "{,}": ",", "\\!": "", "\\,": "\u2009", "\\;": "\u2009", "\\ ": " ", "~": " ", "\\$": "$", "\\%": "%",
+    "^\\circ": "°", "^{\\circ}": "°", "\\left": "", "\\right": "",
+}  # fmt: skip
+
+
+def plain_number_text(text: str) -> str:
+    """`text` with the LaTeX and Unicode spellings of numbers in plain characters."""
+    text = plain_characters(text)
+    if "\\" in text or "{,}" in text:
+        text = _FRACTION_AFTER_DIGIT.sub(" ", text)
+        text = _SHORT_FRACTION.sub(r"\1/\2", _FRACTION.sub(r"\1/\2", text))
+        text = _STYLED.sub(r" \1 ", text)
+        for spelling, plain in _LATEX.items():
+            text = text.replace(spelling, plain)
+    text = _THIN_GROUP.sub(",", text)
+    return re.sub(rf"[{THIN}\t]", " ", text)
+
+
+def write_number(value: Fraction) -> str:
+    """The canonical form: "29", the terminating decimal "29.5", else the reduced fraction "1/3"."""
+    if value.denominator == 1:
+        return str(value.numerator)
+    rest, twos, fives = value.denominator, 0, 0
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    if rest != 1:
+        return f"{value.numerator}/{value.denominator}"
+    places = max(twos, fives)
+    digits = str(abs(value.numerator) * 10**places // value.denominator).rjust(places + 1, "0")
+    return f"{'-' if value < 0 else ''}{digits[:-places]}.{digits[-places:]}"
+
+
+def _value(found: re.Match[str]) -> str | None:
+    """The canonical form of a match; None for what no number is: 1 3/2, a division by zero, two signs."""
+    part = {name: text.replace(",", "") for name, text in found.groupdict(default="").items() if name != "unit"}
+    if (part["sign"] and part["inner"]) or sum(map(len, part.values())) > LONGEST:
+        return None
+    power = int(part["e"] or part["power"] or 0)
+    if part["decimal"]:
+        if abs(power) > LONGEST:
+            return None
+        value = Fraction("0" + part["decimal"].removesuffix(".")) * Fraction(10) ** power
+    else:
+        over, under = int(part["over"]), int(part["under"])
+        if under == 0 or (part["whole"] and not over < under):
+            return None
+        value = int(part["whole"] or 0) + Fraction(over, under)
+    value *= _MAGNITUDES.get(part["magnitude"].lower(), 1)
+    if max(value.denominator.bit_length(), value.numerator.bit_length()) > 3 * LONGEST:
+        return None
+    form = write_number(-value if "-" in part["sign"] + part["inner"] else value)
+    return form if len(form) <= LONGEST else None
+
+
+def read_number(text: str, *, units: bool = True) -> str | None:
+    """The canonical form of a string that is one number in any usual formatting.
+
+    Read are signs, thousands separators (`1,234`, thin spaces), currency (`$29.00`, `USD 5`, `5 €`), percent,
+    fractions (`3/4`, `1 1/2`, `½`, LaTeX), scientific notation, `2 million`, and up to four words of a unit
+    (`5 km/h`). Refused is what has two readings or is no number: `(5)` (negative in accounts), `1,23`, `5k`, `5x`,
+    `10-15`, `3/4/2021`.
+
+    Args:
+        text: the string.
+        units: whether words may follow the number; where `5m` may be a product, they may not.
+
+    Returns:
+        An integer, a terminating decimal or a reduced fraction; None when the string is no single number. Equal
+        forms are equal numbers and the other way round.
+    """
+    if len(text) > 2 * LONGEST:
+        return None
+    text = text.strip().strip("*_`").strip()
+    for left, right in (("\\(", "\\)"), ("$", "$")):
+        if len(text) > len(left + right) and text.startswith(left) and text.endswith(right) and text[-2:] != "\\$":
+            text = text[len(left) : -len(right)]
+    found = _WHOLE.fullmatch(plain_number_text(text).strip())
+    if found is None:
+        return None
+    unit = found["unit"]
+    bare = unit.strip().removesuffix(".").rstrip()
+    known = bare in ("", "%", "°") or (len(bare) == 1 and bare in _SYMBOLS)
+    if not known and not (units and is_unit(unit, bool(found["currency"]))):
+        return None
+    return _value(found)
+
+
+def _scan(text: str) -> list[str]:
+    """Canonical forms of the numbers in `text`, in order."""
+    text = plain_number_text(text)
+    forms = []
+    for found in _FOUND.finditer(text):
+        start, form = found.start(), _value(found)
+        if form is None or _MULTIPLIER.match(text, found.end()):
+            continue
+        before = text[max(0, start - 20) : start]
+        minus = before[-1:].isalnum() or before.rstrip()[-1:].isdigit() or before.rstrip()[-1:] == ")"
+        if form.startswith("-") and (minus or found["sign"] == "- "):  # 16 -3, 10-15, covid-19 and list marks
+            form = form[1:]
+        forms.append(form)
+    return forms
+
+
+def _stated(text: str) -> str | None:
+    """The number of a statement: all of it, else the first one behind its last equals sign."""
+    whole = read_number(text)
+    if whole is not None:
+        return whole
+    sentence = re.split(r"[.;]\s", text, maxsplit=1)[0]
+    return next(iter(_scan(sentence.rpartition("=")[2])), None)
+
+
+def final_number(text: str, *, marker: str = "####") -> str | None:
+    r"""The number that a worked solution ends in.
+
+    In this order: the line behind the last `marker`; the last `\boxed{...}`; the last "the answer is" (or "Answer:")
+    that a number follows; the last number of the text. A marker or a box decides even when it holds no number:
+    the solution was cut off there or ended in something else, and a number of its working is not its answer.
+
+    Args:
+        text: the solution; GSM8K's calculator notes `<<3*4=12>>` are passed over.
+        marker: what stands before the final answer.
+
+    Returns:
+        The canonical form of `read_number`, or None.
+    """
+    _, found, behind = text.rpartition(marker)
+    if found:
+        return _stated(behind.strip().partition("\n")[0])
+    boxed = last_boxed(text)
+    if boxed is not None:
+        return _stated(boxed)
+    text = re.sub(r"<<[^<>]*>>", "", text)
+    stated = (form for rest in after_phrases(text) if (form := _stated(rest)) is not None)
+    numbers = (forms[-1] for line in reversed(text.splitlines()) if (forms := _scan(line)))
+    return next(stated, None) or next(numbers, None)

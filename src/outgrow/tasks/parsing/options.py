@@ -1,0 +1,98 @@
+"""Which of the given options a text says: by letter, by its words, or by yes and no.
+
+Paper 01 (section 6) takes the first character or word of a reply, so that "A dog ran" says option A. Here a letter has
+to stand as an answer does: alone, before a full stop or bracket, or behind "answer", "option" or "choice".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from string import ascii_lowercase
+
+from outgrow.errors import ConfigError
+from outgrow.splits import normalise_text
+
+_EDGES = " .,:;!?\"'()[]*"
+
+_MARKED = r"[*_(\[{\s]{0,4}([A-Za-z])(?![\w'’])"
+_CLOSED = r"(?=[*_)\]}]{0,4}\s*(?:$|[.,;:!?)\]\n]|[-–—]\s|\(|(?:because|since|as|is)\b))"
+_BRACKETED = re.compile(r"\s*[*_]{0,3}[(\[]([A-Za-z])[)\]]")
+_LEADING = re.compile(rf"\s*{_MARKED}{_CLOSED}")
+_ANOTHER = re.compile(r"[*_)\]}]*\s*(?:,|/|&|\bor\b|\band\b)\s*(?:\b(?:or|and)\b\s*)?[*_(\[]*[A-Za-z](?![\w'’])")
+_SAID = re.compile(
+    rf"\b(?:answer|choice)\s*(?:is|[:=])\s*:?\s*(?:(?:option|choice|letter)\s*)?{_MARKED}{_CLOSED}", re.IGNORECASE
+)
+_NAMED = re.compile(
+    rf"\b(?:option|choice|choose|pick|select)\s*:?\s*{_MARKED}(?:{_CLOSED}|(?=\s+(?:or|and)\b))", re.IGNORECASE
+)
+_YES_NO = re.compile(r"(?:[*_\s\"'(\[]*(?:the\s+)?(?:final\s+)?answer\s*(?:is\b|:)\s*:?)?[*_\s\"'(\[]*(yes|no)\b(?!-)")
+
+
+def first_line(text: str) -> str:
+    """The first line that is not blank, or an empty string."""
+    return next((line for line in text.splitlines() if line.strip()), "")
+
+
+def _agreed(pattern: re.Pattern[str], text: str) -> str | None:
+    """The one letter, in lower case, that all places where `pattern` is found have; None when they differ."""
+    letters = {"?" if _ANOTHER.match(text, found.end(1)) else found[1].lower() for found in pattern.finditer(text)}
+    return letters.pop() if len(letters) == 1 else None
+
+
+def read_letter(text: str, n: int) -> int | None:
+    """The option that a text names by its letter.
+
+    In this order: the letter that the first line starts with, closed off ("B", "(b)", "B. Paris", "**B**", "B is
+    right"); the letter behind "the answer is" or "Answer:" anywhere, when all of these agree; the letter behind
+    "option" or "choice" on the first line, when all agree. "A dog", "A or B" and letters beyond the options are none.
+
+    Args:
+        text: the reply.
+        n: how many options there are, 1 to 26.
+
+    Returns:
+        The option's index, or None.
+
+    Raises:
+        ConfigError: `n` is not between 1 and 26.
+    """
+    if not 1 <= n <= len(ascii_lowercase):
+        raise ConfigError(f"{n} options cannot be lettered: give 1 to 26, or read the options' words instead")
+    line = first_line(text)
+    found = _BRACKETED.match(line) or _LEADING.match(line)
+    if found:
+        letter = None if _ANOTHER.match(line, found.end(1)) else found[1].lower()
+    else:
+        letter = _agreed(_SAID, text) if _SAID.search(text) else _agreed(_NAMED, line)
+    return ascii_lowercase[:n].index(letter) if letter is not None and letter in ascii_lowercase[:n] else None
+
+
+def read_words(text: str, options: Sequence[str]) -> int | None:
+    """The option that the first line of a text is, or the only one it names as whole words.
+
+    Case, white space and punctuation at the edges do not count, unless they tell two options apart.
+
+    Returns:
+        The option's index, or None when there is none, or more than one.
+    """
+    line = normalise_text(first_line(text))
+    said = line.strip(_EDGES)
+    forms = [normalise_text(option) for option in options]
+    bare = [form.strip(_EDGES) or form for form in forms]
+    exact = [form == line for form in forms]
+    alone = [form == said for form in bare]
+    named = [re.search(rf"(?<!\w){re.escape(form)}(?!\w)", said) is not None for form in bare]
+    for hits in (exact, alone, named):
+        if any(hits):
+            return hits.index(True) if sum(hits) == 1 else None
+    return None
+
+
+def read_yes_no(text: str) -> bool | None:
+    """Whether the first line starts with yes or no (behind "Answer:", if need be); None for "yes and no" and others."""
+    line = normalise_text(first_line(text))
+    found = _YES_NO.match(line)
+    if found is None or re.match(r"[*_\s,/]*(?:and|or|/)?\s*(?:yes|no)\b", line[found.end() :]):
+        return None
+    return found[1] == "yes"
