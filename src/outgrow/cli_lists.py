@@ -78,8 +78,16 @@ def type_words(annotation: Any) -> str:
 
 
 def attribute_docs(model: type[BaseModel]) -> dict[str, str]:
-    """The entries of the "Attributes:" section in a model's docstring, each as one line."""
-    _, _, section = (inspect.getdoc(model) or "").partition("Attributes:\n")
+    """The entries of the "Attributes:" section in a model's docstring and its bases', each as one line."""
+    docs: dict[str, str] = {}
+    for base in reversed(model.__mro__):
+        if issubclass(base, BaseModel) and base.__doc__:
+            docs |= _attributes(inspect.cleandoc(base.__doc__))
+    return docs
+
+
+def _attributes(text: str) -> dict[str, str]:
+    _, _, section = text.partition("Attributes:\n")
     docs: dict[str, str] = {}
     key = ""
     for line in section.splitlines():

@@ -50,24 +50,44 @@ class TaskSpec:
         return task
 
 
-TASKS: Mapping[str, TaskSpec] = MappingProxyType(
-    {
-        "microworld": TaskSpec(
-            kind="microworld",
-            doc="a generated world of invented entities: choice, claim and sums; needs no files",
-            config="outgrow.microworld.task:MicroworldConfig",
-            task="outgrow.microworld.task:MicroworldTask",
-            reads_files=False,
-        ),
-        "table": TaskSpec(
-            kind="table",
-            doc="your own JSON Lines, CSV or Parquet: a column of texts, a column of labels",
-            config="outgrow.tasks.table_config:TableConfig",
-            task="outgrow.tasks.table:TableTask",
-            reads_files=True,
-        ),
-    }
+def _benchmark(kind: str, config: str, doc: str) -> TaskSpec:
+    """A public set: `config` is `module:class` below `outgrow.tasks.benchmarks`."""
+    where = "outgrow.tasks.benchmarks"
+    return TaskSpec(kind, doc, f"{where}.{config}", f"{where}.base:BenchmarkTask", reads_files=True)
+
+
+_ALL = (
+    TaskSpec(
+        kind="microworld",
+        doc="a generated world of invented entities: choice, claim and sums; needs no files",
+        config="outgrow.microworld.task:MicroworldConfig",
+        task="outgrow.microworld.task:MicroworldTask",
+        reads_files=False,
+    ),
+    TaskSpec(
+        kind="table",
+        doc="your own JSON Lines, CSV or Parquet: a column of texts, a column of labels",
+        config="outgrow.tasks.table_config:TableConfig",
+        task="outgrow.tasks.table:TableTask",
+        reads_files=True,
+    ),
+    _benchmark("amazon_polarity", "amazon_polarity:AmazonPolarity", "product reviews: negative or positive"),
+    _benchmark("arc", "arc:Arc", "school science questions, easy or challenge: three to five options"),
+    _benchmark("boolq", "boolq:BoolQ", "yes-or-no questions about a passage"),
+    _benchmark("cosmos_qa", "cosmos_qa:CosmosQA", "what is behind an everyday story: four options"),
+    _benchmark("ethics", "ethics:Ethics", "moral judgement: commonsense, justice, deontology, virtue, utilitarianism"),
+    _benchmark("gsm8k", "gsm8k:Gsm8k", "grade-school word problems, worked and answered by a number"),
+    _benchmark("hellaswag", "hellaswag:HellaSwag", "which of four endings continues a description"),
+    _benchmark("legalbench", "legalbench:LegalBench", "privacy policies: is a clause relevant to a question"),
+    _benchmark("math", "math_set:Math", "competition problems, answered in LaTeX"),
+    _benchmark("mmlu", "mmlu:Mmlu", "four-way questions of 57 subjects"),
+    _benchmark("openbookqa", "openbookqa:OpenBookQA", "elementary science questions: four options"),
+    _benchmark("piqa", "piqa:Piqa", "which of two ways reaches a practical goal"),
+    _benchmark("sciq", "sciq:SciQ", "science examination questions: four options"),
+    _benchmark("slurp", "slurp:Slurp", "spoken commands: scenario, intent, or slots as JSON"),
 )
+
+TASKS: Mapping[str, TaskSpec] = MappingProxyType({entry.kind: entry for entry in _ALL})
 
 
 def spec(kind: str) -> TaskSpec:

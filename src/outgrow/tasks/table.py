@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from functools import cached_property
@@ -12,24 +11,15 @@ from string import ascii_uppercase
 import pyarrow as pa
 
 from outgrow.errors import ConfigError, DataError
-from outgrow.records import EXAMPLES, GOLD, SPLITS, Example, build, make_example_id, sha256_text
+from outgrow.records import SPLITS, Example, sha256_text
 from outgrow.splits import normalise_text
 from outgrow.tasks.base import Wording
+from outgrow.tasks.orders import number_of_orders, option_order, variant_parts
+from outgrow.tasks.questions import Audit, Dealt, Question, deal, examples_table, gold_table, question_id
 from outgrow.tasks.table_config import TableConfig
-from outgrow.tasks.table_rows import Audit, Dealt, Question, deal, read_questions
+from outgrow.tasks.table_rows import read_questions
 
 WORDINGS_VERSION = 1
-
-
-def option_order(n: int, number: int) -> tuple[int, ...]:
-    """Order `number` of n options: the n cyclic shifts, then those of the reversed order (n > 2).
-
-    So n orders in a row put every option into every place once. Two options have two orders.
-    """
-    shift = number % n
-    if n > 2 and number % (2 * n) >= n:
-        return tuple((shift - 1 - i) % n for i in range(n))
-    return tuple((i + shift) % n for i in range(n))
 
 
 def _classes(config: TableConfig, questions: Sequence[Question]) -> tuple[str, ...] | None:
@@ -70,7 +60,7 @@ class TableTask:
         self._fewest = min(sizes)
         if config.letters and max(sizes) > len(ascii_uppercase):
             raise DataError(f"letters: {max(sizes)} options are more than there are letters; set letters: false")
-        self._dealt: Dealt = deal(config, questions)
+        self._dealt: Dealt = deal(questions, config.dealt(), config.seed)
 
     @property
     def name(self) -> str:
@@ -110,7 +100,7 @@ class TableTask:
     @cached_property
     def _fingerprint(self) -> str:
         content = {
-            split: [[self._id(q.text, q.choices), q.gold, q.stratum, group] for q, group in rows]
+            split: [[question_id(self.name, q), q.gold, q.stratum, group] for q, group in rows]
             for split, rows in self._dealt.splits.items()
         }
         return sha256_text("table", WORDINGS_VERSION, self._words(), self._classes, content)
@@ -123,26 +113,11 @@ class TableTask:
 
     def examples(self, split: str) -> pa.Table:
         """Questions of a split in file order; empty for a split the configuration does not have."""
-        rows = self._dealt.splits.get(split, [])
-        return build(
-            EXAMPLES,
-            {
-                "example_id": [self._id(q.text, q.choices) for q, _ in rows],
-                "group_id": [group for _, group in rows],
-                "question": [q.text for q, _ in rows],
-                "choices": [q.choices for q, _ in rows],
-                "meta": [None if q.stratum is None else json.dumps({"stratum": q.stratum}) for q, _ in rows],
-            },
-        )
+        return examples_table(self.name, self._dealt.splits.get(split, []))
 
     def gold(self, split: str) -> pa.Table:
         """The label column for a split."""
-        rows = self._dealt.splits.get(split, [])
-        ids = [self._id(q.text, q.choices) for q, _ in rows]
-        return build(GOLD, {"example_id": ids, "objective": ["truth"] * len(rows), "value": [q.gold for q, _ in rows]})
-
-    def _id(self, text: str, choices: tuple[str, ...] | None) -> str:
-        return make_example_id(self.name, text, choices)
+        return gold_table(self.name, self._dealt.splits.get(split, []))
 
     # Words --------------------------------------------------------------------------------------------------
 
@@ -154,7 +129,7 @@ class TableTask:
     def _orders(self) -> int:
         if not any("{options}" in template for template in self._templates):
             return 1
-        return 2 if self._fewest == 2 else 2 * self._fewest
+        return number_of_orders(self._fewest)
 
     def _words(self) -> list[object]:
         words = self.config.classes if isinstance(self.config.classes, dict) else None
@@ -172,8 +147,7 @@ class TableTask:
                 "lower ask.variants, add prompts, or list the {options} in a prompt"
             )
         templates = self._templates
-        number = variant % len(templates)
-        order_number = (variant // len(templates) + number) % self._orders
+        number, order_number, kind = variant_parts(variant, len(templates), self._orders)
         values = self._values(example)
         listed = "{options}" in templates[number]
         order = option_order(len(values), order_number) if listed else tuple(range(len(values)))
@@ -184,12 +158,11 @@ class TableTask:
         lines = (f"{m}. {s}" if self.config.letters else f"{m} {s}" for m, s in zip(mark, said, strict=False))
         parts = {"text": example.question, "options": "\n".join(lines)}
         prompt = re.sub(r"{(text|options)}", lambda found: parts[found.group(1)], templates[number])
-        kinds = {(False, True): "permutation", (True, False): "instruction", (True, True): "mixed"}
         return Wording(
             prompt=prompt,
             options=tuple(ascii_uppercase[: len(said)]) if self.config.letters else said,
             values=values,
-            kind="identity" if variant == 0 else kinds.get((number > 0, order_number > 0), "identity"),
+            kind=kind,
             template=str(number),
             permutation=order if listed else None,
         )

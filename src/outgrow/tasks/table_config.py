@@ -57,6 +57,9 @@ class SplitConfig(Config):
         return "rest" if self.share is None else self.share
 
 
+Splits = dict[Split, Annotated[SplitConfig, BeforeValidator(_from_size)]]
+
+
 class TableConfig(Config):
     """Questions with gold labels in the user's own files.
 
@@ -94,7 +97,7 @@ class TableConfig(Config):
     prompts: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     letters: bool = False
     stratum: str | None = None
-    splits: dict[Split, Annotated[SplitConfig, BeforeValidator(_from_size)]] | None = None
+    splits: Splits | None = None
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
