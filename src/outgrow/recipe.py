@@ -130,6 +130,20 @@ class Recipe(Labelling):
         """Every setting as plain values, defaults filled in; reading it again gives the same recipe."""
         return self.model_dump(mode="json")
 
+    def build_task(self) -> BuiltTask:
+        """The task itself, its files read from `data_dir`.
+
+        Raises:
+            ConfigError: a split that an experiment needs has no questions.
+        """
+        task = super().build_task()
+        if lacking := [split for split in ("pool", "validation", "test") if split not in task.splits]:
+            raise ConfigError(
+                f"task '{task.name}' has no questions in {', '.join(lacking)}; an experiment needs them. Questions "
+                "without gold can only be labelled: outgrow label"
+            )
+        return task
+
     def canonical_json(self) -> str:
         """What decides the numbers, as JSON with sorted keys: everything but `jobs` and `data_dir`."""
         plain = self.model_dump(mode="json", exclude={"jobs", "data_dir"})

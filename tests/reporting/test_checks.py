@@ -182,7 +182,12 @@ def test_w2s009_does_not_apply_to_a_student_that_was_not_tested_before(results):
     [
         ("supervisor", 0.0, "ok", "The supervisor wrote the paraphrases itself."),
         ("supervisor", 0.2, "note", "20.0 % of the wordings could not be asked for want of a usable paraphrase"),
-        ({"kind": "server", "model": "giant"}, 0.0, "note", "Paraphrases were written by giant, not by the supervisor."),
+        (
+            {"kind": "server", "model": "giant"},
+            0.0,
+            "note",
+            "Paraphrases were written by giant, not by the supervisor.",
+        ),
         ({"kind": "server", "model": "microworld/mini"}, 0.0, "ok", "The supervisor wrote the paraphrases itself."),
     ],
 )

@@ -17,6 +17,10 @@ KEEP_FIRST = ("test", "validation", "known", "supervisor_train", "pool")
 """Which split's file keeps its rows when a group occurs in several files."""
 
 
+UNLABELLED = ""
+"""The gold of a question that has none; no answer is empty."""
+
+
 @dataclass(frozen=True)
 class Question:
     """One row of a file.
@@ -24,7 +28,7 @@ class Question:
     Attributes:
         text: the question.
         choices: its own options, or None where all questions share the classes or the answer is free text.
-        gold: the gold answer: one of the options or classes, or a canonical free answer.
+        gold: the gold answer: one of the options or classes, a canonical free answer, or `UNLABELLED`.
         group: the group declared for it, or None.
         stratum: what the report breaks down by, or None.
         file: key of its file.
@@ -32,6 +36,7 @@ class Question:
         form: which of a task's templates it is put into words with.
         fields: further parts of its template, by placeholder.
         solution: a worked answer that ends in the gold, or None.
+        id: the user's own id, or None.
     """
 
     text: str
@@ -44,6 +49,7 @@ class Question:
     form: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
     solution: str | None = None
+    id: str | None = None
 
     @property
     def key(self) -> tuple[str, tuple[str, ...] | None]:
@@ -142,8 +148,8 @@ def _distinct(rows: Sequence[tuple[Question, str]]) -> list[tuple[Question, str]
 
 
 def question_id(task: str, question: Question) -> str:
-    """The `example_id`: of the task's name, the question and its choices."""
-    return make_example_id(task, question.text, question.choices)
+    """The `example_id`: the user's own, or made of the task's name, the question and its choices."""
+    return question.id or make_example_id(task, question.text, question.choices)
 
 
 def examples_table(task: str, rows: Rows) -> pa.Table:
@@ -161,6 +167,7 @@ def examples_table(task: str, rows: Rows) -> pa.Table:
 
 
 def gold_table(task: str, rows: Rows) -> pa.Table:
-    """The gold table of dealt questions."""
-    ids = [question_id(task, q) for q, _ in rows]
-    return build(GOLD, {"example_id": ids, "objective": ["truth"] * len(rows), "value": [q.gold for q, _ in rows]})
+    """The gold table of dealt questions; empty where they have none."""
+    found = [q for q, _ in rows if q.gold != UNLABELLED]
+    ids = [question_id(task, q) for q in found]
+    return build(GOLD, {"example_id": ids, "objective": ["truth"] * len(found), "value": [q.gold for q in found]})

@@ -1,4 +1,4 @@
-"""Task `kind: table`: questions with gold labels in the user's own JSON Lines, CSV or Parquet."""
+"""Task `kind: table`: questions in the user's own JSON Lines, CSV or Parquet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from outgrow.records import SPLITS, Example, sha256_text
 from outgrow.splits import normalise_text
 from outgrow.tasks.base import Wording
 from outgrow.tasks.orders import number_of_orders, option_order, variant_parts
-from outgrow.tasks.questions import Audit, Dealt, Question, deal, examples_table, gold_table, question_id
+from outgrow.tasks.parsing import final_number, normalise_answer
+from outgrow.tasks.questions import UNLABELLED, Audit, Dealt, Question, deal, examples_table, gold_table, question_id
 from outgrow.tasks.table_config import TableConfig
 from outgrow.tasks.table_rows import read_questions
 
@@ -24,10 +25,10 @@ WORDINGS_VERSION = 1
 
 def _classes(config: TableConfig, questions: Sequence[Question]) -> tuple[str, ...] | None:
     """The classes all questions share, None where each has its own choices."""
-    if config.choices is not None:
+    if config.choices is not None or config.answer != "options":
         return None
-    golds = sorted({q.gold for q in questions})
-    if len(golds) < 2:
+    golds = sorted({q.gold for q in questions} - {UNLABELLED})
+    if len(golds) < 2 and config.label is not None:
         raise DataError(
             f"column '{config.label}' holds fewer than two classes: {golds}; there is nothing to tell apart. "
             "Check the column's name"
@@ -42,7 +43,7 @@ def _classes(config: TableConfig, questions: Sequence[Question]) -> tuple[str, .
 
 
 class TableTask:
-    """Classification or multiple choice over the rows of files.
+    """Classification, multiple choice or short free answers over the rows of files.
 
     Args:
         config: files, columns, wordings and splits.
@@ -94,8 +95,8 @@ class TableTask:
 
     @property
     def max_new_tokens(self) -> int:
-        """Enough for a class or an option in words."""
-        return 32
+        """As configured."""
+        return self.config.max_new_tokens
 
     @cached_property
     def _fingerprint(self) -> str:
@@ -103,7 +104,8 @@ class TableTask:
             split: [[question_id(self.name, q), q.gold, q.stratum, group] for q, group in rows]
             for split, rows in self._dealt.splits.items()
         }
-        return sha256_text("table", WORDINGS_VERSION, self._words(), self._classes, content)
+        words = [*self._words(), *([self.config.answer] if self.config.answer != "options" else [])]
+        return sha256_text("table", WORDINGS_VERSION, words, self._classes, content)
 
     def fingerprint(self) -> str:
         """Hash of the questions in their splits, their gold, and the wordings; not of paths or unused columns."""
@@ -148,6 +150,9 @@ class TableTask:
             )
         templates = self._templates
         number, order_number, kind = variant_parts(variant, len(templates), self._orders)
+        if self.config.answer != "options":
+            prompt = templates[number].replace("{text}", example.question)
+            return Wording(prompt, kind=kind, template=str(number))
         values = self._values(example)
         listed = "{options}" in templates[number]
         order = option_order(len(values), order_number) if listed else tuple(range(len(values)))
@@ -178,8 +183,15 @@ class TableTask:
         return value
 
     def extract(self, text: str, example: Example, wording: Wording) -> str | None:
-        """The option that a text says: alone on its first line, or the only option named there as whole words."""
+        """The option that a text says: alone on its first line, or the only option named there as whole words.
+
+        Without options the number at its end, or its first line in normal form.
+        """
+        if self.config.answer == "number":
+            return final_number(text)
         line = next((line for line in text.splitlines() if line.strip()), "")
+        if self.config.answer == "text":
+            return normalise_answer(line)
         said = normalise_text(line).strip(" .,:;!?\"'()[]*")
         forms = [normalise_text(option) for option in wording.options or ()]
         if self.config.letters and (letter := re.match(r"([a-z])(?!\w)", said)):
@@ -190,5 +202,5 @@ class TableTask:
         return (wording.values or ())[named.index(True)] if sum(named) == 1 else None
 
     def canonicalise(self, answers: pa.Table) -> pa.Table:
-        """Unchanged: values are classes or options, one form each."""
+        """Unchanged: every value is in its one form already."""
         return answers

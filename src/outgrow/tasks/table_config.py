@@ -61,14 +61,18 @@ Splits = dict[Split, Annotated[SplitConfig, BeforeValidator(_from_size)]]
 
 
 class TableConfig(Config):
-    """Questions with gold labels in the user's own files.
+    """Questions in the user's own files, with gold labels or without.
 
     Attributes:
         name: of the task; by default the name of the first file.
         path: one file from which all splits are taken (JSON Lines, CSV or Parquet, by suffix).
         files: several files, by a key of one's own; instead of `path`.
         text: the column of the question; several columns are joined, one line each.
-        label: the column of the gold answer.
+        label: the column of the gold answer; null for questions without gold, which can be labelled (they all are
+            `pool`) but not be trained or tested on.
+        answer: how questions are answered: by one of their `options` (`choices` or classes), by a `number`, or in
+            free `text`, which counts as the same answer whatever its case, punctuation and articles.
+        id: a column of ids by which files of answers name the questions; without it ids are made of the text.
         label_as: what `label` holds where there are `choices`: the answer's own words, its index from 0, its letter.
         group: a column of what must not be split apart (a document, a speaker), or null.
         choices: the column of a question's own options (a list; JSON in CSV), or one column per option. Without it
@@ -76,8 +80,10 @@ class TableConfig(Config):
         classes: the classes in the order of the classifier's outputs, by default those found, sorted; as a mapping,
             each class's value to the words a language model says.
         prompts: wordings with `{text}`, and `{options}` where the answers are to be listed; the first is the
-            identity. By default the text alone, or text, options and "Answer:" for questions with `choices`.
+            identity. By default the text alone, or text, options and "Answer:" for questions with `choices` and for
+            classes without gold.
         letters: list options as "A. words" and answer by letter.
+        max_new_tokens: most tokens of a generated answer.
         stratum: a column by which the report breaks results down; methods never see it.
         splits: name to size; by default those of `files` that are named like splits, else 20 % `supervisor_train`,
             10 % `validation`, 20 % `test`, the rest `pool`.
@@ -89,13 +95,16 @@ class TableConfig(Config):
     path: str | None = None
     files: dict[str, str] | None = None
     text: str | tuple[str, ...]
-    label: str
+    label: str | None = None
+    answer: Literal["options", "number", "text"] = "options"
+    id: str | None = None
     label_as: Literal["value", "index", "letter"] = "value"
     group: str | None = None
     choices: str | tuple[str, ...] | None = None
     classes: tuple[str, ...] | dict[str, str] | None = None
     prompts: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     letters: bool = False
+    max_new_tokens: Annotated[int, Field(ge=1)] = 32
     stratum: str | None = None
     splits: Splits | None = None
     seed: Annotated[int, Field(ge=0)] = 0
@@ -109,6 +118,13 @@ class TableConfig(Config):
             )
         if self.choices is None and self.label_as != "value":
             faults.append(f"label_as: {self.label_as} needs choices")
+        if self.answer != "options" and (self.choices is not None or self.classes is not None or self.letters):
+            faults.append(f"answer: {self.answer} has no options; leave choices, classes and letters out")
+        if self.label is None and self.answer == "options" and self.choices is None and self.classes is None:
+            faults.append(
+                "without a label column the possible answers are not known; give classes or choices, or set answer: "
+                "number or answer: text"
+            )
         if self.classes is not None and len(set(self.classes)) < max(2, len(self.classes)):
             faults.append("classes must be two or more different ones")
         if faults:
@@ -119,7 +135,12 @@ class TableConfig(Config):
         if (self.path is None) == (self.files is None):
             return ["give either path (one file) or files (a mapping of keys to files)"]
         dealt = self.dealt()
-        faults = [f"split '{split}' is missing from splits" for split in NEEDED if split not in dealt]
+        needed = NEEDED if self.label is not None else ("pool",)
+        faults = [f"split '{split}' is missing from splits" for split in needed if split not in dealt]
+        if self.label is None:
+            faults += [
+                f"split '{split}' needs gold, but there is no label column" for split in dealt if split != "pool"
+            ]
         files = self.paths()
         for split, (file, _) in dealt.items():
             if file is None:
@@ -156,6 +177,8 @@ class TableConfig(Config):
                 split: (own.file or only or (split if split in files else None), own.size)
                 for split, own in self.splits.items()
             }
+        if self.label is None and only is not None:
+            return {"pool": (only, "rest")}
         if self.path is not None:
             return {split: (only, size) for split, size in DEFAULT_SPLITS.items()}
         return {file: (file, "rest") for file in files}
@@ -174,4 +197,5 @@ class TableConfig(Config):
         """The prompts, defaults filled in."""
         if self.prompts is not None:
             return self.prompts
-        return ("{text}",) if self.choices is None else ("{text}\n{options}\nAnswer:",)
+        listed = self.choices is not None or (self.label is None and self.classes is not None)
+        return ("{text}",) if not listed else ("{text}\n{options}\nAnswer:",)

@@ -11,7 +11,8 @@ import pyarrow as pa
 from outgrow.errors import DataError
 from outgrow.splits import normalise_text
 from outgrow.tables.reading import load
-from outgrow.tasks.questions import Question
+from outgrow.tasks.parsing import normalise_answer, read_number
+from outgrow.tasks.questions import UNLABELLED, Question
 from outgrow.tasks.table_config import TableConfig
 
 
@@ -22,12 +23,21 @@ def read_questions(config: TableConfig, data_dir: Path) -> list[Question]:
         DataError: a file is missing or malformed, a column is missing, a text or a label is empty, or the options
             of a question lack its gold answer; the message names file and line.
     """
-    return [q for key, name in config.paths().items() for q in _read_file(config, key, data_dir / name)]
+    found = [q for key, name in config.paths().items() for q in _read_file(config, key, data_dir / name)]
+    first: dict[str, Question] = {}
+    for question in found if config.id is not None else ():
+        other = first.setdefault(str(question.id), question)
+        if other is not question:
+            raise DataError(
+                f"{question.where}, column '{config.id}': the id {question.id!r} stands at {other.where} already; "
+                "every question needs its own"
+            )
+    return found
 
 
 def _read_file(config: TableConfig, key: str, path: Path) -> Iterable[Question]:
     texts, choices = config.text_columns(), config.choice_columns()
-    extra = [name for name in (config.label, config.group, config.stratum) if name is not None]
+    extra = [name for name in (config.label, config.group, config.stratum, config.id) if name is not None]
     fields = {name: pa.string() for name in (*texts, *choices, *extra)}
     if isinstance(config.choices, str):
         fields[config.choices] = pa.list_(pa.string())
@@ -37,10 +47,13 @@ def _read_file(config: TableConfig, key: str, path: Path) -> Iterable[Question]:
         where = loaded.where(number)
         text = "\n".join(_filled(row[name], where, name, "question") for name in texts)
         options = _options(config, row, where)
-        label = _filled(row[config.label], where, config.label, "gold label")
+        gold = UNLABELLED
+        if config.label is not None:
+            gold = _gold(config, _filled(row[config.label], where, config.label, "gold label"), options, where)
+        own_id = _filled(row[config.id], where, config.id, "id") if config.id is not None else None
         group = row[config.group] if config.group else None
         stratum = row[config.stratum] if config.stratum else None
-        yield Question(text, options, _gold(config, label, options, where), group, stratum, key, where)
+        yield Question(text, options, gold, group, stratum, key, where, id=own_id)
 
 
 def _filled(value: str | None, where: str, column: str, what: str) -> str:
@@ -66,6 +79,11 @@ def _options(config: TableConfig, row: dict[str, object], where: str) -> tuple[s
 
 
 def _gold(config: TableConfig, label: str, options: tuple[str, ...] | None, where: str) -> str:
+    if config.answer != "options":
+        read = read_number(label) if config.answer == "number" else normalise_answer(label)
+        if read is None:
+            raise DataError(f"{where}, column '{config.label}': the gold {label!r} cannot be read as a {config.answer}")
+        return read
     if options is None:
         if config.classes is not None and label not in config.classes:
             raise DataError(f"{where}: the gold label {label!r} is none of the classes {list(config.classes)}")
