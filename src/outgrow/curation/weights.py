@@ -65,7 +65,7 @@ def settle_weights(
     if weights == "resample":
         counts = systematic_counts(weight, rows.column("row_id").to_pylist(), seed=seed)
     else:
-        counts = (weight >= min_weight).astype(np.int64)
+        counts = (weight >= (min_weight or 0.0)).astype(np.int64)
         if not counts.any():
             raise DataError(f"no row has a weight of {min_weight} or more; the largest is {weight.max():.4g}")
     return Settled(_repeated(rows, counts), int((counts == 0).sum()))
