@@ -50,6 +50,7 @@ def test_help_lists_every_verb(cli):
         "export",
         "reliability",
         "curate",
+        "explore",
         "show",
         "tasks",
         "methods",

@@ -159,3 +159,41 @@ def test_unknown_names_and_settings_without_meaning_are_refused():
     two = answers_of().set_column(1, "source", pa.array(["s", "t"] * 10))
     with pytest.raises(PrerequisiteError, match="several sources"):
         run("majority_vote", answers=two)
+
+
+def test_resampling_spends_the_weights_and_the_mix_says_so():
+    # R of 4, 3 and 2 of 4 votes: 1, 1 / (1 + exp(-2.5)) = .924; q3 is 2 yes, 1 no, 1 invalid
+    plain, drawn = run("reliability_reweighting"), run("reliability_reweighting", weights="resample", seed=1)
+    assert drawn.rows.num_rows == plain.rows.num_rows
+    assert set(drawn.rows.column("weight").to_pylist()) == {1.0}
+    counts = [target.count("yes") for target in [drawn.rows.column("target").to_pylist()]]
+    assert drawn.summary.mix_after["yes"] == counts[0] / 4
+    assert len(set(drawn.rows.column("row_id").to_pylist())) == 4
+
+
+def test_the_mix_after_reweighting_is_that_of_the_weight():
+    found = run("reliability_reweighting")
+    weight = dict(
+        zip(found.rows.column("example_id").to_pylist(), found.rows.column("weight").to_pylist(), strict=True)
+    )
+    assert found.summary.mix_after["yes"] == pytest.approx((weight["q1"] + weight["q3"]) / 4)
+    unused = run("reliability_reweighting", weights="keep-unused")
+    assert unused.rows.equals(found.rows)
+    assert unused.summary.mix_after == {"no": 0.5, "yes": 0.5}
+
+
+def test_a_threshold_on_weights_leaves_the_lighter_rows_out():
+    # weights in proportion to R: q1 and q4 have 1, q2 .924, q3 less; the mean is below 1, so q1 and q4 exceed it
+    found = run("reliability_reweighting", weights="threshold", min_weight=1.1)
+    assert picked(found) == {"q1": "yes", "q4": "no"}
+    assert found.summary.left_out == 2
+
+
+def test_the_mix_is_of_labels_also_where_the_target_is_text():
+    assert run("majority_vote", target="text").summary.mix_after == {"no": 0.5, "yes": 0.5}
+    assert run("all_answers", target="text").summary.mix_after == run("all_answers").summary.mix_after
+
+
+def test_weights_have_no_meaning_where_rows_weigh_the_same():
+    with pytest.raises(ConfigError, match="weights has no meaning for majority_vote"):
+        run("majority_vote", weights="resample")

@@ -62,6 +62,23 @@ app.command()(cli_labels.reliability)
 app.command()(cli_labels.curate)
 
 
+@app.command(epilog="Example: outgrow explore labels.jsonl --out labels.html --answers answers.jsonl")
+def explore(
+    labels: Annotated[
+        Path, typer.Argument(help="Labels of `outgrow reliability`, or answers: .jsonl, .csv, .parquet.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page, one .html file that needs no network.")],
+    answers: Annotated[
+        Path | None, typer.Option(help="The answers behind the labels, to read them row by row.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Breaks ties where labels are made of answers.")] = 0,
+) -> None:
+    """Write a page of labels: histograms that filter a table of questions."""
+    from outgrow.cli_explore import explore as verb
+
+    verb(labels, out=out, answers=answers, seed=seed)
+
+
 @app.command()
 def show(
     rows: Annotated[Path, typer.Argument(help="Training rows: .jsonl, .csv or .parquet with prompt and target.")],

@@ -1,4 +1,4 @@
-"""The verbs `reliability` and `curate`: labels without training."""
+"""The verbs `reliability` and `curate`: labels and training sets without training."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from rich.console import Console
 
+    from outgrow.curate import Summary
+
 Answers = Annotated[Path, typer.Argument(help="Answers: .jsonl, .csv or .parquet with example_id and value.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Where to write; the suffix chooses the format.")]
 Seed = Annotated[int, typer.Option(help="Breaks ties; the same seed gives the same file.")]
@@ -27,12 +29,32 @@ Method = Annotated[
     str,
     typer.Option(
         help="majority_vote, all_answers, confidence_filtering, uncertainty_filtering, reliability_reweighting, "
-        "soft_labels or random_filtering."
+        "soft_labels, random_filtering or relabel."
     ),
 ]
 Keep = Annotated[float, typer.Option(help="Share of questions a filtering method keeps, above 0 up to 1.")]
 StratifyBy = Annotated[str | None, typer.Option("--stratify", help="'label' keeps the label mix when filtering.")]
 Target = Annotated[str, typer.Option(help="Train on the parsed 'value', or on the 'text' that gave it.")]
+Form = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="rows (our own columns), trl, trl-chat, trl-messages, llamafactory-alpaca, llamafactory-sharegpt, "
+        "axolotl or openai.",
+    ),
+]
+WhatOfWeights = Annotated[
+    str | None,
+    typer.Option("--weights", help="Where a trainer ignores weights: resample, threshold or keep-unused."),
+]
+MinWeight = Annotated[float | None, typer.Option(help="With --weights threshold: keep this weight or more; mean is 1.")]
+Given = Annotated[Path | None, typer.Option(help="Labels that may be wrong, for relabel: example_id and label.")]
+MinReliability = Annotated[
+    float | None, typer.Option(help="For relabel: replace a label where the consensus is this reliable; default 0.9.")
+]
+Questions = Annotated[
+    Path | None, typer.Option(help="Prompts for answers without: example_id, question, and maybe choices, label.")
+]
 
 
 def reliability(
@@ -77,13 +99,27 @@ def curate(
     temperature: Temperature = 0.2,
     stratify: StratifyBy = None,
     target: Target = "value",
+    form: Form = "rows",
+    weights: WhatOfWeights = None,
+    min_weight: MinWeight = None,
+    given: Given = None,
+    min_reliability: MinReliability = None,
+    questions: Questions = None,
 ) -> None:
-    """A training set: the rows a method keeps, with target, weight, votes and reliability."""
+    """A training set: the rows a method keeps, in the form a trainer reads."""
     from outgrow import curate as room
-    from outgrow.tables import read_answers, table_format, write_table
+    from outgrow import export
+    from outgrow.curation import read_given, read_questions
+    from outgrow.export.formats import check_weights_fit, soft_refusal
+    from outgrow.tables import read_answers
 
-    _check_paths(path, out)
-    table_format(out)
+    for each in (path, given, questions):
+        _check_paths(each, out)
+    export.check_out(out, form)
+    reader = export.find_format(form)
+    check_weights_fit(reader, weights, weighted=method in room.WEIGHTED)
+    if method == "soft_labels" and reader.row is not None:
+        raise ConfigError(soft_refusal(reader))
     answers = read_answers(path)
     curated = room.curate(
         answers,
@@ -93,30 +129,66 @@ def curate(
         temperature=temperature,
         stratify=stratify,
         target=target,
+        weights=weights,
+        min_weight=min_weight,
+        given=None if given is None else read_given(given),
+        min_reliability=min_reliability,
+        questions=None if questions is None else read_questions(questions),
     )
     rows, summary = curated.rows, curated.summary
-    if rows.column("probabilities").null_count == rows.num_rows:
-        rows = rows.drop_columns(["probabilities"])
-    write_table(rows, out)
+    for name in ("probabilities", "given"):
+        if rows.column(name).null_count == rows.num_rows:
+            rows = rows.drop_columns([name])
+    written = export.write_rows(rows, out, format=form, keep_weights=weights == "keep-unused")
     console = _console()
     _say_ignored(console, answers)
-    _line(console, f"{summary.answers:,} answers, {summary.invalid_answers:,} of them invalid")
-    _line(
-        console,
-        f"{summary.method} kept {summary.kept:,} of {summary.with_consensus:,} questions with a consensus "
-        f"({summary.questions:,} asked), as {summary.rows:,} rows",
-    )
-    if summary.removed_rows:
-        _line(console, f"{summary.removed_rows:,} rows of weight 0 were removed")
+    _say_curated(console, summary)
     if rows.column("prompt").null_count:
-        _line(console, f"note: {rows.column('prompt').null_count:,} rows have no prompt; the answers gave none")
+        _line(
+            console,
+            f"note: {rows.column('prompt').null_count:,} rows have no prompt; the answers gave none "
+            "(a trainer needs them: column 'prompt', or --questions FILE)",
+        )
     _say_mix(console, {"before": summary.mix_before, "after": summary.mix_after})
     _warn_one_class(console, summary.mix_before)
     _say_path(console, out, rows.num_rows)
+    for other in written[1:]:
+        _line(console, f"added the entry '{out.stem}' to {other}")
+    if reader.hint:
+        _line(console, f"{reader.reader}: {reader.hint_for(out)}")
 
 
-def _check_paths(path: Path, out: Path) -> None:
-    if out.exists() and path.exists() and out.samefile(path):
+def _say_curated(console: Console, summary: Summary) -> None:
+    _line(console, f"{summary.answers:,} answers, {summary.invalid_answers:,} of them invalid")
+    found = summary.relabelled
+    if found is not None:
+        _line(
+            console,
+            f"{found.changed:,} of {found.labels.num_rows:,} given labels were replaced by the consensus "
+            f"({found.changed / found.labels.num_rows:.1%})",
+        )
+        if found.without_answers:
+            _line(console, f"{found.without_answers:,} given labels have no answers and were kept")
+        if found.without_given:
+            _line(console, f"{found.without_given:,} answered questions have no given label and were left out")
+    else:
+        _line(
+            console,
+            f"{summary.method} kept {summary.kept:,} of {summary.with_consensus:,} questions with a consensus "
+            f"({summary.questions:,} asked), as {summary.rows:,} rows",
+        )
+    if summary.removed_rows:
+        _line(console, f"{summary.removed_rows:,} rows of weight 0 were removed")
+    if summary.weights == "resample":
+        _line(console, f"resampled in proportion to weight: {summary.left_out:,} rows were not drawn, others repeat")
+    elif summary.weights == "threshold":
+        _line(console, f"{summary.left_out:,} lighter rows were left out; the others weigh the same now")
+    elif summary.weights == "keep-unused":
+        _line(console, "note: the weights are written, but the trainer will not use them")
+
+
+def _check_paths(path: Path | None, out: Path) -> None:
+    if path is not None and out.exists() and path.exists() and out.samefile(path):
         raise ConfigError(f"--out {out} is the input itself; choose another file")
 
 

@@ -7,8 +7,9 @@ import json
 import pyarrow as pa
 import pytest
 
-from outgrow.reporting import answers
-from outgrow.reporting.answers import answers_payload, to_json_for_script
+from outgrow.reporting import answers, texts
+from outgrow.reporting.answers import answers_payload
+from outgrow.reporting.page import to_json_for_script
 from outgrow.reporting.run import as_results
 
 
@@ -61,9 +62,9 @@ def test_each_text_is_kept_once(table, results):
 
 
 def test_a_long_text_is_cut_and_says_so(table, results, monkeypatch):
-    monkeypatch.setattr(answers, "LONGEST_TEXT", 3)
-    texts = answers_payload(table, as_results(results))["texts"]
-    assert "one… (1 more characters in answers.parquet)" in texts
+    monkeypatch.setattr(texts, "LONGEST_TEXT", 3)
+    found = answers_payload(table, as_results(results))["texts"]
+    assert "one… (1 more characters in answers.parquet)" in found
 
 
 def test_too_many_rows_leave_out_whole_questions_and_count_them(table, results, monkeypatch):

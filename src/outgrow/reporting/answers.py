@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from outgrow.records import sha256_text
 from outgrow.reporting.schema import Results
+from outgrow.reporting.texts import Texts, rounded, vote_numbers
 
 MOST_ROWS = 60_000
-LONGEST_TEXT = 4_000
 ARM_PREFIX = "arm:"
-
-
-class _Texts:
-    """Texts by number; null is -1."""
-
-    def __init__(self) -> None:
-        self.all: list[str] = []
-        self._known: dict[str, int] = {}
-
-    def number(self, text: Any) -> int:
-        if text is None:
-            return -1
-        text = str(text)
-        if text not in self._known:
-            self._known[text] = len(self.all)
-            cut = len(text) - LONGEST_TEXT
-            self.all.append(text if cut <= 0 else f"{text[:LONGEST_TEXT]}… ({cut} more characters in answers.parquet)")
-        return self._known[text]
-
-    def numbers(self, values: Sequence[Any]) -> list[int]:
-        return [self.number(value) for value in values]
 
 
 def answers_payload(table: pa.Table, results: Results) -> dict[str, Any]:
@@ -52,7 +28,7 @@ def answers_payload(table: pa.Table, results: Results) -> dict[str, Any]:
     """
     total = table.num_rows
     table = _sample(table)
-    texts = _Texts()
+    texts = Texts()
     get = {name: table.column(name).to_pylist() for name in table.column_names}
     nothing = [None] * table.num_rows
     questions, of_row = _questions(get, texts, table.num_rows)
@@ -67,21 +43,13 @@ def answers_payload(table: pa.Table, results: Results) -> dict[str, Any]:
         "questions": questions,
         "row_question": of_row,
         "row_seed": get["seed"],
-        "row_votes": [_votes(votes, texts) for votes in get.get("votes", nothing)],
-        "row_entropy": [_round(value) for value in get.get("entropy", nothing)],
-        "row_reliability": [_round(value) for value in get.get("reliability", nothing)],
+        "row_votes": [vote_numbers(votes, texts) for votes in get.get("votes", nothing)],
+        "row_entropy": [rounded(value) for value in get.get("entropy", nothing)],
+        "row_reliability": [rounded(value) for value in get.get("reliability", nothing)],
         "said": [texts.numbers(get[column]) for _, _, column in speakers],
         "left_out": total - table.num_rows,
         "texts": texts.all,
     }
-
-
-def to_json_for_script(payload: Any) -> str:
-    """JSON that is safe inside a script element: no character that could end it, open a comment or break a line."""
-    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
 
 
 def _sample(table: pa.Table) -> pa.Table:
@@ -101,7 +69,7 @@ def _sample(table: pa.Table) -> pa.Table:
     return table.filter(pa.array([each in kept for each in ids]))
 
 
-def _questions(get: dict[str, list[Any]], texts: _Texts, n: int) -> tuple[list[list[Any]], list[int]]:
+def _questions(get: dict[str, list[Any]], texts: Texts, n: int) -> tuple[list[list[Any]], list[int]]:
     known: dict[str, int] = {}
     questions: list[list[Any]] = []
     of_row = []
@@ -115,18 +83,6 @@ def _questions(get: dict[str, list[Any]], texts: _Texts, n: int) -> tuple[list[l
             questions.append([texts.number(example), question, texts.numbers(offered), gold, stratum])
         of_row.append(known[example])
     return questions, of_row
-
-
-def _votes(votes: Any, texts: _Texts) -> list[int]:
-    """`[text, count, text, count, ...]`, most votes first."""
-    if not votes:
-        return []
-    pairs = sorted((tuple(pair) for pair in votes), key=lambda pair: (-pair[1], str(pair[0])))
-    return [number for value, n in pairs for number in (texts.number(value), int(n))]
-
-
-def _round(value: float | int | None) -> float | None:
-    return None if value is None or math.isnan(value) else round(float(value), 4)
 
 
 def _shown_first(results: Results, names: list[str]) -> list[str]:

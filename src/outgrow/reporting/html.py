@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from outgrow.reporting import forms, result_tables, run_tables, summary
-from outgrow.reporting.answers import answers_payload, to_json_for_script
+from outgrow.reporting.answers import answers_payload
 from outgrow.reporting.checks import Check
 from outgrow.reporting.figures import Drawn, to_inline
+from outgrow.reporting.page import assets, environment, to_json_for_script
 from outgrow.reporting.run import Run
 
 
@@ -28,10 +26,9 @@ def build_html(run: Run, checks: Sequence[Check], figures: Mapping[str, Drawn], 
         figures: drawn figures by key.
         data: each figure's CSV file by key, offered for download inside the page.
     """
-    script = _asset("report.js") + _asset("answers.js")
     payload = None if run.answers is None else answers_payload(run.answers, run.results)
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             **shared_context(run, checks),
@@ -39,9 +36,7 @@ def build_html(run: Run, checks: Sequence[Check], figures: Mapping[str, Drawn], 
             drawn=figures,
             wide={key for key, each in figures.items() if each.wide},
             links={key: _data_link(content) for key, content in data.items()},
-            css=Markup(_asset("report.css")),
-            script=Markup(script),
-            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            **assets(("report.css",), ("report.js", "shared.js", "answers.js")),
             answers=None if payload is None else Markup(to_json_for_script(payload)),
             answers_left_out=0 if payload is None else payload["left_out"],
         )
@@ -84,27 +79,6 @@ def shared_context(run: Run, checks: Sequence[Check]) -> dict[str, Any]:
 
 def _as_yaml(mapping: Mapping[str, Any]) -> str:
     return yaml.safe_dump(dict(mapping), sort_keys=False, allow_unicode=True, width=100)
-
-
-def _breakable(text: str) -> Markup:
-    """The text, escaped, with a place to break after every underscore."""
-    return Markup(escape(text).replace("_", Markup("_<wbr>")))
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("outgrow.reporting", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["breakable"] = _breakable
-    return environment
-
-
-def _asset(name: str) -> str:
-    return resources.files("outgrow.reporting").joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def _data_link(content: bytes) -> str:

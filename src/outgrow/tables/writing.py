@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import csv
-import errno
 import io
 import json
-import os
-import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -16,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from outgrow.errors import DataError, OutgrowError
 from outgrow.tables.reading import table_format
 from outgrow.tables.text import guard
+from outgrow.tables.whole import whole_file
 
 BATCH_ROWS = 50_000
 
@@ -36,24 +33,8 @@ def write_table(table: pa.Table, path: Path | str) -> Path:
     """
     path = Path(path)
     form = table_format(path)
-    if not path.parent.is_dir():
-        raise DataError(f"{path}: the folder '{path.parent}' does not exist; create it first")
-    if path.is_dir():
-        raise DataError(f"{path}: a folder of this name is in the way")
-    target = path.resolve() if path.is_symlink() else path
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            {"json": _write_json, "csv": _write_csv, "parquet": _write_parquet}[form](table, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise OutgrowError(f"{path}: no space left; nothing was written. Free space and run again") from error
-        raise DataError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        {"json": _write_json, "csv": _write_csv, "parquet": _write_parquet}[form](table, file)
     return path
 
 

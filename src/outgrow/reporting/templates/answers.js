@@ -1,16 +1,10 @@
 (() => {
   const holder = document.getElementById("answers-data");
   if (!holder) return;
+  const { byId, make, ordered, saveCsv } = shared;
   const data = JSON.parse(holder.textContent);
   const PAGE = 50;
   const text = (n) => (n < 0 ? null : data.texts[n]);
-  const byId = (id) => document.getElementById(id);
-  const make = (tag, content, className) => {
-    const node = document.createElement(tag);
-    if (content !== undefined && content !== null) node.textContent = content;
-    if (className) node.className = className;
-    return node;
-  };
   const percent = (share) => `${(100 * share).toFixed(1)} %`;
   const n = data.row_question.length;
   const question = (row) => data.questions[data.row_question[row]];
@@ -125,15 +119,7 @@
     draw();
   }
   function sortRows() {
-    if (!order.cell) return;
-    const keys = new Map(rows.map((r) => [r, order.cell.sort(r)]));
-    const sign = order.down ? -1 : 1;
-    rows.sort((a, b) => {
-      const x = keys.get(a); const y = keys.get(b);
-      if (x === null || x === undefined || y === null || y === undefined) return ((x ?? null) === null) - ((y ?? null) === null) || a - b;
-      const c = typeof x === "number" ? x - y : x < y ? -1 : x > y ? 1 : 0;
-      return sign * c || a - b;
-    });
+    if (order.cell) ordered(rows, order.cell.sort, order.down);
   }
   function draw() {
     const head = make("tr");
@@ -179,22 +165,12 @@
     byId("p-next").disabled = byId("p-last").disabled = page === last;
   }
   function save() {
-    const formula = /^'*[=+\-@\t\r\n＝＋－＠]/;
-    const number = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
-    const guard = (value) => {
-      const plain = value === null || value === undefined ? "" : String(value);
-      return `"${(formula.test(plain) && !number.test(plain) ? `'${plain}` : plain).replaceAll('"', '""')}"`;
-    };
     const lines = [["example_id", "question", "gold", "stratum", "seed", "entropy", "reliability", ...data.speakers.map((s) => s.name)]];
     for (const r of rows) {
       const [id, asked, , right, kind] = question(r);
       lines.push([text(id), text(asked), text(right), text(kind), data.row_seed[r], data.row_entropy[r], data.row_reliability[r], ...data.said.map((said) => text(said[r]))]);
     }
-    const link = make("a");
-    link.download = "answers.csv";
-    link.href = URL.createObjectURL(new Blob([lines.map((line) => line.map(guard).join(",")).join("\r\n")], { type: "text/csv" }));
-    link.click();
-    URL.revokeObjectURL(link.href);
+    saveCsv("answers.csv", lines);
   }
   setUp();
   filter();

@@ -19,6 +19,7 @@ _SYMBOLS = "$€£¥₹₩₽₺₪₫₱฿₦₴₿¢"
 _CODES = "USD|EUR|GBP|JPY|INR|CNY|CAD|AUD|CHF|NZD|Rs\\.?"
 _COUNT = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}|[0-9]++)(?![0-9])"  # 1,234 or 1,00,000 or 1234
 _NUMBER = rf"""
+    (?=[-+.0-9A-Z{_SYMBOLS}])
     (?P<sign>[-+][ ]?)?
     (?P<currency>(?:[A-Z]{{0,2}}[{_SYMBOLS}]|(?:{_CODES})(?![A-Za-z]))[ ]?)?
     (?P<inner>[-+])?

@@ -1,0 +1,39 @@
+"""The verb `explore`: labels as a page to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from outgrow.errors import ConfigError, DataError, PrerequisiteError
+from outgrow.reliability import agreement
+from outgrow.reporting.explore import write_explorer
+from outgrow.tables import read_answers
+from outgrow.tables.labels import read_labels
+
+
+def explore(path: Path, *, out: Path, answers: Path | None, seed: int) -> None:
+    """Write the page of a labels file, or of the labels made of an answers file."""
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"--out {out}: the page is HTML; end its name in .html")
+    if not out.parent.is_dir():
+        raise DataError(f"{out}: the folder '{out.parent}' does not exist; create it first")
+    for each in (path, answers):
+        if each is not None and out.exists() and each.exists() and out.samefile(each):
+            raise ConfigError(f"--out {out} is the input itself; choose another file")
+    labels = read_labels(path)
+    said = None if answers is None else read_answers(answers)
+    if labels is None:
+        if said is not None:
+            raise PrerequisiteError(
+                f"{path} holds no labels (no votes, entropy or reliability) but answers, and --answers gives others; "
+                f"leave --answers out, or make the labels first: outgrow reliability {answers} --out labels.jsonl"
+            )
+        said = read_answers(path)
+        labels = agreement(said, seed=seed)
+    write_explorer(labels, out, answers=said, name=path.stem)
+    size = out.stat().st_size / 1e6
+    Console(highlight=False, soft_wrap=True).print(
+        f"wrote a page of {labels.num_rows:,} questions to {out} ({size:.1f} MB)", markup=False
+    )

@@ -1,0 +1,200 @@
+"""Labels as one self-contained page: histograms that filter a table of questions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Float, Int
+from markupsafe import Markup
+
+from outgrow.errors import DataError
+from outgrow.reliability.hashing import hash_order
+from outgrow.reporting import forms
+from outgrow.reporting.bars import Bars, bars_of_numbers, bars_of_words
+from outgrow.reporting.page import assets, environment, to_json_for_script
+from outgrow.reporting.texts import Texts, rounded, vote_numbers
+from outgrow.tables.whole import whole_file
+
+MOST_QUESTIONS = 200_000
+MOST_ANSWERS = 500_000
+SAID = ("variant", "sample", "value", "text", "prompt", "logprob")
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number at the head of the page."""
+
+    label: str
+    value: str
+    note: str
+
+
+def write_explorer(
+    labels: pa.Table, path: Path | str, *, answers: pa.Table | None = None, name: str = "labels"
+) -> Path:
+    """Write the page, complete or not at all.
+
+    Args:
+        labels: labels table (`records.LABELS`; measures may be null throughout).
+        path: the page.
+        answers: the answers behind the labels, shown with their prompts when a row opens.
+        name: the page's title.
+
+    Raises:
+        DataError: no answer belongs to a label, or the page cannot be written.
+    """
+    path = Path(path)
+    page = build_explorer(labels, answers=answers, name=name)
+    with whole_file(path) as file:
+        file.write(page.encode("utf-8"))
+    return path
+
+
+def build_explorer(labels: pa.Table, *, answers: pa.Table | None = None, name: str = "labels") -> str:
+    """The page's HTML."""
+    payload = explore_payload(labels, answers)
+    estimator = (labels.schema.metadata or {}).get(b"estimator", b"").decode("utf-8", "replace")
+    return (
+        environment()
+        .get_template("explore.html.j2")
+        .render(
+            name=name,
+            estimator=estimator,
+            questions=labels.num_rows,
+            tiles=_tiles(labels),
+            left_out=payload["left_out"],
+            answers_left_out=payload["answers_left_out"],
+            forms=forms,
+            payload=Markup(to_json_for_script(payload)),
+            **assets(("report.css", "explore.css"), ("report.js", "shared.js", "explore.js")),
+        )
+    )
+
+
+def explore_payload(labels: pa.Table, answers: pa.Table | None = None) -> dict[str, Any]:
+    """What the page's script needs.
+
+    Returns:
+        A JSON-able mapping: `texts` (every text once), per question `ids`, and as text numbers (-1: null) `asked` (the
+        first prompt), `label` and `source` (None where there is but one), then `votes` (`[text, count, ...]`),
+        `entropy`, `reliability`, `invalid`; `histograms` (key, title, bar names, each row's bar); `said`: per question
+        the numbers of its answers, whose columns stand in `answers`. Above 200,000 questions those of smallest hash
+        are taken and `left_out` counts the others; above 500,000 answers those of the later questions are left out
+        and counted.
+    """
+    total = labels.num_rows
+    labels = _sample(labels)
+    texts = Texts(rest_in="the file")
+    get = {column: labels.column(column).to_pylist() for column in ("example_id", "source", "value", "votes")}
+    numbers = {column: _floats(labels, column) for column in ("entropy", "reliability", "n_invalid")}
+    said, columns, left = _said(labels, answers, texts)
+    prompts = columns["prompt"]
+    of_label = [dict(votes or ()).get(value) for votes, value in zip(get["votes"], get["value"], strict=True)]
+    histograms = {
+        ("label", "Label"): bars_of_words(get["value"], missing="no label"),
+        ("reliability", "Reliability"): bars_of_numbers(numbers["reliability"], missing="undefined"),
+        ("entropy", "Entropy, nats"): bars_of_numbers(numbers["entropy"], missing="undefined"),
+        ("votes", "Votes for the label"): bars_of_numbers(
+            np.array([np.nan if n is None else n for n in of_label], dtype=np.float64), missing="no label"
+        ),
+    }
+    return {
+        "texts": texts.all,  # filled below, too
+        "ids": get["example_id"],
+        "asked": [next((prompts[i] for i in rows if prompts[i] >= 0), -1) for rows in said],
+        "label": texts.numbers(get["value"]),
+        "source": texts.numbers(get["source"]) if len(set(get["source"])) > 1 else None,
+        "votes": [vote_numbers(votes, texts) for votes in get["votes"]],
+        "entropy": [rounded(value) for value in numbers["entropy"].tolist()],
+        "reliability": [rounded(value) for value in numbers["reliability"].tolist()],
+        "invalid": [None if np.isnan(value) else int(value) for value in numbers["n_invalid"].tolist()],
+        "histograms": [_histogram(*key, bars) for key, bars in histograms.items() if bars is not None],
+        "said": said if answers is not None else None,
+        "answers": columns,
+        "left_out": total - labels.num_rows,
+        "answers_left_out": left,
+    }
+
+
+def _histogram(key: str, title: str, bars: Bars) -> dict[str, Any]:
+    return {"key": key, "title": title, "names": bars.names, "rows": bars.rows}
+
+
+def _floats(labels: pa.Table, column: str) -> Float[np.ndarray, "rows"]:
+    found = np.asarray(labels.column(column).cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def _sample(labels: pa.Table) -> pa.Table:
+    if labels.num_rows <= MOST_QUESTIONS:
+        return labels
+    order = hash_order([], labels.column("example_id").to_pylist())
+    return labels.take(pa.array(np.sort(order[:MOST_QUESTIONS])))
+
+
+def _said(
+    labels: pa.Table, answers: pa.Table | None, texts: Texts
+) -> tuple[list[list[int]], dict[str, list[Any]], int]:
+    """Per label the numbers of its answers; the answers' columns; how many answers were left out."""
+    if answers is None:
+        return [[] for _ in range(labels.num_rows)], {name: [] for name in SAID}, 0
+    at = _owner(labels, answers)
+    mine = np.flatnonzero(at >= 0)
+    if not len(mine):
+        raise DataError(
+            "no answer belongs to a label: the answers' ids are like "
+            f"{answers.column('example_id')[0].as_py()!r}, the labels' like {labels.column('example_id')[0].as_py()!r}"
+        )
+    keys = [answers.column(name).to_numpy()[mine] for name in ("sample", "variant")]
+    order = mine[np.lexsort((*keys, at[mine]))]
+    cut = len(order)
+    if cut > MOST_ANSWERS:  # whole questions only
+        cut = int(np.searchsorted(at[order], at[order[MOST_ANSWERS]]))
+    shown = answers.select(list(SAID)).take(pa.array(order[:cut]))
+    columns: dict[str, list[Any]] = {
+        name: texts.numbers(shown.column(name).to_pylist()) for name in ("value", "text", "prompt")
+    }
+    columns |= {name: shown.column(name).to_pylist() for name in ("variant", "sample")}
+    columns["logprob"] = [rounded(value) for value in shown.column("logprob").to_pylist()]
+    starts = np.searchsorted(at[order[:cut]], np.arange(labels.num_rows + 1))
+    pairs = zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)
+    return [list(range(a, b)) for a, b in pairs], columns, len(order) - cut
+
+
+def _owner(labels: pa.Table, answers: pa.Table) -> Int[np.ndarray, "answers"]:
+    """For each answer the row of its label, -1 where there is none; by source too where each source has its label."""
+    ids, asked = labels.column("example_id"), answers.column("example_id")
+    if pc.count_distinct(ids).as_py() < labels.num_rows:
+        ids, asked = (
+            pc.binary_join_element_wise(t.column("example_id"), pc.fill_null(t.column("source"), ""), "\x00")
+            for t in (labels, answers)
+        )
+    found = pc.fill_null(pc.index_in(asked, value_set=ids), -1)
+    return np.asarray(found.to_numpy(), dtype=np.int64)
+
+
+def _tiles(labels: pa.Table) -> list[Tile]:
+    n, without = labels.num_rows, labels.column("value").null_count
+    found = [
+        Tile("Questions", forms.count(n), f"{forms.count(without)} without a label" if without else "all labelled")
+    ]
+    entropy, reliability = _floats(labels, "entropy"), _floats(labels, "reliability")
+    asked = ~np.isnan(entropy)
+    if asked.any():
+        note = "of those asked more than once" if not asked.all() else "every answer the same"
+        found.append(Tile("Unanimous", forms.percent(float(np.mean(entropy[asked] == 0))) + " %", note))
+    if not np.isnan(reliability).all():
+        low, middle = np.nanquantile(reliability, [0.25, 0.5])
+        note = f"median {forms.share(float(middle))}, lower quarter {forms.share(float(low))}"
+        found.append(Tile("Mean reliability", forms.share(float(np.nanmean(reliability))), note))
+    valid, invalid = _floats(labels, "n_valid"), _floats(labels, "n_invalid")
+    answered = float(np.nansum(valid) + np.nansum(invalid))
+    if answered:
+        share = forms.percent(float(np.nansum(invalid)) / answered)
+        found.append(Tile("Invalid answers", f"{share} %", f"of {forms.count(answered)} answers"))
+    return found
