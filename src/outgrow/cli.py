@@ -58,6 +58,28 @@ def run(
     verb(arguments or [], store=store, out=out, jobs=jobs, dry=dry)
 
 
+@app.command(epilog="Example: outgrow label recipe.yaml ask.variants=5 --out answers.jsonl --labels labels.jsonl")
+def label(
+    out: Annotated[Path, typer.Option("--out", "-o", help="The answers; the suffix chooses the format.")],
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RECIPE] [KEY=VALUE]...",
+            help="A YAML file with task, supervisors and ask (none: the demo), then settings that override it.",
+        ),
+    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="Also write a label per question here.")] = None,
+    split: Annotated[str, typer.Option(help="Which questions.")] = "pool",
+    seed: Annotated[int, typer.Option(min=0, help="Of tuning, demonstrations and draws.")] = 0,
+    supervisor: Annotated[str | None, typer.Option(help="Its name in the recipe; by default the first.")] = None,
+    store: Store = Path("outgrow-store"),
+) -> None:
+    """Ask a supervisor and write its answers; what is in the store is not asked again."""
+    from outgrow.cli_label import label as verb
+
+    verb(arguments or [], out=out, labels_out=labels, split=split, seed=seed, supervisor=supervisor, store=store)
+
+
 app.command()(cli_labels.reliability)
 app.command()(cli_labels.curate)
 

@@ -31,7 +31,7 @@ class Labelled:
 
 
 def label(
-    recipe: Labelling | Mapping[str, Any] | str | Path,
+    recipe: Labelling | Mapping[str, Any] | str | Path | None = None,
     *,
     split: str = "pool",
     seed: int = 0,
@@ -42,7 +42,8 @@ def label(
     """Ask a supervisor every question of a split in the recipe's wordings, as an experiment would.
 
     Args:
-        recipe: a recipe, a file of one, or plain values; `task`, `supervisors` and `ask` are enough.
+        recipe: a recipe, a file of one, or plain values (`task`, `supervisors` and `ask` are enough); the demo's by
+            default.
         split: which questions.
         seed: of the supervisor's tuning, demonstrations and draws.
         supervisor: its name in the recipe; the first one by default.
@@ -60,7 +61,7 @@ def label(
 
     if isinstance(recipe, Mapping):
         recipe = parse_labelling(recipe)
-    elif isinstance(recipe, str | Path):
+    elif not isinstance(recipe, Labelling):
         recipe = load_labelling(recipe, overrides)
     names = [own.name for own in recipe.supervisors]
     if supervisor is not None and supervisor not in names:

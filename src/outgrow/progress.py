@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 _numbers = itertools.count()
 Number = int | float
@@ -125,7 +125,7 @@ class Progress:
 
     def __init__(
         self,
-        stream: IO[str] | None = None,
+        stream: Any | None = None,
         *,
         live: bool | None = None,
         every: Number = 5.0,
@@ -172,7 +172,7 @@ class Progress:
 class _Lines:
     """Plain lines: a step's first event, then one line per interval, then its end."""
 
-    def __init__(self, stream: IO[str], every: Number, clock: Callable[[], Number]) -> None:
+    def __init__(self, stream: Any, every: Number, clock: Callable[[], Number]) -> None:
         self._stream, self._every, self._clock = stream, every, clock
         self._started: dict[str, tuple[Number, Number]] = {}  # key -> time and units done at the first event
         self._printed: dict[str, Number] = {}
@@ -212,7 +212,7 @@ def _left(event: Event, before: Number, elapsed: Number) -> str:
 class _Live:
     """rich's bars; a closed step leaves the display."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: Any) -> None:
         from rich.console import Console
         from rich.markup import escape
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn

@@ -188,8 +188,8 @@ def test_markup_in_an_arm_name_is_text_in_the_terminal(results):
 
 def test_what_servers_charged_is_shown_and_an_unknown_cost_is_not_nothing(provenance):
     assert usage_table(as_provenance(provenance)) is None
-    used = {"about": "weak answers pool", "answers": 800, "requests": 812, "retries": 12, "prompt_tokens": 40_000,
-            "completion_tokens": 3_200, "cost": None, "latency_p50": 0.25, "latency_p95": 1.5, "endpoints": {}}  # fmt: skip
+    counts = {"answers": 800, "requests": 812, "retries": 12, "prompt_tokens": 40_000, "completion_tokens": 3_200}
+    used = {"about": "weak answers pool", **counts, "cost": None, "latency_p50": 0.25, "latency_p95": 1.5}
     provenance["usage"] = [used, {**used, "cost": 0.0432}]
     first, second = usage_table(as_provenance(provenance)).rows
     assert [cell.text for cell in first.cells] == [

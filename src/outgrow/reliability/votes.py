@@ -112,7 +112,8 @@ def count_votes(answers: pa.Table, *, one_label_per_source: bool = False) -> Vot
             if not one_label_per_source:
                 raise PrerequisiteError(
                     f"the answers come from several sources ({_shown(source.names)}): votes and entropy belong to "
-                    "the answers of one source; keep one source, or ask for one label per source"
+                    "the answers of one source; keep one source, take all of them for one crowd (--together), or ask "
+                    "for one label per source (--one-label-per-source)"
                 )
             width = len(source.names) + 1
             keys, first, question = np.unique(

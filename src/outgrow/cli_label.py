@@ -1,0 +1,52 @@
+"""The verb `label`: a recipe's supervisor answers, without an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from outgrow.cli_run import split_arguments
+from outgrow.cli_words import check_paths, console, line, say_counts, say_levels, say_mix, say_path, warn_one_class
+
+
+def label(
+    arguments: Sequence[str],
+    *,
+    out: Path,
+    labels_out: Path | None,
+    split: str,
+    seed: int,
+    supervisor: str | None,
+    store: Path,
+) -> None:
+    """Ask, write the answers and, where wanted, a label per question; say what came out and what it cost."""
+    from outgrow.labelling import label as ask
+    from outgrow.reliability import agreement, label_mix
+    from outgrow.tables import table_format, write_table
+
+    recipe, overrides = split_arguments(arguments)
+    for path in filter(None, (out, labels_out)):
+        table_format(path)
+        check_paths(None if recipe is None else Path(recipe), path)
+    found = ask(recipe, split=split, seed=seed, supervisor=supervisor, store=store, overrides=tuple(overrides))
+    write_table(found.answers, out)
+    labels = agreement(found.answers, seed=seed)
+    if labels_out is not None:
+        write_table(labels, labels_out)
+    shown = console()
+    line(shown, f"{found.supervisor} answered the questions of split '{split}'")
+    say_counts(shown, found.answers, labels)
+    for used in found.usage:
+        cost = "" if used.get("cost") is None else f", cost {used['cost']:,.4f}"
+        line(
+            shown,
+            f"{used['about']}: {used['requests']:,} requests ({used['retries']:,} retries), "
+            f"{used['prompt_tokens']:,} + {used['completion_tokens']:,} tokens{cost}",
+        )
+    say_levels(shown, labels)
+    mix = label_mix(labels)
+    say_mix(shown, {"share": mix})
+    warn_one_class(shown, mix)
+    say_path(shown, out, found.answers.num_rows)
+    if labels_out is not None:
+        say_path(shown, labels_out, labels.num_rows)
