@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -195,6 +196,8 @@ def _check_settings(
         )
     if min_reliability is not None and method != "relabel":
         raise ConfigError(f"min_reliability has no meaning for {method}; it belongs to relabel")
+    if min_reliability is not None and math.isnan(min_reliability):
+        raise ConfigError("min_reliability must be a number, not nan")
 
 
 def _given(method: str, given: pa.Table | None, questions: pa.Table | None) -> pa.Table | None:

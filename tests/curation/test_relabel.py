@@ -123,3 +123,5 @@ def test_settings_of_relabel_alone_are_refused_elsewhere_and_its_labels_are_requ
         curate(answers(), method="majority_vote", given=given())
     with pytest.raises(ConfigError, match="min_reliability has no meaning for majority_vote"):
         curate(answers(), method="majority_vote", min_reliability=0.5)
+    with pytest.raises(ConfigError, match="not nan"):
+        curate(answers(), method="relabel", given=given(), min_reliability=float("nan"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
@@ -168,6 +170,14 @@ def test_a_row_of_each_format_by_hand():
     assert first("llamafactory-sharegpt") == {
         "conversations": [{"from": "human", "value": "One?"}, {"from": "gpt", "value": "yes"}]
     }
+
+
+def test_the_rows_in_the_guide_are_those_that_are_written():
+    guide = (Path(__file__).parents[2] / "docs" / "formats.md").read_text("utf-8")
+    shown = dict(re.findall(r"^\| `([\w-]+)` \| [^|]+ \| `({.*})` \|$", guide, re.M))
+    assert set(shown) == set(DOCUMENTED)
+    for name, row in shown.items():
+        assert to_format(rows_of(["Is it red?"], ["yes"]), name).to_pylist() == [json.loads(row)]
 
 
 @pytest.mark.parametrize(

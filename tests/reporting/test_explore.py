@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 
 import pyarrow as pa
 import pytest
@@ -189,3 +191,13 @@ def test_bad_input_ends_in_one_line_and_no_page(cli, tmp_path):
     assert "is the input itself" in cli("explore", labels, "--out", page).err
     assert labels.read_bytes() == before
     assert not (tmp_path / "p.html").exists()
+
+
+def test_the_verb_needs_no_heavy_library(tmp_path):
+    labels = write_table(agreement(answers(), seed=0), tmp_path / "l.jsonl")
+    code = (
+        "import sys; from pathlib import Path; from outgrow.cli_explore import explore; "
+        f"explore(Path({str(labels)!r}), out=Path({str(tmp_path / 'p.html')!r}), answers=None, seed=0); "
+        "sys.exit(bool({'torch', 'transformers', 'sklearn', 'scipy', 'matplotlib'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
