@@ -7,8 +7,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # for the helpers beside this file
 
-from fake_server import FakeServer  # noqa: E402
-from proxy import Proxy  # noqa: E402
+from fake_server import FakeServer
+from proxy import Proxy
 
 
 @pytest.fixture

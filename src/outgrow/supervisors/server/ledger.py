@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from outgrow.supervisors.server.config import ServerConfig
 
 
+@runtime_checkable
 class Journal(Protocol):
     """An append-only list of JSON objects that survives a crash (`outgrow.store.Journal`)."""
 
