@@ -1,6 +1,6 @@
 """A FAKE of an OpenAI-compatible server: it has no model, and says what a test's script tells it to say.
 
-The shapes are those of the `openai` Python package 3.52 (its types are generated from OpenAI's published specification):
+The shapes are those of the `openai` Python package 3.52 (types generated from OpenAI's published specification):
 `openai/types/chat/chat_completion.py`, `chat_completion_token_logprob.py`, `openai/types/completion_choice.py`,
 `completion_usage.py`, `shared/error_object.py`. Echoed log-probabilities (first one null, the generated token last) are
 as vLLM 0.16 gave them in github.com/ggml-org/llama.cpp/pull/15189; the errors of a context that is too small as vLLM,

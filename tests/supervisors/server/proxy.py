@@ -9,6 +9,7 @@ import http.client
 import json
 import random
 import threading
+import time
 from collections import Counter
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -42,9 +43,10 @@ class Proxy:
     def __init__(self, upstream, *, seed=0, share=0.3, most=3, hang=5.0, weights=None, gate=None):
         self._upstream, self._seed, self._share, self._most, self._hang = urlsplit(upstream), seed, share, most, hang
         self._weights = [(weights or {}).get(fault, 1.0) for fault in FAULTS]
-        self._lock, self._count, self._local = threading.Lock(), Counter(), threading.local()
+        self._lock, self._count = threading.Lock(), Counter()
         self._gate = gate or (lambda delivered: None)
         self.events: list[Event] = []
+        self._under_way = 0
         self._served = Served(self._answer)
         self.url, self.close = self._served.url, self._served.close
 
@@ -57,6 +59,14 @@ class Proxy:
         with self._lock:
             return Counter(event.fault for event in self.events if event.fault is not None)
 
+    def settle(self) -> None:
+        """Wait until every request that came in has been dealt with, also those of a client that is gone."""
+        time.sleep(0.2)  # what is still in a socket
+        end = time.monotonic() + 120
+        while self._under_way and time.monotonic() < end:
+            time.sleep(0.02)
+        assert not self._under_way
+
     def _fault(self, digest: str, n: int) -> str | None:
         rng = random.Random(f"{self._seed} {digest} {n}")
         if n >= self._most or rng.random() >= self._share:
@@ -68,10 +78,12 @@ class Proxy:
         with self._lock:
             n = self._count[digest]
             self._count[digest] += 1
+            self._under_way += 1
         fault = self._fault(digest, n)
         sent = self._misbehave(fault, seen) if fault else self._forward(seen)
         with self._lock:
             self.events.append(Event(digest, n, fault))
+            self._under_way -= 1
             delivered = sum(event.fault is None for event in self.events)
         if fault is None:
             self._gate(delivered)
@@ -102,19 +114,13 @@ class Proxy:
         return Sent(body=json.dumps(reply).encode())
 
     def _forward(self, seen: Seen) -> Sent:
-        """Ask upstream over this thread's connection, once more if it has been closed meanwhile."""
-        for fresh in (False, True):
-            connection = getattr(self._local, "connection", None)
-            if connection is None or fresh:
-                connection = http.client.HTTPConnection(self._upstream.hostname, self._upstream.port, timeout=120)
-                self._local.connection = connection
-            try:
-                connection.request("POST", seen.path, seen.body, {"Content-Type": "application/json"})
-                reply = connection.getresponse()
-                return Sent(reply.status, reply.read())
-            except (ConnectionError, http.client.HTTPException):
-                connection.close()
-        raise ConnectionError("upstream is gone")
+        connection = http.client.HTTPConnection(self._upstream.hostname, self._upstream.port, timeout=120)
+        try:
+            connection.request("POST", seen.path, seen.body, {"Content-Type": "application/json"})
+            reply = connection.getresponse()
+            return Sent(reply.status, reply.read())
+        finally:
+            connection.close()
 
 
 def _say(reply, text):

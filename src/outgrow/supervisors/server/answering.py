@@ -17,6 +17,7 @@ from outgrow.supervisors.server.client import Client, StoppedError
 from outgrow.supervisors.server.config import ServerConfig
 from outgrow.supervisors.server.ledger import Journal, Key, Ledger, Spent
 from outgrow.supervisors.server.limits import Budget, BudgetError
+from outgrow.supervisors.server.plan import Plan
 from outgrow.supervisors.server.secret import Secret
 from outgrow.tasks.base import Task
 
@@ -154,9 +155,12 @@ def _end(error: Exception, ledger: Ledger, unfinished: list[Spent], total: int, 
 
 def _complete(coroutine: Coroutine[Any, Any, None]) -> None:
     """Run a coroutine to its end, also where a loop is running already, as in a notebook."""
+    running = True
     try:
         asyncio.get_running_loop()
     except RuntimeError:
+        running = False
+    if not running:  # not in the handler: its exception would become the context of every error
         asyncio.run(coroutine)
         return
     with ThreadPoolExecutor(1) as pool:

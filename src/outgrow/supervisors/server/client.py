@@ -50,9 +50,8 @@ class Client:
         self._pool = Pool(config.endpoints)
         self._requests = Bucket(config.requests_per_minute)
         self._tokens = Bucket(config.tokens_per_minute)
-        self._backoff = tenacity.wait_exponential_jitter(
-            initial=config.backoff, max=config.max_wait, jitter=config.backoff
-        )
+        growing = tenacity.wait_exponential(multiplier=config.backoff, max=config.max_wait)
+        self._backoff = growing + tenacity.wait_random(0, config.backoff)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -166,7 +165,7 @@ class Client:
     def _wait(self, state: RetryCallState) -> float:
         return min(self._config.max_wait, self._backoff(state))
 
-    async def _sleep(self, seconds: float) -> None:
+    async def _sleep(self, seconds: int | float) -> None:
         """Wait, unless the run is stopped meanwhile."""
         if seconds > 0 and not self._stop.is_set():
             try:

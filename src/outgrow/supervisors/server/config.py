@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from outgrow.config import Config
 from outgrow.config_errors import fault
@@ -23,8 +23,8 @@ OWNED = (
 )  # fmt: skip
 
 
-def _endpoint(url: str) -> str:
-    """A base URL without its last slash.
+def _endpoint(url: str, *place: int | str) -> str:
+    """A base URL without its last slash; `place` is where it stands.
 
     Raises:
         ValidationError: not http(s), or it holds a password or a query, which are not shown.
@@ -33,22 +33,23 @@ def _endpoint(url: str) -> str:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise fault("is not a URL", HIDDEN) from None
+        raise fault("is not a URL", HIDDEN, *place) from None
     if parts.username is not None or parts.password is not None:
         raise fault(
             "must not hold a user or a password; put the key into an environment variable and name it in api_key_env",
             f"{parts.scheme}://{HIDDEN}@{host}",
+            *place,
         )
     if parts.query or parts.fragment:
-        raise fault("must end with its path, without ? or #", f"{parts.scheme}://{host}{parts.path}?{HIDDEN}")
+        seen = f"{parts.scheme}://{host}{parts.path}?{HIDDEN}"
+        raise fault("must end with its path, without ? or #", seen, *place)
     if parts.scheme not in ("http", "https") or not host:
-        raise fault("must be a URL such as http://localhost:8000/v1", url)
+        raise fault("must be a URL such as http://localhost:8000/v1", url, *place)
     if parts.path.rstrip("/").endswith("/completions"):
-        raise fault("must end before /completions or /chat/completions, for instance in /v1", url)
+        raise fault("must end before /completions or /chat/completions, for instance in /v1", url, *place)
     return url.rstrip("/")
 
 
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Limit = Annotated[int, Field(ge=1)] | None
 Price = Annotated[float, Field(ge=0)] | None
 
@@ -87,7 +88,7 @@ class ServerConfig(Config):
     """
 
     model: Annotated[str, Field(min_length=1)]
-    base_url: Endpoint | Annotated[tuple[Endpoint, ...], Field(min_length=1)]
+    base_url: str | tuple[str, ...]
     api: Literal["auto", "chat", "completions"] = "auto"
     revision: Annotated[str, Field(min_length=1)] | None = None
     reply_model: Literal["same", "any"] = "same"
@@ -130,6 +131,13 @@ class ServerConfig(Config):
             raise fault(
                 "must be the name of an environment variable in capitals, not the key itself", HIDDEN, "api_key_env"
             )
+        urls = raw.get("base_url")
+        if isinstance(urls, str):
+            return {**raw, "base_url": _endpoint(urls, "base_url")}
+        if isinstance(urls, list | tuple) and all(isinstance(url, str) for url in urls):
+            if not urls:
+                raise fault("needs one URL or more", [], "base_url")
+            return {**raw, "base_url": tuple(_endpoint(url, "base_url", i) for i, url in enumerate(urls))}
         return raw
 
     @model_validator(mode="after")

@@ -77,6 +77,6 @@ class Pool:
             seconds = min(LONGEST_REST, FIRST_REST * 2.0 ** min(endpoint.failures - FAILURES, 10))
             endpoint.rests_until = self._clock() + seconds
 
-    def pause(self, endpoint: Endpoint, seconds: float) -> None:
+    def pause(self, endpoint: Endpoint, seconds: int | float) -> None:
         """It asked to be left alone for so long."""
         endpoint.rests_until = max(endpoint.rests_until, self._clock() + seconds)

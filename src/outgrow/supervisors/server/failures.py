@@ -48,7 +48,7 @@ class TransientError(Exception):
         self,
         reason: str,
         *,
-        wait: float = 0.0,
+        wait: int | float = 0.0,
         outcome: str | None = None,
         reachable: bool = True,
         fault: bool = True,
@@ -75,7 +75,7 @@ class NoLogprobsError(Exception):
         self.reason = reason
 
 
-def retry_after(headers: Mapping[str, str], now: float | None = None) -> float:
+def retry_after(headers: Mapping[str, str], now: int | float | None = None) -> float:
     """Seconds that a reply asks to wait: `retry-after-ms`, or `Retry-After` as seconds or date (RFC 9110, 10.2.3)."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:

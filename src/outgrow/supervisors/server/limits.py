@@ -23,14 +23,14 @@ class Bucket:
         clock: seconds.
     """
 
-    def __init__(self, rate: float | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, rate: int | float | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = None if rate is None else rate / 60
         self._most = 1.0 if rate is None else max(1.0, rate / 60)
         self._level = self._most
         self._clock = clock
         self._then = clock()
 
-    def take(self, units: float) -> float:
+    def take(self, units: int | float) -> float:
         """Take units; how many seconds the taker must wait before it may go on."""
         if self._rate is None:
             return 0.0
@@ -41,7 +41,7 @@ class Bucket:
         self._level -= units
         return behind
 
-    def give_back(self, units: float) -> None:
+    def give_back(self, units: int | float) -> None:
         """Return what was taken too much; a negative number takes more."""
         self._level += units
 
