@@ -96,15 +96,15 @@ def _usable(said: str) -> str | None:
 def same_math(a: str, b: str) -> bool:
     """Whether two answers are the same mathematics, by math-verify; a judge for `equivalence.cluster`.
 
-        math-verify tells gold from prediction (it takes the right-hand side of a predicted `2x + z = 1` when gold is `1`);
-        the same here are two answers of which each passes with the other as gold. Two plain numbers are the same when
+    math-verify tells gold from prediction (it takes the right-hand side of a predicted `2x + z = 1` when gold is `1`);
+    the same here are two answers of which each passes with the other as gold. Two plain numbers are the same when
     they are equal exactly, so 1/3 and 0.333333 differ; other values are compared to 12 decimals. Math-verify runs in a
-        process of its own that is ended after 10 seconds of processor time, so that no expression can hang or exhaust this
-        one, in any thread; an answer that takes longer, has more than 500 characters or goes on in dots is the same only
-        as itself.
+    process of its own that is ended after 10 seconds of processor time, so that no expression can hang or exhaust this
+    one, in any thread; an answer that takes longer, has more than 500 characters or goes on in dots is the same only
+    as itself.
 
-        Raises:
-            PrerequisiteError: math-verify is not installed.
+    Raises:
+        PrerequisiteError: math-verify is not installed.
     """
     ask = judge()
     first, second = sorted((normalise_math(a), normalise_math(b)))
