@@ -99,9 +99,9 @@ def same_math(a: str, b: str) -> bool:
     math-verify tells gold from prediction (it takes the right-hand side of a predicted `2x + z = 1` when gold is `1`);
     the same here are two answers of which each passes with the other as gold. Two plain numbers are the same when
     they are equal exactly, so 1/3 and 0.333333 differ; other values are compared to 12 decimals. Math-verify runs in a
-    process of its own that is ended after 10 seconds, so that no expression can hang or exhaust this one, in any
-    thread; an answer that takes longer, has more than 500 characters or goes on in dots is the same only as
-    itself.
+    process of its own that is ended after 10 seconds of processor time, so that no expression can hang or exhaust this
+    one, in any thread; an answer that takes longer, has more than 500 characters or goes on in dots is the same only
+    as itself.
 
     Raises:
         PrerequisiteError: math-verify is not installed.
