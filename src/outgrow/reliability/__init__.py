@@ -1,6 +1,11 @@
 """How far each answer can be trusted: pure functions on tables of answers."""
 
+from outgrow.reliability.accuracy import AccuracyEstimate, accuracy_from_votes
 from outgrow.reliability.agreement import Estimator, agreement, row_reliability
+from outgrow.reliability.calibration import calibrate
+from outgrow.reliability.calibrators import Kind, fit_calibrator
+from outgrow.reliability.confident import confident_learning
+from outgrow.reliability.decoys import DecoyQuestions, accuracy_from_decoys, with_decoys
 from outgrow.reliability.selection import (
     at_random,
     keep_lowest,
@@ -12,9 +17,17 @@ from outgrow.reliability.selection import (
 from outgrow.reliability.soft import mean_probabilities
 
 __all__ = [
+    "AccuracyEstimate",
+    "DecoyQuestions",
     "Estimator",
+    "Kind",
+    "accuracy_from_decoys",
+    "accuracy_from_votes",
     "agreement",
     "at_random",
+    "calibrate",
+    "confident_learning",
+    "fit_calibrator",
     "keep_lowest",
     "label_mix",
     "mean_probabilities",
@@ -22,4 +35,5 @@ __all__ = [
     "published_filter",
     "row_reliability",
     "with_consensus",
+    "with_decoys",
 ]

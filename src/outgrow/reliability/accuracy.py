@@ -1,0 +1,223 @@
+"""How accurate a source's labels are, estimated from its answers alone: no gold, but assumptions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float, Int
+
+from outgrow.errors import ConfigError, DataError, PrerequisiteError
+from outgrow.reliability.options import flatten
+from outgrow.reliability.votes import column, encode
+
+ASSUMPTIONS = (
+    "Each question is either known to the source or guessed. Its answers to a question are drawn independently from "
+    "option probabilities of that question: Dirichlet(a, ..., a) for a guess, whatever the truth, and "
+    "Dirichlet(a, ..., a + b, ..., a) with b at the truth for a known one; a, b and the share known are the same "
+    "everywhere. Invalid answers are missing at random. A misconception, a wrong option that attracts as truth does, "
+    "counts as knowledge: the estimate is then too high. The interval holds only the error of a sample of questions, "
+    "not that of the assumptions."
+)
+
+
+@dataclass(frozen=True)
+class AccuracyEstimate:
+    """Share of right labels among those with a value, 0 to 1, with a 95 % interval that holds under `assumptions`."""
+
+    estimate: float
+    low: float
+    high: float
+    method: str
+    questions: int
+    answers: int  # asked for it
+    assumptions: str
+
+
+@dataclass(frozen=True)
+class _Patterns:
+    """Distinct vote patterns. A row is the counts of one: the consensus first, the others descending, 0 if unsaid.
+
+    A question with fewer options than the widest has -1 for options it has not.
+    """
+
+    counts: Float[np.ndarray, "patterns options"]
+
+    @cached_property
+    def options(self) -> Int[np.ndarray, "patterns"]:
+        return np.asarray((self.counts >= 0).sum(axis=1))
+
+    def log_parts(
+        self, log_a: float, log_b: float
+    ) -> tuple[Float[np.ndarray, "patterns"], Float[np.ndarray, "patterns options"]]:
+        """Logarithms of P(answers | a guess) and of P(answers, truth is this option | known)."""
+        from scipy.special import gammaln
+
+        a, b = np.exp(log_a), np.exp(log_b)
+        there = self.counts >= 0
+        n = np.where(there, self.counts, 0.0)
+        each = gammaln(n + a) - gammaln(a)  # 0 for an option that is not there
+        total, asked = self.options * a, n.sum(axis=1)
+        guess = each.sum(axis=1) - gammaln(total + asked) + gammaln(total)
+        swapped = each.sum(axis=1, keepdims=True) - each + gammaln(n + a + b) - gammaln(a + b)
+        scale = (gammaln(total + b + asked) - gammaln(total + b) + np.log(self.options))[:, None]
+        return guess, np.where(there, swapped - scale, -np.inf)
+
+    def log_likelihood(self, theta: Float[np.ndarray, "3"]) -> Float[np.ndarray, "patterns"]:
+        """Logarithm of P(answers) for each pattern; theta = log odds of known, ln a, ln b."""
+        guess, known = self.log_parts(theta[1], theta[2])
+        return np.asarray(np.logaddexp(guess - np.logaddexp(0, theta[0]), _log_sum(known) - np.logaddexp(0, -theta[0])))
+
+    def right(self, theta: Float[np.ndarray, "3"]) -> Float[np.ndarray, "patterns"]:
+        """P(the consensus is the truth | answers) of each pattern."""
+        guess, known = self.log_parts(theta[1], theta[2])
+        whole = self.log_likelihood(theta)
+        guessed = np.exp(guess - np.logaddexp(0, theta[0]) - whole) / self.options
+        return np.asarray(guessed + np.exp(known[:, 0] - np.logaddexp(0, -theta[0]) - whole))
+
+
+_STARTS = ((0.5, -1.0, 2.0), (0.0, 0.0, 3.5), (1.0, -0.5, 1.0))
+_BOUNDS = ((-6.0, 6.0), (-4.0, 4.0), (-2.0, 6.0))
+
+
+def accuracy_from_votes(
+    labels: pa.Table,
+    *,
+    options: int | Mapping[str, int] | None = None,
+    groups: Mapping[str, str] | None = None,
+    draws: int = 200,
+    seed: int = 0,
+) -> AccuracyEstimate:
+    """Accuracy of the consensus labels, from how the votes of each question agree.
+
+    A mixture of known and guessed questions with three parameters, fitted by maximum likelihood to the vote patterns;
+    a Dirichlet lets a guess lean to one option, so that its answers agree although they are wrong. The estimate is the
+    mean over questions of P(the consensus is the truth | votes), its interval the percentile bootstrap over groups.
+    The assumptions are `ASSUMPTIONS`: nothing in the votes can test them. Where questions can be asked again with
+    other options, `accuracy_from_decoys` assumes less.
+
+    Args:
+        labels: labels table of one source; labels without a value are left out.
+        options: how many options each question has, or `example_id` to that number. Free text has no such number,
+            and without it a guess cannot be told from knowledge.
+        groups: `example_id` to `group_id`; a question that is not listed is its own group.
+        draws: bootstrap draws, at least 1.
+        seed: of the bootstrap.
+
+    Raises:
+        ConfigError: fewer than two options, or no draws.
+        DataError: no label has a value, a question is missing in `options`, or has more distinct answers than options.
+        PrerequisiteError: `options` is not given, or too few answers per question for three parameters.
+    """
+    if options is None:
+        raise PrerequisiteError(
+            "the number of options per question is unknown (free text, or options not given): without it, how often "
+            "a guess is right by chance is unknown too; give options=..., a number or one per question"
+        )
+    if draws < 1:
+        raise ConfigError(f"draws must be at least 1, not {draws!r}")
+    labels = labels.filter(labels.column("value").is_valid())
+    if labels.num_rows == 0:
+        raise DataError("no label has a value; there is no accuracy to estimate")
+    ids = labels.column("example_id").to_pylist()
+    rows = _counts(labels, _options(ids, options))
+    counts, code = np.unique(rows, axis=0, return_inverse=True)
+    patterns = _Patterns(counts)
+    _check_identified(patterns)
+    code = np.asarray(code).ravel()
+    cluster = encode(pa.chunked_array([[(groups or {}).get(i, i) for i in ids]], pa.string())).codes
+    member = np.zeros((int(cluster.max()) + 1, len(counts)))
+    np.add.at(member, (cluster, code), 1.0)
+    weight = member.sum(axis=0)
+    theta = min((_fit(patterns, weight, np.array(start)) for start in _STARTS), key=lambda found: found[1])[0]
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(draws):
+        again = rng.multinomial(len(member), np.full(len(member), 1 / len(member))) @ member
+        drawn.append(_mean_right(patterns, again, _fit(patterns, again, theta)[0]))
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return AccuracyEstimate(
+        estimate=_mean_right(patterns, weight, theta),
+        low=float(low),
+        high=float(high),
+        method="votes",
+        questions=len(ids),
+        answers=int(labels.column("n_valid").to_numpy().sum() + labels.column("n_invalid").to_numpy().sum()),
+        assumptions=ASSUMPTIONS,
+    )
+
+
+def _options(ids: list[str], options: int | Mapping[str, int]) -> Int[np.ndarray, "questions"]:
+    if isinstance(options, Mapping):
+        lacking = [i for i in ids if i not in options]
+        if lacking:
+            raise DataError(f"{len(lacking)} of {len(ids)} questions have no number of options; first {lacking[0]!r}")
+        found = np.array([options[i] for i in ids], dtype=np.int64)
+    else:
+        found = np.full(len(ids), options, dtype=np.int64)
+    if found.min() < 2:
+        raise ConfigError(f"a question needs at least two options, not {int(found.min())}")
+    return found
+
+
+def _counts(labels: pa.Table, options: Int[np.ndarray, "questions"]) -> Float[np.ndarray, "questions options"]:
+    """Vote counts in the order of the maps (consensus first, others descending), 0 unsaid, -1 no such option."""
+    votes = column(labels, "votes")
+    assert votes is not None, "labels with a value have votes"
+    flat = flatten(votes)
+    said = np.bincount(flat.row, minlength=len(options))
+    many = np.flatnonzero(said > options)
+    if len(many):
+        name = labels.column("example_id")[int(many[0])].as_py()
+        raise DataError(
+            f"question {name!r} has {int(said[many[0]])} distinct answers, but only {int(options[many[0]])} options; "
+            "correct the number of options"
+        )
+    starts = np.cumsum(said) - said
+    rows = np.where(np.arange(options.max()) < options[:, None], 0.0, -1.0)
+    rows[flat.row, np.arange(len(flat.row)) - starts[flat.row]] = flat.items
+    rows[:, 1:] = -np.sort(-rows[:, 1:], axis=1)
+    return rows
+
+
+def _check_identified(patterns: _Patterns) -> None:
+    """Three parameters need at least four possible patterns of votes."""
+    asked = int(np.maximum(patterns.counts, 0).sum(axis=1).max())
+    widest = int(patterns.options.max())
+    possible = _partitions(asked, widest)
+    if possible < 4:
+        raise PrerequisiteError(
+            f"{asked} answers per question and {widest} options allow {possible} patterns of votes; an estimate "
+            f"needs four: ask each question at least {4 if widest > 2 else 6} times"
+        )
+
+
+def _partitions(n: int, parts: int) -> int:
+    """In how many ways n votes can be shared out among at most so many options, order aside."""
+    ways = [1] + [0] * n
+    for size in range(1, parts + 1):
+        for total in range(size, n + 1):
+            ways[total] += ways[total - size]
+    return ways[n]
+
+
+def _log_sum(x: Float[np.ndarray, "patterns options"]) -> Float[np.ndarray, "patterns"]:
+    top = x.max(axis=1)
+    return np.asarray(top + np.log(np.exp(x - top[:, None]).sum(axis=1)))
+
+
+def _fit(
+    patterns: _Patterns, weight: Float[np.ndarray, "patterns"], start: Float[np.ndarray, "3"]
+) -> tuple[Float[np.ndarray, "3"], float]:
+    from scipy.optimize import minimize
+
+    share = weight / weight.sum()
+    found = minimize(lambda t: -float(share @ patterns.log_likelihood(t)), start, method="L-BFGS-B", bounds=_BOUNDS)
+    return found.x, float(found.fun)
+
+
+def _mean_right(patterns: _Patterns, weight: Float[np.ndarray, "patterns"], theta: Float[np.ndarray, "3"]) -> float:
+    return float(weight @ patterns.right(theta) / weight.sum())
