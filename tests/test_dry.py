@@ -9,7 +9,7 @@ from outgrow.methods import METHODS
 from outgrow.recipe import parse_recipe
 from outgrow.records import ANSWERS, Lab
 
-QUESTIONS = {"supervisor_train": 20, "pool": 50, "validation": 10, "test": 30}
+QUESTIONS = {"supervisor_train": 20, "pool": 50, "validation": 10, "test": 30, "known": 40}
 
 
 def recipe(tiny, **changes):
@@ -37,8 +37,8 @@ def tiny(tmp_path_factory):
 def test_the_sizes_of_a_plan(tiny):
     found = {job.name: job for job in plan(recipe(tiny))}
     assert found["zero_shot"] == Planned("student", "zero_shot", 30, 0, 0)  # every test question once
-    # (50 pool + 30 test) x 4 wordings + 10 validation; 2 epochs of ceil(20 / 8) = 3 steps
-    assert found["weak"] == Planned("supervisor", "weak", 80 * 4 + 10, 20, 6)
+    # (50 pool + 30 test + 40 known) x 4 wordings + 10 validation; 2 epochs of ceil(20 / 8) = 3 steps
+    assert found["weak"] == Planned("supervisor", "weak", 120 * 4 + 10, 20, 6)
     # test once, and validation for each of two checkpoints; 3 epochs of ceil(50 / 8) = 7 steps, in every arm
     rows = {
         "naive": 50,
@@ -48,6 +48,8 @@ def test_the_sizes_of_a_plan(tiny):
         "uncertainty_filtering": 25,
         "reliability_reweighting": 50,
         "soft_labels": 50,
+        "calibrated_filtering": 25,
+        "calibrated_reweighting": 50,
         "random_filtering": 25,
         "shuffled_reweighting": 50,
         "oracle_filtering": 25,
@@ -63,7 +65,7 @@ def test_samples_and_wordings_multiply_and_wordings_end_with_the_tasks(tiny):
     claims = {"kind": "microworld", "family": "claim", "mix": "natural", "questions": QUESTIONS}
     changed = recipe(tiny, task=claims, ask={"variants": 5, "samples": 3, "temperature": 1.0}, methods=["all_answers"])
     found = {job.name: job for job in plan(changed)}
-    assert found["weak"].prompts == 80 * 2 * 3 + 10  # a claim has two wordings
+    assert found["weak"].prompts == 120 * 2 * 3 + 10  # a claim has two wordings
     assert found["all_answers"].rows == 50 * 2 * 3
 
 

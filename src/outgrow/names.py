@@ -24,7 +24,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """The message for a name that is not known: the name, the nearest one, and the whole list."""
     names = list(known)
-    return f"unknown {what} '{name}'{did_you_mean(name, names)} Known: {', '.join(names)}"
+    return f"unknown {what} '{name}'{did_you_mean(name, names) or '.'} Known: {', '.join(names)}"
 
 
 def import_attr(path: str) -> Any:

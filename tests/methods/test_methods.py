@@ -17,6 +17,7 @@ from collections import Counter
 from math import e
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from outgrow.errors import PrerequisiteError
@@ -61,10 +62,11 @@ def table():
     return fake.answers_table(SAID, logprobs=LOGPROBS, probabilities=PROBABILITIES)
 
 
-def run(name, answers=None, *, seed=0, truth=None, **settings):
+def run(name, answers=None, *, seed=0, truth=None, bought=None, **settings):
     """The lab after a method has run on it, and the one training it asked for."""
     spec = METHODS[name]
-    lab = fake.FakeLab(answers if answers is not None else table(), truth=truth or {}, seed=seed)
+    given = table() if answers is None else answers
+    lab = fake.FakeLab(given, truth=truth or {}, known_truth=bought or {}, seed=seed)
     assert isinstance(lab, Lab)
     student = spec.function(lab, spec.config(**settings))
     assert len(lab.trained) == 1
@@ -345,11 +347,14 @@ def test_generated_answers_are_trained_on_as_they_were_written():
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_a_method_depends_on_answers_and_seed_alone_and_not_on_the_order_of_rows(name):
     truth = TRUTH if METHODS[name].uses_gold else {}
-    answers = table()
+    bought = {f"k{i:02d}": "ab"[i % 3 == 0] for i in range(24)} if name.startswith("calibrated") else {}
+    answers = pa.concat_tables(
+        [table(), fake.answers_table({k: ["a", "a", "ab"[i % 2]] for i, k in enumerate(bought)})]
+    )
     upside_down = answers.take(list(range(answers.num_rows))[::-1])
 
     def facts(given):
-        trained = run(name, given, seed=3, truth=truth)[1]
+        trained = run(name, given, seed=3, truth=truth, bought=bought)[1]
         columns = ("row_id", "target", "probabilities", "weight")
         return sorted(zip(*(map(str, trained.column(c)) for c in columns), strict=True))
 

@@ -4,6 +4,12 @@ from collections.abc import Mapping
 
 from outgrow.methods.all_answers import AllAnswers, all_answers
 from outgrow.methods.base import MethodConfig, MethodSpec
+from outgrow.methods.calibrated import (
+    CalibratedFiltering,
+    CalibratedReweighting,
+    calibrated_filtering,
+    calibrated_reweighting,
+)
 from outgrow.methods.confidence_filtering import ConfidenceFiltering, confidence_filtering
 from outgrow.methods.majority_vote import MajorityVote, majority_vote
 from outgrow.methods.naive import Naive, naive
@@ -25,6 +31,8 @@ METHODS: Mapping[str, MethodSpec] = {
         MethodSpec("uncertainty_filtering", UncertaintyFiltering, uncertainty_filtering),
         MethodSpec("reliability_reweighting", ReliabilityReweighting, reliability_reweighting),
         MethodSpec("soft_labels", SoftLabels, soft_labels),
+        MethodSpec("calibrated_filtering", CalibratedFiltering, calibrated_filtering),
+        MethodSpec("calibrated_reweighting", CalibratedReweighting, calibrated_reweighting),
         MethodSpec("random_filtering", RandomFiltering, random_filtering, control=True),
         MethodSpec("shuffled_reweighting", ShuffledReweighting, shuffled_reweighting, control=True),
         MethodSpec("oracle_filtering", OracleFiltering, oracle_filtering, uses_gold=True, control=True),
