@@ -5,7 +5,7 @@ The shapes are those of the `openai` Python package 3.52 (types generated from O
 `completion_usage.py`, `shared/error_object.py`. Echoed log-probabilities (first one null, the generated token last) are
 as vLLM 0.16 gave them in github.com/ggml-org/llama.cpp/pull/15189; the errors of a context that is too small as vLLM,
 OpenAI and llama.cpp (github.com/ggml-org/llama.cpp/pull/15780) word them. That a real server works is shown with
-`transformers serve`, in `test_transformers_serve.py`.
+`transformers serve`, in `test_proxy.py`.
 """
 
 import json

@@ -70,10 +70,10 @@ def test_a_failing_endpoint_is_rested_while_others_go_on():
     a, b = pool.endpoints
     a.under_way = 1
     assert pool.choose() is b  # fewer under way
-    assert pool.choose(avoid=b) is a
+    assert pool.choose(avoid=[b]) is a
     for _ in range(3):
         pool.failed(b)
-    assert (pool.choose(), pool.choose(avoid=a)) == (a, a)
+    assert (pool.choose(), pool.choose(avoid=[a])) == (a, a)
     clock.now += 1.0  # the first rest is over
     assert pool.choose() is b
     pool.failed(b)  # still failing: twice as long

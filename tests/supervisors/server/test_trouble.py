@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import threading
 import time
 import traceback
@@ -61,7 +62,7 @@ def journal(tmp_path):
 )  # fmt: skip
 def test_trouble_that_passes_is_waited_out(fake, trouble):
     one = fake(lambda asked: trouble if asked.n < 2 else chat("green"))
-    table = ask(server(one.url, timeout=0.3))
+    table = ask(server(one.url, timeout=0.5 if isinstance(trouble, Sent) and trouble.delay else 20.0))
     assert table["value"].to_pylist() == ["green"]
     assert len(one.asked) == 3
     usage = usage_of(table)
@@ -80,9 +81,9 @@ def test_backoff_doubles_and_retry_after_is_honoured(fake):
     one = fake(script)
     ask(server(one.url, backoff=0.1))
     first, second, asked_for = (b - a for a, b in pairwise(times))
-    assert 0.1 <= first < 0.6  # 0.1 and up to 0.1 by chance
-    assert 0.2 <= second < 0.7
-    assert 0.8 <= asked_for < 1.3
+    assert 0.1 <= first < 1.5  # 0.1 and up to 0.1 by chance
+    assert 0.2 <= second < 1.5
+    assert 0.8 <= asked_for < 2.5
 
 
 def test_retry_after_holds_back_everybody_and_is_capped(fake):
@@ -95,17 +96,26 @@ def test_retry_after_holds_back_everybody_and_is_capped(fake):
     one = fake(script)
     begun = time.monotonic()
     assert ask(server(one.url, concurrency=1, max_wait=0.5), n=2).num_rows == 2
-    assert 0.5 <= times[1] - times[0] < 1.2
-    assert time.monotonic() - begun < 3
+    assert 0.5 <= times[1] - times[0] < 3
+    assert time.monotonic() - begun < 8
 
 
 def test_a_retry_goes_to_another_endpoint_and_a_dead_one_is_rested(fake):
     bad, good = fake(lambda asked: error(500, "down")), fake(lambda asked: chat("red"))
+    begun = time.monotonic()
     table = ask(server((bad.url, good.url), concurrency=2, retries=1), n=60)
     assert table["value"].to_pylist() == ["red"] * 60
-    # three failures in a row rest it; the other worker may have been on its way
-    assert 3 <= len(bad.asked) <= 3 + 2
+    # Three failures in a row rest it, for 1, 2, 4, ... seconds; the other worker may have been on its way each time.
+    rests = math.ceil(math.log2(time.monotonic() - begun + 1))
+    assert 3 <= len(bad.asked) <= 3 + 1 + 2 * rests
     assert len(good.asked) == 60
+
+
+def test_one_living_endpoint_among_dead_ones_is_found(fake):
+    good = fake(lambda asked: chat("red"))
+    dead = tuple(f"http://127.0.0.{i}:9/v1" for i in range(1, 5))
+    table = ask(server((*dead, good.url), concurrency=1), n=5)
+    assert table["value"].to_pylist() == ["red"] * 5
 
 
 @pytest.mark.parametrize(
@@ -186,23 +196,24 @@ def test_a_key_in_an_answer_is_not_stored(fake, journal, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("reply", "kind", "message"),
     [
-        (error(404, "The model `weak-1` does not exist", code="model_not_found"), ConfigError, "'model' must be a name"),
+        (error(404, "The model `weak-1` does not exist"), ConfigError, "'model' must be a name"),
         (Sent(404, b"Not Found"), ConfigError, "check 'base_url'"),
         (error(400, "unknown parameter"), ConfigError, "unknown parameter.*check"),
         (chat("x", model="another/model"), ConfigError, "from model 'another/model' instead of 'weak-1'.*3 tries"),
         (Sent(body=b"<html>"), ConfigError, r"not a JSON object \(6 bytes\); given up after 3 tries"),
         (error(503, "overloaded"), PrerequisiteError, "answered 503: overloaded.*after 3 tries; try later"),
         (error(429, "You exceeded your quota", code="insufficient_quota"), PrerequisiteError, "cannot pay"),
-        (Sent(delay=9.0), PrerequisiteError, "gave no answer in 0.3 s; given up after 3 tries"),
+        (Sent(delay=9.0), PrerequisiteError, "gave no answer in 0.5 s; given up after 3 tries"),
     ],
 )  # fmt: skip
 def test_what_cannot_go_on_ends_the_run_and_keeps_the_answers(fake, journal, reply, kind, message):
     one = fake(refusing(5, reply))
+    timeout = 0.5 if isinstance(reply, Sent) and reply.delay else 20.0
     begun = time.monotonic()
     with pytest.raises(kind, match=message) as caught:
-        ask(server(one.url, concurrency=1, retries=2, timeout=0.3), n=9, journal=journal())
+        ask(server(one.url, concurrency=1, retries=2, timeout=timeout), n=9, journal=journal())
     assert str(caught.value).endswith("5 of 9 answers are kept; running again goes on from there")
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 8
     paid, failed = 5, len(one.asked) - 5
 
     two = fake(lambda asked: chat("green"))  # mended; with a revision the address would not matter, here it does
@@ -319,7 +330,7 @@ def test_a_lost_lease_passes_unchanged(fake):
             return iter(())
 
     one = fake(lambda asked: chat("green"))
-    with pytest.raises(LeaseLostError, match="^taken over$"):
+    with pytest.raises(LeaseLostError, match=r"^taken over$"):
         ask(server(one.url), n=9, journal=Lost())
 
 

@@ -90,8 +90,8 @@ class Client:
     async def _try(self, request: Request, read: Read, spent: Spent, avoid: list[Endpoint]) -> dict[str, Any]:
         """Send once (twice where the first reply only says that there are no log-probabilities)."""
         await self._sleep(self._pool.delay())
-        endpoint = self._pool.choose(avoid[-1] if avoid else None)
-        avoid[:] = [endpoint]
+        endpoint = self._pool.choose(avoid)
+        avoid[:] = [endpoint] if endpoint in avoid else [*avoid, endpoint]  # all have been tried: once more around
         try:
             for _ in range(2):
                 wish = endpoint.logprobs or request.needs_logprobs
@@ -159,7 +159,7 @@ class Client:
         failure = state.outcome.exception() if state.outcome else None
         retries = self._config.retries
         if isinstance(failure, TransientError) and not failure.reachable and not self._pool.answered:
-            retries = min(retries, _UNREACHED)
+            retries = min(retries, _UNREACHED * len(self._pool.endpoints))
         return state.attempt_number > retries
 
     def _wait(self, state: RetryCallState) -> float:

@@ -11,7 +11,7 @@ FIRST_REST = 1.0  # seconds; doubled as long as it keeps failing
 LONGEST_REST = 60.0
 
 
-@dataclass
+@dataclass(eq=False)
 class Endpoint:
     """One server and how it has behaved.
 
@@ -44,15 +44,15 @@ class Pool:
         self.endpoints = [Endpoint(url) for url in urls]
         self._clock = clock
 
-    def choose(self, avoid: Endpoint | None = None) -> Endpoint:
+    def choose(self, avoid: Sequence[Endpoint] = ()) -> Endpoint:
         """The endpoint with the fewest requests under way, among those that do not rest; else the first to be back.
 
         Args:
-            avoid: where the same request has just failed; taken only if there is no other.
+            avoid: where the same request has failed already; taken only if there is no other.
         """
         now = self._clock()
         awake = [e for e in self.endpoints if e.rests_until <= now]
-        others = [e for e in awake if e is not avoid]
+        others = [e for e in awake if e not in avoid]
         if others or awake:
             return min(others or awake, key=lambda e: e.under_way)
         return min(self.endpoints, key=lambda e: e.rests_until)
