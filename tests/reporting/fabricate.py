@@ -171,7 +171,7 @@ def _reliability() -> dict:
         "estimator": "softmax", "temperature": 0.2,
         "auroc": {"value": 0.742, "low": 0.731, "high": 0.753, "per_seed": [0.74] * 5},
         "auroc_rows": 0.729, "aurc": 0.183,
-        "ece": None, "differing_share": 0.45, "unparsed_share": 0.004, "all_invalid": 0, "label_accuracy": 0.72,
+        "differing_share": 0.45, "unparsed_share": 0.004, "all_invalid": 0, "label_accuracy": 0.72,
         "by_entropy": [{"entropy": h, "wrong": w, "right": r, "accuracy": r / (w + r),
                         "low": r / (w + r) - 0.98 / math.sqrt(w + r), "high": r / (w + r) + 0.98 / math.sqrt(w + r)}
                        for h, w, r in levels],

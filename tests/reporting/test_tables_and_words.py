@@ -76,11 +76,29 @@ def test_splits_show_sizes_mix_and_what_they_share(results):
 
 
 def test_reliability_numbers_have_their_meaning_beside_them(results):
-    results["reliability"]["ece"] = {"value": 0.08, "debiased": 0.07, "low": 0.05, "high": 0.1}
+    errors = [{"seed": s, "value": 0.08, "low": 0.05, "high": 0.1, "debiased": d} for s, d in ((0, 0.06), (1, 0.08))]
+    results["reliability"]["calibration"] = {"kind": "platt", "known": 200, "seeds": errors}
+    found = [
+        {"seed": s, "estimate": e, "low": e - 0.04, "high": e + 0.04, "truth": 0.7} for s, e in ((0, 0.72), (1, 0.8))
+    ]
+    results["reliability"]["label_free"] = {"seeds": found, "assumptions": "Guesses are independent of the truth."}
     table = quality_table(as_results(results))
     assert cells(table, "AUROC, by question")[1] == ".742"
-    assert cells(table, "ECE, debiased")[1] == ".070"
+    assert cells(table, "ECE of P(correct), debiased")[1] == ".070"
+    assert "P(correct) from 200 known gold labels (platt)" in cells(table, "ECE of P(correct), debiased")[2]
+    assert cells(table, "Accuracy without gold")[1] == "76.0 %"
+    # .72 +- .04 holds .70, .80 +- .04 does not
+    assert "the truth is 70.0 %, inside the interval of 1 of 2 seeds" in cells(table, "Accuracy without gold")[2]
+    assert "Guesses are independent of the truth." in table.caption
     assert "softmax, temperature 0.2" in table.caption
+
+
+def test_an_estimate_that_could_not_be_made_says_why(results):
+    results["reliability"]["label_free"] = {"seeds": [], "reason": "free text has no number of options"}
+    results["reliability"]["calibration"] = {"kind": "platt", "known": 3, "seeds": [], "reason": "all 3 are right"}
+    table = quality_table(as_results(results))
+    assert cells(table, "Accuracy without gold")[1:] == ["—", "free text has no number of options"]
+    assert cells(table, "ECE of P(correct)")[1:] == ["—", "all 3 are right"]
 
 
 def test_time_is_summed_per_kind_of_step_and_cached_steps_are_told_apart(provenance):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from outgrow.reporting.forms import NO_DATA, count, interval, mean, p_value, percent, points, share
-from outgrow.reporting.schema import Accuracy, Arm, Recovered, Results
+from outgrow.reporting.forms import NO_DATA, count, interval, mean, p_value, percent, plural, points, share
+from outgrow.reporting.schema import Accuracy, Arm, Recovered, ReliabilityQuality, Results
 from outgrow.reporting.views import Cell, Row, TableView, Tone, columns, row
 
 
@@ -183,6 +183,35 @@ def learning_table(results: Results) -> TableView:
     )
 
 
+def _estimate_lines(quality: ReliabilityQuality) -> list[tuple[str, str, str, str]]:
+    """What was estimated without all gold: accuracy from votes, P(correct) from known labels."""
+    lines = []
+    free = quality.label_free
+    if free is not None and free.seeds:
+        each = free.seeds
+        low, high = min(one.low for one in each), max(one.high for one in each)
+        held = sum(one.covers for one in each)
+        said = f"{percent(mean([one.estimate for one in each]))} %"
+        truth = percent(mean([one.truth for one in each]))
+        meaning = (
+            f"from votes alone; the truth is {truth} %, inside the interval of {held} of {plural(len(each), 'seed')}"
+        )
+        lines.append(("Accuracy without gold", said, interval(low, high), meaning))
+    elif free is not None:
+        lines.append(("Accuracy without gold", NO_DATA, "", free.reason or ""))
+    learnt = quality.calibration
+    if learnt is not None and learnt.seeds:
+        debiased = mean([one.debiased for one in learnt.seeds])
+        raw = f"as measured {share(mean([one.value for one in learnt.seeds]), 3)}"
+        meaning = (
+            f"P(correct) from {plural(learnt.known, 'known gold label')} ({learnt.kind}); distance from what is right"
+        )
+        lines.append(("ECE of P(correct), debiased", share(debiased, 3), raw, meaning))
+    elif learnt is not None:
+        lines.append(("ECE of P(correct)", NO_DATA, "", learnt.reason or ""))
+    return lines
+
+
 def quality_table(results: Results) -> TableView | None:
     """The numbers of reliability; None when none was estimated."""
     quality = results.reliability
@@ -199,20 +228,16 @@ def quality_table(results: Results) -> TableView | None:
         ("Unparsed answers", f"{percent(quality.unparsed_share)} %", "", "each agrees with nobody"),
         ("Questions without any valid answer", count(quality.all_invalid), "", "never trained on"),
     ]  # fmt: skip
-    calibration = quality.ece or {}
-    for key, value in calibration.items():
-        if isinstance(value, int | float) and key not in ("low", "high", "bins"):
-            name = {"value": "ECE", "debiased": "ECE, debiased"}.get(key, f"ECE, {key}")
-            lines.append(
-                (name, share(float(value), 3), "", "mean distance of stated from observed probability of being right")
-            )
+    lines += _estimate_lines(quality)
+    estimated = quality.label_free is not None and quality.label_free.seeds
     name = quality.estimator.replace("_", " ")
     if name == "softmax" and not math.isnan(quality.temperature):
         name += f", temperature {quality.temperature:g}"
     return TableView(
         key="quality",
         title="Quality of reliability",
-        caption=f"On the pool, with gold that no method saw. Estimator: {name}.",
+        caption=f"On the pool, with gold that no method saw. Estimator: {name}."
+        + (f" Accuracy without gold assumes: {quality.label_free.assumptions}" if estimated else ""),
         columns=columns("Measure", "Value", "Meaning", text=(0, 2)),
         rows=tuple(row(title, Cell(value, note), meaning) for title, value, note, meaning in lines),
     )

@@ -19,6 +19,7 @@ from outgrow.recipe import Recipe
 from outgrow.records import LABELS, Example, Student, iter_examples
 from outgrow.reliability import agreement
 from outgrow.reliability.agreement import as_floats
+from outgrow.results.estimates import calibration_quality, label_free_accuracy
 from outgrow.results.labels import label_quality, mean_of
 from outgrow.results.tables import answers_table, labels_table
 from outgrow.results.views import Seed, Split
@@ -48,6 +49,7 @@ class _Collector:
         self.recipe, self.done = recipe, done
         self.bench = Bench(recipe, store)
         self.test, self.pool = self._split("test"), self._split("pool")
+        self.known = self._split("known") if "known" in self.bench.task.splits else None
         self.answered_freely = self._answered_freely()
         self.seeds = [self._seed(seed) for seed in recipe.seeds]
         self.students = {(d.job.arm, d.job.seed): d for d in done if d.student is not None}
@@ -105,7 +107,10 @@ class _Collector:
         pool = self.bench.answer(source, "pool", seed=seed, full=True, shown=True)
         test = self.bench.answer(source, "test", seed=seed, full=True, shown=True)
         labels = agreement(test, **settings) if test.num_rows else LABELS.empty_table()
-        return Seed(seed, source, pool, agreement(pool, **settings), labels, identity_values(test))
+        known = None
+        if self.known is not None:
+            known = agreement(self.bench.answer(source, "known", seed=seed, full=True, shown=True), **settings)
+        return Seed(seed, source, pool, agreement(pool, **settings), labels, identity_values(test), known)
 
     def _floor(self, said: Sequence[Mapping[str, str | None]]) -> Scores:
         """Supervisors' answers scored; NaN throughout when test questions were never put to them."""
@@ -138,7 +143,11 @@ class _Collector:
             "zero_shot": self._accuracy("zero_shot"),
             "arms": [self._arm(arm) for arm in recipe.methods],
             "comparisons": self._comparisons(),
-            "reliability": label_quality(self.seeds, self.pool, **recipe.reliability.model_dump()),
+            "reliability": {
+                **label_quality(self.seeds, self.pool, **recipe.reliability.model_dump()),
+                "label_free": label_free_accuracy(self.seeds, self.pool, self._options()),
+                "calibration": calibration_quality(self.seeds, self.pool, self.known),
+            },
             "strata": self._strata(),
         }
         tables = {
@@ -146,6 +155,12 @@ class _Collector:
             "pool_labels.parquet": labels_table(self.seeds, self.pool),
         }
         return clean(results), tables, self._models()
+
+    def _options(self) -> dict[str, int] | None:
+        """Pool question to its number of options; None for free answers."""
+        classes = self.bench.task.classes
+        sizes = [len(own or classes or ()) for own in self.pool.choices]
+        return dict(zip(self.pool.ids, sizes, strict=True)) if all(size > 1 for size in sizes) else None
 
     def _missing_share(self) -> float:
         """Share of the pool's wordings that questions lack, of those a model or server should have been asked."""

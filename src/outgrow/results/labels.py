@@ -48,7 +48,6 @@ def label_quality(seeds: Sequence[Seed], pool: Split, *, estimator: str, tempera
         "auroc": {"value": mean_of(aurocs), "low": low, "high": high, "per_seed": aurocs},
         "auroc_rows": row_auroc(seeds, pool),
         "aurc": ev.aurc(scores, right) if scores.size else math.nan,
-        "ece": None,  # a softmax over vote shares is not declared to be P(correct)
         "by_entropy": [{**asdict(level), "accuracy": level.accuracy} for level in levels],
         "heat": heat_map(rated),
         "risk_coverage": risk(scores, right),

@@ -24,6 +24,10 @@ class Split:
     strata: tuple[str, ...]
     gold: Mapping[str, str]
 
+    def gold_table(self) -> pa.Table:
+        """The gold as a table of `example_id` and `value`."""
+        return pa.table({"example_id": list(self.ids), "value": [self.gold[i] for i in self.ids]})
+
     def right(self, said: Mapping[str, str | None]) -> Float[np.ndarray, "questions"]:
         """1 where what was said is the truth."""
         return np.array([float(said.get(i) is not None and said.get(i) == self.gold[i]) for i in self.ids])
@@ -39,3 +43,4 @@ class Seed:
     pool: pa.Table  # labels
     test: pa.Table  # labels
     floor: Mapping[str, str]  # identity wording of test
+    known: pa.Table | None = None  # labels, where the task has known questions

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from outgrow.reporting.schema.base import Accuracy, Number, View
 
@@ -37,6 +36,48 @@ class RiskCoverage(View):
     random: Number = math.nan
 
 
+class EstimatedAccuracy(View):
+    """One seed's accuracy of consensus labels as estimated without gold, and as it is."""
+
+    seed: int
+    estimate: Number
+    low: Number
+    high: Number
+    truth: Number = math.nan
+
+    @property
+    def covers(self) -> bool:
+        """Whether the interval holds the truth."""
+        return self.low <= self.truth <= self.high
+
+
+class LabelFree(View):
+    """Accuracy without gold over all seeds, what it assumes, or why there is none."""
+
+    seeds: tuple[EstimatedAccuracy, ...] = ()
+    assumptions: str = ""
+    reason: str | None = None
+
+
+class CalibrationError(View):
+    """One seed's expected calibration error of P(correct) on the pool."""
+
+    seed: int
+    value: Number
+    low: Number
+    high: Number
+    debiased: Number
+
+
+class Calibrated(View):
+    """Calibration to P(correct) from bought gold labels, or why it could not be learnt."""
+
+    kind: str
+    known: int
+    seeds: tuple[CalibrationError, ...] = ()
+    reason: str | None = None
+
+
 class ReliabilityQuality(View):
     """How well reliability tells right labels from wrong ones on the pool."""
 
@@ -45,7 +86,8 @@ class ReliabilityQuality(View):
     auroc: Accuracy = Accuracy()
     auroc_rows: Number = math.nan
     aurc: Number = math.nan
-    ece: dict[str, Any] | None = None
+    label_free: LabelFree | None = None
+    calibration: Calibrated | None = None
     by_entropy: tuple[EntropyLevel, ...] = ()
     heat: Heat | None = None
     risk_coverage: RiskCoverage = RiskCoverage()

@@ -1,0 +1,92 @@
+"""Accuracy without gold and calibration in the results: the truth beside the estimate, per seed."""
+
+import numpy as np
+import pytest
+
+from outgrow.records import ANSWERS, Source, build
+from outgrow.reliability import agreement
+from outgrow.results.estimates import calibration_quality, label_free_accuracy
+from outgrow.results.views import Seed, Split
+
+LETTERS = "abcd"
+
+
+def split_of(ids, gold):
+    codes = np.arange(len(ids), dtype=np.int64)
+    return Split(tuple(ids), codes, tuple(ids), (None,) * len(ids), ("",) * len(ids), dict(zip(ids, gold, strict=True)))
+
+
+def answers_of(said):
+    """Labels of question -> list of values."""
+    keys = [(i, v) for i, values in said.items() for v in range(len(values))]
+    columns = {
+        "example_id": [i for i, _ in keys],
+        "source": ["sup"] * len(keys),
+        "variant": [v for _, v in keys],
+        "sample": [0] * len(keys),
+        "value": [said[i][v] for i, v in keys],
+    }
+    return build(ANSWERS, columns)
+
+
+def simulate(n, prefix, seed):
+    """Half the questions are known, half are guessed, five answers each, as the estimate assumes.
+
+    Option probabilities are Dirichlet(.5, .5, .5, .5), with 8 more at the truth of a known question.
+    """
+    random = np.random.default_rng(seed)
+    gold = random.integers(0, 4, n)
+    said = {}
+    for i, truth in enumerate(gold):
+        weights = np.full(4, 0.5)
+        weights[truth] += 8.0 * (i % 2 == 0)
+        shares = random.dirichlet(weights)
+        said[f"{prefix}{i:04d}"] = [LETTERS[k] for k in random.choice(4, size=5, p=shares)]
+    return said, [LETTERS[i] for i in gold]
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    said, gold = simulate(1500, "p", 0)
+    known_said, known_gold = simulate(300, "k", 1)
+    pool, known = split_of(list(said), gold), split_of(list(known_said), known_gold)
+    answers = answers_of(said)
+    labels = agreement(answers)
+    empty = labels.slice(0, 0)
+    seed = Seed(0, Source("sup", "key"), answers, labels, empty, {}, agreement(answers_of(known_said)))
+    return seed, pool, known
+
+
+def test_the_estimate_stands_beside_the_truth_and_its_interval_holds_it(simulated):
+    seed, pool, _ = simulated
+    found = label_free_accuracy([seed], pool, dict.fromkeys(pool.ids, 4))
+    (one,) = found["seeds"]
+    labels = dict(zip(seed.pool["example_id"].to_pylist(), seed.pool["value"].to_pylist(), strict=True))
+    assert one["truth"] == pytest.approx(np.mean([labels[i] == pool.gold[i] for i in pool.ids]))
+    assert one["low"] <= one["truth"] <= one["high"]
+    assert one["high"] - one["low"] < 0.1
+    assert "guess" in found["assumptions"]
+
+
+def test_free_answers_have_no_estimate_and_the_reason_is_told(simulated):
+    seed, pool, _ = simulated
+    found = label_free_accuracy([seed], pool, None)
+    assert found["seeds"] == []
+    assert "number of options" in found["reason"]
+
+
+def test_calibration_charges_its_gold_and_is_nearly_right(simulated):
+    seed, pool, known = simulated
+    found = calibration_quality([seed], pool, known)
+    assert (found["known"], found["kind"], found["reason"]) == (300, "platt", None)
+    assert found["seeds"][0]["debiased"] < 0.05
+    assert calibration_quality([seed], pool, None) is None
+
+
+def test_known_labels_that_are_all_right_cannot_calibrate(simulated):
+    seed, pool, known = simulated
+    said = dict(zip(seed.known["example_id"].to_pylist(), seed.known["value"].to_pylist(), strict=True))
+    flattered = split_of(list(known.ids), [said[i] for i in known.ids])
+    found = calibration_quality([seed], pool, flattered)
+    assert found["seeds"] == []
+    assert "right" in found["reason"]
