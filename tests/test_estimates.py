@@ -64,7 +64,6 @@ def test_the_estimate_stands_beside_the_truth_and_its_interval_holds_it(simulate
     labels = dict(zip(seed.pool["example_id"].to_pylist(), seed.pool["value"].to_pylist(), strict=True))
     assert one["truth"] == pytest.approx(np.mean([labels[i] == pool.gold[i] for i in pool.ids]))
     assert one["low"] <= one["truth"] <= one["high"]
-    assert one["high"] - one["low"] < 0.1
     assert "guess" in found["assumptions"]
 
 
