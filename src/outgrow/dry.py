@@ -14,6 +14,8 @@ from outgrow.methods.rows import normalise_weights
 from outgrow.recipe import Recipe
 from outgrow.records import ANSWERS, GOLD, Example, Source, Student, build, iter_examples, sha256_text
 from outgrow.tasks.base import Task
+from outgrow.tasks.benchmarks import BenchmarkConfig, BenchmarkTask
+from outgrow.tasks.benchmarks.made_up import made_up_questions
 from outgrow.training.schedule import total_steps
 
 
@@ -125,9 +127,16 @@ def made_up_gold(task: Task, questions: pa.Table, seed: int) -> pa.Table:
     )
 
 
+def planned_task(recipe: Recipe) -> Task:
+    """The recipe's task; where its set would have to be downloaded, made-up questions in the expected numbers."""
+    if isinstance(recipe.task, BenchmarkConfig) and recipe.task.from_hub:
+        return BenchmarkTask(recipe.task, loaded=made_up_questions(recipe.task))
+    return recipe.build_task()
+
+
 def plan(recipe: Recipe) -> list[Planned]:
     """What each job of one seed would do; every method really runs, on made-up answers."""
-    task: Task = recipe.build_task()
+    task = planned_task(recipe)
     sizes = {split: task.examples(split).num_rows for split in task.splits}
     wordings = min(recipe.ask.variants, task.n_variants) * recipe.ask.samples
     planned = [Planned("student", "zero_shot", sizes["test"], 0, 0)]
