@@ -21,6 +21,7 @@ RECORD = Path(__file__).with_name("step_versions.json")
 INFERENCE = "adapters assemble batches batching classifying encode generation heads loading scoring text"
 TRAINING = "checkpoints loop run schedule"
 NOTHING = "config hashing minilm models quiet rows"  # names, checks, what stands in a step's config anyway
+LEFT_OUT = ("__init__", "made_up")  # of outgrow.tasks.benchmarks
 
 
 def steps():
@@ -29,9 +30,14 @@ def steps():
     from outgrow.methods.rows import normalise_weights
     from outgrow.microworld import task as microworld
     from outgrow.tasks import table
+    from outgrow.tasks.benchmarks import base
 
     def modules(names, package):
         return [import_module(f"outgrow.{package}{name}") for name in names.split()]
+
+    def benchmarks():
+        names = {path.stem for path in Path(base.__file__).parent.glob("*.py")}
+        return modules(" ".join(sorted(names - set(LEFT_OUT))), "tasks.benchmarks.")
 
     inference = [*modules(INFERENCE, "training."), *modules("supervisors tasks.varied", "")]
     inference += [bench.Bench.answer, bench.Bench._ask, bench.Bench._paraphrases]
@@ -48,7 +54,12 @@ def steps():
         "table questions": (
             table.WORDINGS_VERSION,
             "WORDINGS_VERSION in src/outgrow/tasks/table.py",
-            modules("tasks.table tasks.table_rows tasks.table_config splits", ""),
+            modules("tasks.table tasks.table_rows tasks.table_config tasks.questions tasks.orders splits", ""),
+        ),
+        "benchmark questions": (
+            base.WORDINGS_VERSION,
+            "WORDINGS_VERSION in src/outgrow/tasks/benchmarks/base.py",
+            [*benchmarks(), *modules("tasks.questions tasks.orders splits", "")],
         ),
     }
 

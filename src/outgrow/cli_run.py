@@ -44,6 +44,10 @@ def report(folder: Path) -> None:
 
 
 def _dry(recipe: Recipe) -> None:
+    from outgrow.downloads import downloads
     from outgrow.dry import dry_run
 
-    Console().print(dry_run(recipe))
+    console = Console()
+    console.print(dry_run(recipe))
+    for needed in downloads(recipe):
+        console.print(f"to download: {needed}", markup=False, highlight=False, soft_wrap=True)

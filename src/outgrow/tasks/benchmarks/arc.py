@@ -1,8 +1,8 @@
 """ARC (arXiv 1803.05457): school science questions, three to five options.
 
 Source: `allenai/ai2_arc` (ARC-Challenge: train 1,119, validation 299, test 1,172; ARC-Easy: 2,251, 570, 2,376;
-licence CC BY-SA 4.0), pinned. On disk: Parquet or JSON Lines with `question`, `choices` (texts and labels; A to E
-or 1 to 5), `answerKey`; or the original JSON Lines with `question: {stem, choices}`.
+licence CC BY-SA 4.0), pinned. On disk: Parquet or JSON Lines with `question`, `choices` (texts and labels; A to E or
+1 to 5), `answerKey`; or the original JSON Lines with `question: {stem, choices}`.
 
     {"question": "What melts first in the sun?", "choices": {"text": ["iron", "butter", "glass"],
      "label": ["A", "B", "C"]}, "answerKey": "B"}

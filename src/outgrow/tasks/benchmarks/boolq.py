@@ -6,9 +6,9 @@ stay together.
 
     {"question": "can a heron swim", "passage": "Herons wade in shallow water and seldom swim.", "answer": true}
 
-Paper 03's code (arXiv 2312.09390) halves train and tests on validation, passage first. About 62 % of the answers
-are yes (paper 03's notes): `balance: downsample` makes both equally frequent. The words are ours. Variants: the
-answer words in either order. Canonical answer: yes or no.
+Paper 03's code (arXiv 2312.09390) halves train and tests on validation, passage first. About 62 % of the answers are
+yes (paper 03's notes): `balance: downsample` makes both equally frequent. The words are ours. Variants: the answer
+words in either order. Canonical answer: yes or no.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ main branch had a loading script, its pull request 6 the Parquet files. On disk:
      "answer3": "None of the above choices .", "label": 0}
 
 Paper 03's code (arXiv 2312.09390) halves train and tests on validation, one candidate at a time. A candidate that
-speaks of the others ("None of the above choices .") is not posed alone. The words are ours, with paper 03's order
-of context, question, answer. Canonical answer: the option itself.
+speaks of the others ("None of the above choices .") is not posed alone. The words are ours, with paper 03's order of
+context, question, answer. Variants: orders of the options, or the answer words in either order. Canonical answer:
+the option itself.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ Paper 01 (arXiv 2406.19032) halves train (3,736 and 3,737), uses 80 % of the poo
 other fifth validates. Where it asks for the number before the explanation, here the reasoning comes first and the
 number last (its notes, section 10, defect 11). The instruction is ours in five wordings; paper 01's rewordings of
 the questions themselves come from a stronger model, so they are answers to be asked for elsewhere, not part of the
-task. Canonical answer: the number as `outgrow.tasks.parsing.read_number` writes it. Extraction: behind "####", else
-boxed, stated or last. Solution: the worked answer without its calculator notes, which nothing here carries out.
+task. Variants: the five wordings. Canonical answer: the number as `outgrow.tasks.parsing.read_number` writes it.
+Extraction: behind "####", else boxed, stated or last. Solution: the worked answer without its calculator notes,
+which nothing here carries out.
 """
 
 from __future__ import annotations

@@ -1,17 +1,17 @@
 """HellaSwag (arXiv 1905.07830): which of four endings continues a description.
 
-Source: `Rowan/hellaswag` (train 39,905, validation 10,042; the test labels are not public). On disk: Parquet or
-JSON Lines with `ctx`, `endings` (four), `label` (0 to 3, as text) and, where it is given, `source_id`: contexts of
-one video or article stay together.
+Source: `Rowan/hellaswag` (train 39,905, validation 10,042; the test labels are not public). On disk: Parquet or JSON
+Lines with `ctx`, `endings` (four), `label` (0 to 3, as text) and, where it is given, `source_id`: contexts of one
+video or article stay together.
 
     {"ctx": "A man opens a tin of paint. He", "endings": ["stirs it with a stick.", "sings to a goat.",
      "folds the tin twice.", "is a lake."], "label": "0", "source_id": "activitynet~v_x1"}
 
-Paper 01 (arXiv 2406.19032) takes 5,000 of train for the supervisor and 5,000 of validation as the pool, uses 80 %
-of either, and tests on further validation rows. Here the pool's other fifth validates, and the test is all that is
-left. Words: options as A to D, "### Answer:" at the end (paper 01); the instruction is ours. Variants: orders of
-the options. Canonical answer: the ending itself. Licence: MIT (card of KETI-AIR/kor_hellaswag; the set's own card
-was not read).
+Paper 01 (arXiv 2406.19032) takes 5,000 of train for the supervisor and 5,000 of validation as the pool, uses 80 % of
+either, and tests on further validation rows. Here the pool's other fifth validates, and the test is all that is
+left. Words: options as A to D, "### Answer:" at the end (paper 01); the instruction is ours. Variants: orders of the
+options. Canonical answer: the ending itself. Licence: MIT (card of KETI-AIR/kor_hellaswag; the set's own card was
+not read).
 """
 
 from __future__ import annotations

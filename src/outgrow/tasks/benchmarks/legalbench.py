@@ -1,9 +1,8 @@
 """LegalBench, privacy policy QA: whether a clause is relevant to a question (arXiv 2308.11462).
 
-Source: `nguha/legalbench`, configuration `privacy_policy_qa`; its main branch has a loading script, so the hub's
-own Parquet copy is read. 10,992 rows in all (README of HazyResearch/legalbench), nearly all in test; PrivacyQA's
-licence is MIT. On disk: Parquet, JSON Lines or CSV with `text` (the clause), `question`, `answer` (Relevant or
-Irrelevant).
+Source: `nguha/legalbench`, configuration `privacy_policy_qa`; its main branch has a loading script, so the hub's own
+Parquet copy is read. 10,992 rows in all (README of HazyResearch/legalbench), nearly all in test; PrivacyQA's licence
+is MIT. On disk: Parquet, JSON Lines or CSV with `text` (the clause), `question`, `answer` (Relevant or Irrelevant).
 
     {"text": "We delete logs after ten days.", "question": "how long are logs kept?", "answer": "Relevant"}
 

@@ -1,15 +1,15 @@
 r"""MATH (arXiv 2103.03874): competition problems with worked answers in LaTeX.
 
-Source: `EleutherAI/hendrycks_math`, seven configurations (together train 7,500, test 5,000; licence MIT), pinned.
-On disk: Parquet or JSON Lines with `problem`, `level`, `type`, `solution`, whose answer is boxed; or the original
-tree with one JSON object a file (`train/algebra/1.json`).
+Source: `EleutherAI/hendrycks_math`, seven configurations (together train 7,500, test 5,000; licence MIT), pinned. On
+disk: Parquet or JSON Lines with `problem`, `level`, `type`, `solution`, whose answer is boxed; or the original tree
+with one JSON object a file (`train/algebra/1.json`).
 
     {"problem": "What is half of $\\frac{1}{2}$?", "level": "Level 1", "type": "Prealgebra",
      "solution": "Half of it is $\\boxed{\\frac{1}{4}}$."}
 
-No paper of the collection gives words for it: the instruction is ours in three wordings. Canonical answer: the
-boxed LaTeX, normalised. Extraction: the last box, else what is stated. Canonicalisation: answers that math-verify
-calls equal become one (extra `math`). The report breaks down by level.
+No paper of the collection gives words for it: the instruction is ours in three wordings. Variants: these wordings.
+Canonical answer: the boxed LaTeX, normalised. Extraction: the last box, else what is stated. Canonicalisation:
+answers that math-verify calls equal become one (extra `math`). The report breaks down by level.
 """
 
 from __future__ import annotations

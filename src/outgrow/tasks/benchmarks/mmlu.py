@@ -7,9 +7,9 @@ header (`dev/anatomy_dev.csv`: question, four options, letter), whose subject is
     {"question": "Which of these holds the most water?", "subject": "anatomy",
      "choices": ["a thimble", "a bucket", "a lake", "a cup"], "answer": 2}
 
-Paper 01 (arXiv 2406.19032) trains the supervisor on dev, takes validation as the pool (90 % of it used) and tests
-on test; here the pool's other tenth validates. Words: the subject named, options as A to D, "### Answer:" at the
-end (paper 01); the instruction is ours. Variants: orders of the options. Canonical answer: the option itself.
+Paper 01 (arXiv 2406.19032) trains the supervisor on dev, takes validation as the pool (90 % of it used) and tests on
+test; here the pool's other tenth validates. Words: the subject named, options as A to D, "### Answer:" at the end
+(paper 01); the instruction is ours. Variants: orders of the options. Canonical answer: the option itself.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ Lines with `question: {stem, choices}`.
     {"question_stem": "A kettle whistles because of", "choices": {"text": ["steam", "paint", "sand", "moss"],
      "label": ["A", "B", "C", "D"]}, "answerKey": "A"}
 
-The words are ours; paper 03 (arXiv 2312.09390) poses candidates. Its replication had letters as right candidates
-and texts as wrong ones, which gives the answer away; here both are texts. Variants: orders of the options.
-Canonical answer: the option itself.
+The words are ours; paper 03 (arXiv 2312.09390) poses candidates. Its replication had letters as right candidates and
+texts as wrong ones, which gives the answer away; here both are texts. Variants: orders of the options. Canonical
+answer: the option itself.
 """
 
 from __future__ import annotations

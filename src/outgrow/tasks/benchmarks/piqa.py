@@ -1,7 +1,7 @@
 """PIQA (arXiv 1911.11641): which of two ways reaches a practical goal.
 
-Source: `baber/piqa` (a Parquet copy; `ybisk/piqa` has a loading script). Numbers of rows and licence were not
-found. On disk: Parquet or JSON Lines with `goal`, `sol1`, `sol2`, `label` (0 or 1). The test labels are not public.
+Source: `baber/piqa` (a Parquet copy; `ybisk/piqa` has a loading script). Numbers of rows and licence were not found.
+On disk: Parquet or JSON Lines with `goal`, `sol1`, `sol2`, `label` (0 or 1). The test labels are not public.
 
     {"goal": "Keep a door open.", "sol1": "Put a wedge under it.", "sol2": "Put a wedge on the roof.", "label": 0}
 

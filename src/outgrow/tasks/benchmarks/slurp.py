@@ -1,16 +1,17 @@
 """SLURP (EMNLP 2020): spoken commands, their scenario, intent and slots.
 
-Source: github.com/pswietojanski/slurp, `dataset/slurp` (devel 2,033, test 2,974; text CC BY 4.0); the copies on the
-hub hold audio. `docs/slurp.md` reduces the release to JSON Lines with `sentence`, `scenario`, `action`, `slots`:
+Source: github.com/pswietojanski/slurp, `dataset/slurp` (devel 2,033, test 2,974; text licence CC BY 4.0); the copies
+on the hub hold audio. On disk: JSON Lines, as `docs/slurp.md` reduces the release, with `sentence`, `scenario`,
+`action`, `slots`:
 
     {"sentence": "dim the lamp at nine", "scenario": "iot", "action": "hue_lightdim",
      "slots": [{"type": "time", "filler": "nine"}]}
 
 No paper of the collection gives words for it; they are ours. Targets: `scenario` (18 classes), `intent` (scenario
-and action, joined by "_"), both answered by the class itself, or `slots`, generated as JSON. Canonical slots: a
-JSON list of filler and type, sorted, without repeats (`outgrow.tasks.parsing.read_slots`). Default splits: all but
-the test from devel, 40 % for the supervisor, 10 % to validate, the rest the pool. Variants: three wordings of the
-instruction.
+and action, joined by "_"), both answered by the class itself, or `slots`, generated as JSON. Canonical answer: the
+class, or for slots a JSON list of filler and type, sorted, without repeats (`outgrow.tasks.parsing.read_slots`).
+Default splits: all but the test from devel, 40 % for the supervisor, 10 % to validate, the rest the pool. Variants:
+three wordings of the instruction.
 """
 
 from __future__ import annotations
