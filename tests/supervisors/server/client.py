@@ -2,20 +2,26 @@
 
     python client.py STORE SETTINGS N
 
-The answers of N microworld questions are committed under the step `answers`.
+The answers of N questions are committed under the step `answers`: microworld questions, or colours for the fake.
 """
 
 import json
 import sys
 
-from outgrow.microworld.task import Counts, MicroworldConfig, MicroworldTask
+from asking import Colours
+
 from outgrow.store import Step, Store
 from outgrow.supervisors.queries import pose
 from outgrow.supervisors.server import ServerConfig, answer
 
 
-def questions(n):
-    """The task and its n questions."""
+def questions(config, n):
+    """The task and its n questions; those about colours are there at once."""
+    if config.model == "weak-1":
+        task = Colours()
+        return task, pose(task, task.examples(n), 1)
+    from outgrow.microworld.task import Counts, MicroworldConfig, MicroworldTask
+
     task = MicroworldTask(
         MicroworldConfig(questions=Counts(supervisor_train=1, pool=n, validation=1, test=1), mix="natural")
     )
@@ -28,7 +34,7 @@ def step_of(config, n):
 
 def make(folder, config, n):
     """The table, from the store or from the server."""
-    task, queries = questions(n)
+    task, queries = questions(config, n)
 
     def maker(work):
         work.save_table(answer(config, task, queries, source="weak", seed=0, journal=work.journal("answers")))

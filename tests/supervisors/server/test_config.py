@@ -42,6 +42,8 @@ def complaint(**settings):
         {"headers": {"Authorization": f"Bearer {KEY}"}},
         {"extra": {"api_key": KEY}},
         {"extra": {"extra_headers": {"x": KEY}}},
+        {"extra": {"options": {"access_token": KEY}}},
+        {"my_key": KEY},
         {"api_key_env": KEY},
         {"api_key_env": "abcdef0123456789abcdef"},
         {"base_url": f"https://user:{KEY.replace('/', '')}@example.org/v1"},
@@ -79,6 +81,11 @@ def test_wrong_settings_are_named(settings, message):
     with pytest.raises(ValidationError) as caught:
         validate(Recipe, {"supervisor": {**PLAIN, **settings}})
     assert message in report(caught.value, "recipe")
+
+
+def test_parameters_that_only_sound_like_keys_are_allowed():
+    extra = {"prompt_cache_key": "pool", "stop_token_ids": [2], "skip_special_tokens": False}
+    assert ServerConfig(**PLAIN, extra=extra).extra == extra
 
 
 def test_identity_is_what_decides_the_answers():

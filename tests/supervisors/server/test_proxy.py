@@ -39,13 +39,13 @@ def settings(url, model, **more):
 
 
 def ask(config, n):
-    task, queries = questions(n)
+    task, queries = questions(config, n)
     return answer(config, task, queries, source="weak", seed=0)
 
 
 def digests(config, n):
     """Key of every answer to the digest of the body that asks for it."""
-    task, queries = questions(n)
+    task, queries = questions(config, n)
     plan = Plan(config, task, queries, "generate", 1, 0.0, 0)
     bodies = {key: json.dumps(plan.request(key).payload(True)).encode() for key in plan.keys}
     return {key: hashlib.sha256(body).hexdigest() for key, body in bodies.items()}
@@ -120,8 +120,8 @@ def killed_and_resumed(proxied, upstream, config, n, folder, plain, kills, **opt
 
 def guess(asked):
     """One of the options, by the prompt's hash."""
-    options = asked.body["prompt"].split("Options: ")[1].split(". Answer")[0].split(", ")
-    return completion(f" {options[int(sha256_text(asked.body['prompt'])[:8], 16) % 4]}", logprobs=[[(" x", -0.5)]])
+    colour = ("red", "green", "blue")[int(sha256_text(asked.body["prompt"])[:8], 16) % 3]
+    return completion(f" {colour}", logprobs=[[(f" {colour}", -0.5)]])
 
 
 def test_every_fault_is_overcome(fake, proxied):
@@ -199,9 +199,10 @@ def test_transformers_serve_refuses_what_it_cannot(transformers_serve):
 
     with pytest.raises(ConfigError, match=r"pinned to.*'model' must be a name that this server serves.*0 of 1 answers"):
         ask(settings(url, "no-such-model"), 1)
-    task, queries = questions(1)
+    config = settings(url, model)
+    task, queries = questions(config, 1)
     with pytest.raises(ConfigError, match=r"prompt must be a string"):
-        answer(settings(url, model), task, queries, source="weak", seed=0, decoding="options")
+        answer(config, task, queries, source="weak", seed=0, decoding="options")
 
 
 @pytest.mark.slow

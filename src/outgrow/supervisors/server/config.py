@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -13,8 +13,11 @@ from outgrow.config import Config
 from outgrow.config_errors import fault
 
 HIDDEN = "(not shown)"
-# Settings with such names hold secrets, and a recipe is stored and shown. `api_key_env` and the token budgets do not.
-_SECRET = re.compile(r"key|secret|password|passwd|credential|authori[sz]ation|bearer|cookie|headers?$|^token$", re.I)
+# Settings with such names hold secrets, and a recipe is stored and shown. Bodies may have harmless keys, such as
+# `prompt_cache_key`.
+_SECRET = r"secret|password|passwd|credential|authori[sz]ation|bearer|cookie|headers?$|(^|api_|access_|auth_)token$"
+_SECRET_SETTING = re.compile(f"key|{_SECRET}", re.I)
+_SECRET_PARAMETER = re.compile(f"^key$|(api|access|auth|private)[_-]?key|{_SECRET}", re.I)
 _VARIABLE = re.compile(r"^[A-Z_][A-Z0-9_]*$")
 # What the supervisor decides for every request; a second value in `extra` would contradict it.
 OWNED = (
@@ -48,6 +51,13 @@ def _endpoint(url: str, *place: int | str) -> str:
     if parts.path.rstrip("/").endswith("/completions"):
         raise fault("must end before /completions or /chat/completions, for instance in /v1", url, *place)
     return url.rstrip("/")
+
+
+def _paths(value: Any, *place: str) -> Iterator[tuple[str, ...]]:
+    """The names of nested settings, each with those that lead there."""
+    for name, inner in value.items() if isinstance(value, Mapping) else ():
+        yield (*place, str(name))
+        yield from _paths(inner, *place, str(name))
 
 
 Limit = Annotated[int, Field(ge=1)] | None
@@ -117,15 +127,14 @@ class ServerConfig(Config):
         """Before anything else is looked at, so that no other complaint shows the key."""
         if not isinstance(raw, Mapping):
             return raw
-        for place, settings in (((), raw), (("extra",), raw.get("extra"))):
-            for name in settings if isinstance(settings, Mapping) else ():
-                if name in ("api_key_env", *cls.model_fields) and not place:
-                    continue
-                if _SECRET.search(str(name)):
-                    raise fault(
-                        "a key does not belong here; put it into an environment variable and name that in api_key_env",
-                        HIDDEN, *place, str(name),
-                    )  # fmt: skip
+        unknown = [str(name) for name in raw if name not in cls.model_fields]
+        found: list[tuple[str, ...]] = [(name,) for name in unknown if _SECRET_SETTING.search(name)]
+        found += [path for path in _paths(raw.get("extra"), "extra") if _SECRET_PARAMETER.search(path[-1])]
+        if found:
+            raise fault(
+                "a key does not belong here; put it into an environment variable and name that in api_key_env",
+                HIDDEN, *found[0],
+            )  # fmt: skip
         variable = raw.get("api_key_env", "X")
         if not isinstance(variable, str) or not _VARIABLE.match(variable):
             raise fault(

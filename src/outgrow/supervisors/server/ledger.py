@@ -31,7 +31,7 @@ class Key(NamedTuple):
     sample: int
 
 
-@dataclass
+@dataclass(eq=False)
 class Spent:
     """What one answer has cost so far.
 
