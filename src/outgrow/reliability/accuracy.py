@@ -110,7 +110,7 @@ def accuracy_from_votes(
     Raises:
         ConfigError: fewer than two options, or no draws.
         DataError: no label has a value, a question is missing in `options`, or has more distinct answers than options.
-        PrerequisiteError: `options` is not given, or too few answers per question for three parameters.
+        PrerequisiteError: `options` is not given, or fewer than four different patterns of votes.
     """
     if options is None:
         raise PrerequisiteError(
@@ -136,7 +136,7 @@ def accuracy_from_votes(
     rng = np.random.default_rng(seed)
     drawn = []
     for _ in range(draws):
-        again = rng.multinomial(len(member), np.full(len(member), 1 / len(member))) @ member
+        again = member[rng.integers(len(member), size=len(member))].sum(axis=0)
         drawn.append(_mean_right(patterns, again, _fit(patterns, again, theta)[0]))
     low, high = np.percentile(drawn, [2.5, 97.5])
     return AccuracyEstimate(
@@ -184,24 +184,12 @@ def _counts(labels: pa.Table, options: Int[np.ndarray, "questions"]) -> Float[np
 
 
 def _check_identified(patterns: _Patterns) -> None:
-    """Three parameters need at least four possible patterns of votes."""
-    asked = int(np.maximum(patterns.counts, 0).sum(axis=1).max())
-    widest = int(patterns.options.max())
-    possible = _partitions(asked, widest)
-    if possible < 4:
+    """Three parameters need at least four patterns of votes; unanimous answers alone fit knowledge and bias alike."""
+    if len(patterns.counts) < 4:
         raise PrerequisiteError(
-            f"{asked} answers per question and {widest} options allow {possible} patterns of votes; an estimate "
-            f"needs four: ask each question at least {4 if widest > 2 else 6} times"
+            f"the votes show {len(patterns.counts)} different patterns (such as 4 + 1); telling knowledge from guesses "
+            "needs at least four: ask each question at least five times, in other wordings or at a temperature above 0"
         )
-
-
-def _partitions(n: int, parts: int) -> int:
-    """In how many ways n votes can be shared out among at most so many options, order aside."""
-    ways = [1] + [0] * n
-    for size in range(1, parts + 1):
-        for total in range(size, n + 1):
-            ways[total] += ways[total - size]
-    return ways[n]
 
 
 def _log_sum(x: Float[np.ndarray, "patterns options"]) -> Float[np.ndarray, "patterns"]:
@@ -215,7 +203,10 @@ def _fit(
     from scipy.optimize import minimize
 
     share = weight / weight.sum()
-    found = minimize(lambda t: -float(share @ patterns.log_likelihood(t)), start, method="L-BFGS-B", bounds=_BOUNDS)
+    found = minimize(
+        lambda t: -float(share @ patterns.log_likelihood(t)), start, method="L-BFGS-B", bounds=_BOUNDS,
+        options={"ftol": 1e-12, "gtol": 1e-7},  # the likelihood is flat along a ridge
+    )  # fmt: skip
     return found.x, float(found.fun)
 
 

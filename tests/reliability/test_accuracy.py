@@ -1,0 +1,166 @@
+"""Accuracy from votes alone: the model's probabilities by hand, the truth found on data drawn from it, and refusals."""
+
+import itertools
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from outgrow.errors import ConfigError, DataError, PrerequisiteError
+from outgrow.reliability import accuracy_from_votes, agreement
+from outgrow.reliability.accuracy import _Patterns
+
+A, B, KNOWN = 0.7, 9.0, 0.6
+THETA = np.array([math.log(KNOWN / (1 - KNOWN)), math.log(A), math.log(B)])
+
+
+def urn(answers, start):
+    """P of a sequence of answers from a Dirichlet source: each answer adds one ball of its kind to Polya's urn."""
+    balls, p = list(start), 1.0
+    for x in answers:
+        p *= balls[x] / sum(balls)
+        balls[x] += 1
+    return p
+
+
+def by_hand(answers, options):
+    """P(answers) of the mixture, and P(answers, the truth is option 0)."""
+    guess = urn(answers, [A] * options)
+    known = [urn(answers, [A + B * (o == truth) for o in range(options)]) for truth in range(options)]
+    whole = (1 - KNOWN) * guess + KNOWN * sum(known) / options
+    return whole, ((1 - KNOWN) * guess + KNOWN * known[0]) / options
+
+
+@pytest.mark.parametrize("options", [2, 3, 4])
+def test_every_sequence_of_answers_has_the_probability_of_polyas_urn_and_they_sum_to_one(options):
+    total = 0.0
+    for answers in itertools.product(range(options), repeat=4):
+        counts = np.bincount(answers, minlength=options).astype(float)[None]
+        whole, first = by_hand(answers, options)
+        patterns = _Patterns(counts)
+        assert patterns.log_likelihood(THETA)[0] == pytest.approx(math.log(whole), abs=1e-12)
+        assert patterns.right(THETA)[0] == pytest.approx(first / whole, abs=1e-12)
+        total += math.exp(patterns.log_likelihood(THETA)[0])
+    assert total == pytest.approx(1, abs=1e-12)
+
+
+def test_questions_with_fewer_options_are_rated_by_their_own_number():
+    counts = np.array([[3.0, 1.0, 0.0, 0.0], [3.0, 1.0, -1.0, -1.0]])
+    found = _Patterns(counts).right(THETA)
+    for row, options in zip(found, (4, 2), strict=True):
+        whole, first = by_hand([0, 0, 0, 1], options)
+        assert row == pytest.approx(first / whole, abs=1e-12)
+
+
+def labels_drawn(n, seed, known=KNOWN, a=A, b=B, options=4, k=5, invalid=0.0):
+    """Labels from the model, and the share of them that is right; the truth is always "0"."""
+    rng = np.random.default_rng(seed)
+    weight = np.full((n, options), a)
+    weight[:, 0] += b * (rng.random(n) < known)
+    gamma = rng.standard_gamma(weight)
+    p = gamma / gamma.sum(axis=1, keepdims=True)
+    said = (rng.random((n, k, 1)) > p.cumsum(axis=1)[:, None, :-1]).sum(axis=2)
+    gone = rng.random((n, k)) < invalid
+    values = np.where(gone, None, said.astype(str).astype(object)).ravel()
+    table = pa.table({"example_id": np.repeat([f"q{i}" for i in range(n)], k), "value": pa.array(values, pa.string())})
+    labels = agreement(table)
+    given = labels.filter(labels["value"].is_valid())["value"].to_pylist()
+    return labels, sum(v == "0" for v in given) / len(given)
+
+
+@pytest.mark.parametrize("invalid", [0.0, 0.15])
+def test_the_truth_is_found_on_data_drawn_from_the_model(invalid):
+    # Fisher's information gives a standard error of .85 / sqrt(n) here: .006, an interval about .024 wide.
+    labels, truth = labels_drawn(20_000, 1, b=40.0, invalid=invalid)
+    found = accuracy_from_votes(labels, options=4, draws=40)
+    assert abs(found.estimate - truth) < 0.02
+    assert found.low < found.estimate < found.high
+    assert 0.01 < found.high - found.low < 0.05
+    assert (found.method, found.answers) == ("votes", 5 * labels.filter(labels["value"].is_valid()).num_rows)
+    assert "misconception" in found.assumptions
+
+
+def test_guesses_that_agree_are_not_taken_for_knowledge():
+    # a = .3: a guess gives the same answer in most wordings. The votes agree to .82, and .47 are right.
+    labels, truth = labels_drawn(20_000, 1, known=0.3, a=0.3, b=40.0)
+    found = accuracy_from_votes(labels, options=4, draws=5)
+    assert labels["vote_share"].to_numpy().mean() > truth + 0.3
+    assert abs(found.estimate - truth) < 0.04
+
+
+@pytest.mark.slow
+def test_the_interval_covers_the_truth_in_about_95_of_100_samples():
+    covered = 0
+    for seed in range(40):
+        labels, truth = labels_drawn(1_500, 100 + seed, b=40.0)  # a stream apart from the bootstrap's
+        found = accuracy_from_votes(labels, options=4, draws=100, seed=seed)
+        covered += found.low <= truth <= found.high
+    assert covered >= 34  # 38 expected; with p = .95 fewer than 34 come once in 200
+
+
+def test_a_misconception_is_taken_for_knowledge_as_the_assumptions_say():
+    labels, truth = labels_drawn(4_000, 2, b=40.0)
+    rng = np.random.default_rng(0)
+    misled = rng.random(4_000) < 0.25  # their attractive option is not the right one; the votes look the same
+    right = np.array([v == "0" for v in labels["value"].to_pylist()]) & ~misled
+    found = accuracy_from_votes(labels, options=4, draws=20)
+    assert found.low <= truth <= found.high
+    assert found.low > right.mean() + 0.05
+
+
+def test_neither_order_nor_names_of_the_answers_matter_and_a_seed_repeats_itself():
+    labels, _ = labels_drawn(400, 3)
+    found = accuracy_from_votes(labels, options=4, draws=10)
+    assert accuracy_from_votes(labels, options={f"q{i}": 4 for i in range(400)}, draws=10) == found
+    order = pa.array(np.random.default_rng(0).permutation(400))
+    again = accuracy_from_votes(labels.take(order), options=4, draws=10)
+    assert again.estimate == pytest.approx(found.estimate, abs=1e-6)
+    assert accuracy_from_votes(labels, options=4, draws=10, seed=1).low != found.low
+
+
+def test_questions_of_one_group_are_drawn_together():
+    labels, _ = labels_drawn(300, 4, b=40.0)
+    copies = pa.concat_tables(
+        [labels.set_column(0, labels.schema.field(0), pa.array([f"q{i}-{j}" for i in range(300)])) for j in range(9)]
+    )
+    groups = {f"q{i}-{j}": f"q{i}" for i in range(300) for j in range(9)}
+    alone, grouped, blind = (
+        accuracy_from_votes(t, options=4, groups=g, draws=20)
+        for t, g in ((labels, None), (copies, groups), (copies, None))
+    )
+    width = [e.high - e.low for e in (alone, grouped, blind)]
+    assert grouped.estimate == pytest.approx(alone.estimate, abs=1e-3)
+    assert 0.6 < width[1] / width[0] < 1.6  # nine copies tell no more than one
+    assert width[2] < 0.6 * width[0]
+
+
+def test_without_a_number_of_options_the_estimate_is_refused():
+    free = agreement(pa.table({"example_id": ["a"] * 5 + ["b"] * 5, "value": ["42"] * 3 + ["41", "7"] + ["x=1"] * 5}))
+    assert free["value"].to_pylist() == ["42", "x=1"]  # free text has votes as any other
+    with pytest.raises(PrerequisiteError, match=r"number of options per question is unknown.*options=\.\.\."):
+        accuracy_from_votes(free)
+
+
+def test_votes_of_few_patterns_are_refused():
+    unanimous = agreement(pa.table({"example_id": ["a"] * 5 + ["b"] * 5, "value": ["x"] * 10}))
+    with pytest.raises(PrerequisiteError, match=r"votes show 1 different patterns.*at least five times"):
+        accuracy_from_votes(unanimous, options=4)
+
+
+def test_wrong_numbers_of_options_are_named():
+    labels, _ = labels_drawn(50, 5)
+    with pytest.raises(DataError, match=r"question 'q.*' has 3 distinct answers, but only 2 options"):
+        accuracy_from_votes(labels.filter(pa.array([len(v) == 3 for v in labels["votes"].to_pylist()])), options=2)
+    with pytest.raises(DataError, match="49 of 50 questions have no number of options; first 'q1'"):
+        accuracy_from_votes(labels, options={"q0": 4})
+    with pytest.raises(ConfigError, match="at least two options, not 1"):
+        accuracy_from_votes(labels, options=1)
+    with pytest.raises(ConfigError, match="draws must be at least 1, not 0"):
+        accuracy_from_votes(labels, options=4, draws=0)
+
+
+def test_labels_without_a_value_are_no_labels():
+    none = agreement(pa.table({"example_id": ["a", "a"], "value": pa.array([None, None], pa.string())}))
+    with pytest.raises(DataError, match="no label has a value"):
+        accuracy_from_votes(none, options=4)
