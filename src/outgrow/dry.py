@@ -15,12 +15,9 @@ from outgrow.recipe import Recipe
 from outgrow.records import ANSWERS, GOLD, SPLITS, Example, Source, Student, build, iter_examples, sha256_text
 from outgrow.supervisors.config import LocalSupervisor
 from outgrow.tasks.base import Task
-<<<<<<< HEAD
-from outgrow.tasks.varied import varied
-=======
 from outgrow.tasks.benchmarks import BenchmarkConfig, BenchmarkTask
 from outgrow.tasks.benchmarks.made_up import made_up_questions
->>>>>>> benchmarks
+from outgrow.tasks.varied import varied
 from outgrow.training.schedule import total_steps
 
 
@@ -143,13 +140,8 @@ def planned_task(recipe: Recipe) -> Task:
 
 def plan(recipe: Recipe) -> list[Planned]:
     """What each job of one seed would do; every method really runs, on made-up answers."""
-<<<<<<< HEAD
-    task = with_wordings(recipe, recipe.build_task())
+    task = with_wordings(recipe, planned_task(recipe))
     sizes = {split: task.examples(split).num_rows for split in SPLITS}
-=======
-    task = planned_task(recipe)
-    sizes = {split: task.examples(split).num_rows for split in task.splits}
->>>>>>> benchmarks
     wordings = min(recipe.ask.variants, task.n_variants) * recipe.ask.samples
     planned = [Planned("student", "zero_shot", sizes["test"], 0, 0)]
     for supervisor in recipe.supervisors:
