@@ -63,3 +63,61 @@ def test_a_crowds_file_is_read_by_the_verbs_on_labels(cli, folder):
     assert kept.code == 0, kept.err
     rows = [json.loads(line) for line in (folder / "t.jsonl").read_text().splitlines()]
     assert [(row["example_id"], row["target"]) for row in rows] == [("r1", "x"), ("r2", "y")]
+
+
+# Known gold on the command line -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def voted(tmp_path, monkeypatch):
+    """Forty questions: unanimous ones are right 19 times of 20, those that agree 3 to 2 are right 8 times of 20."""
+    monkeypatch.chdir(tmp_path)
+    lines, gold = ["example_id,value"], ["example_id,value"]
+    for i in range(40):
+        votes = "xxxxx" if i < 20 else "xxxyy"
+        lines += [f"q{i},{vote}" for vote in votes]
+        gold.append(f"q{i},{'x' if i < 19 or 20 <= i < 28 else 'y'}")
+    (tmp_path / "answers.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "gold.csv").write_text("\n".join(gold) + "\n")
+    return tmp_path
+
+
+def test_known_gold_turns_reliability_into_p_correct(cli, voted):
+    done = cli("reliability", "answers.csv", "--known", "gold.csv", "--out", "labels.csv")
+    assert done.code == 0, done.err
+    assert "reliability is P(correct), learnt from 40 known gold labels (platt)" in done.out
+    with (voted / "labels.csv").open(newline="") as file:
+        found = {row["example_id"]: float(row["reliability"]) for row in csv.DictReader(file)}
+    agreed, split = (sum(found[f"q{i}"] for i in span) / 20 for span in (range(20), range(20, 40)))
+    assert agreed == pytest.approx(19 / 20, abs=0.12)
+    assert split == pytest.approx(8 / 20, abs=0.12)
+
+
+def test_votes_alone_say_about_how_many_labels_are_right(cli, voted):
+    refused = cli("reliability", "answers.csv", "--options", "4", "--out", "labels.csv")
+    assert refused.code == 2
+    assert "the votes show 2 different patterns" in refused.err
+    assert not (voted / "labels.csv").exists()
+    votes = ("xxxxx", "xxxxx", "xxxxy", "xxxyy", "xxyyz", "xyzwx")
+    lines = ["example_id,value", *(f"q{i},{v}" for i in range(60) for v in votes[i % 6])]
+    (voted / "answers.csv").write_text("\n".join(lines) + "\n")
+    done = cli("reliability", "answers.csv", "--options", "4", "--out", "labels.csv")
+    assert done.code == 0, done.err
+    assert "of the labels are right [" in done.out
+    assert "this assumes: Each question is either known to the source or guessed." in done.out
+
+
+@pytest.mark.parametrize(
+    ("gold", "message"),
+    [
+        ("example_id,value\nq1,x\nq1,y\n", "question 'q1' has two values, 'x' and 'y'"),
+        ("example_id,value\nr1,x\n", "gold values and 0 known labels"),
+        ("example_id,worth\nq1,x\n", "missing columns ['value']"),
+    ],
+)
+def test_gold_that_does_not_fit_is_told_and_nothing_is_written(cli, voted, gold, message):
+    (voted / "gold.csv").write_text(gold)
+    done = cli("reliability", "answers.csv", "--known", "gold.csv", "--out", "labels.csv")
+    assert done.code == 2
+    assert message in done.err
+    assert not (voted / "labels.csv").exists()

@@ -11,6 +11,7 @@ from outgrow.cli_words import (
     check_paths,
     console,
     line,
+    say_accuracy,
     say_counts,
     say_ignored,
     say_levels,
@@ -69,6 +70,15 @@ Questions = Annotated[
 ]
 
 
+Known = Annotated[
+    Path | None, typer.Option(help="Gold of a few questions, example_id and value: rates labels by P(correct).")
+]
+Calibrate = Annotated[str, typer.Option(help="With --known: platt, beta or isotonic.")]
+Options = Annotated[
+    int | None, typer.Option(min=2, help="Options per question: estimates from the votes how many labels are right.")
+]
+
+
 def reliability(
     path: Answers,
     out: Out,
@@ -77,12 +87,18 @@ def reliability(
     estimator: Estimator = "softmax",
     one_label_per_source: PerSource = False,
     together: Together = False,
+    known: Known = None,
+    calibrate: Calibrate = "platt",
+    options: Options = None,
 ) -> None:
     """One label per question: the consensus, its votes, entropy and reliability."""
-    from outgrow import reliability as room
-    from outgrow.tables import as_one_source, read_answers, table_format, write_table
+    import pyarrow.compute as pc
 
-    check_paths(path, out)
+    from outgrow import reliability as room
+    from outgrow.tables import as_one_source, read_answers, read_gold, table_format, write_table
+
+    for each in (path, known):
+        check_paths(each, out)
     table_format(out)
     answers = read_answers(path, columns=("logprob", "probabilities"), numbered=False)
     if together:
@@ -94,10 +110,19 @@ def reliability(
         estimator=estimator,
         one_label_per_source=one_label_per_source,
     )
+    bought = None if known is None else read_gold(known)
+    if bought is not None:
+        mine = labels.filter(pc.is_in(labels["example_id"], bought["example_id"].combine_chunks()))
+        labels = room.calibrate(labels, mine, bought, kind=calibrate, seed=seed)
+    about = None if options is None else room.accuracy_from_votes(labels, options=options, seed=seed)
     write_table(labels, out)
     shown = console()
     say_ignored(shown, answers)
     say_counts(shown, answers, labels)
+    if bought is not None:
+        line(shown, f"reliability is P(correct), learnt from {bought.num_rows:,} known gold labels ({calibrate})")
+    if about is not None:
+        say_accuracy(shown, about)
     say_levels(shown, labels)
     mix = room.label_mix(labels)
     say_mix(shown, {"share": mix})

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from rich.console import Console
 
+    from outgrow.reliability import AccuracyEstimate
+
 
 def check_paths(path: Path | None, out: Path) -> None:
     """Refuse to write over an input."""
@@ -49,6 +51,16 @@ def say_counts(shown: Console, answers: pa.Table, labels: pa.Table) -> None:
     )
     if labels.column("value").null_count:
         line(shown, f"{labels.column('value').null_count:,} questions have no valid answer and get no label")
+
+
+def say_accuracy(shown: Console, found: AccuracyEstimate) -> None:
+    """How many labels are right, as far as votes can tell, and what that assumes."""
+    line(
+        shown,
+        f"about {found.estimate:.1%} of the labels are right [{found.low:.1%}, {found.high:.1%}], "
+        f"estimated from the votes of {found.questions:,} questions",
+    )
+    line(shown, f"this assumes: {found.assumptions}")
 
 
 def say_levels(shown: Console, labels: pa.Table, most: int = 12) -> None:

@@ -229,15 +229,15 @@ def quality_table(results: Results) -> TableView | None:
         ("Questions without any valid answer", count(quality.all_invalid), "", "never trained on"),
     ]  # fmt: skip
     lines += _estimate_lines(quality)
-    estimated = quality.label_free is not None and quality.label_free.seeds
+    free = quality.label_free
+    assumed = f" Accuracy without gold assumes: {free.assumptions}" if free is not None and free.seeds else ""
     name = quality.estimator.replace("_", " ")
     if name == "softmax" and not math.isnan(quality.temperature):
         name += f", temperature {quality.temperature:g}"
     return TableView(
         key="quality",
         title="Quality of reliability",
-        caption=f"On the pool, with gold that no method saw. Estimator: {name}."
-        + (f" Accuracy without gold assumes: {quality.label_free.assumptions}" if estimated else ""),
+        caption=f"On the pool, with gold that no method saw. Estimator: {name}." + assumed,
         columns=columns("Measure", "Value", "Meaning", text=(0, 2)),
         rows=tuple(row(title, Cell(value, note), meaning) for title, value, note, meaning in lines),
     )

@@ -66,8 +66,8 @@ def calibration_quality(seeds: Sequence[Seed], pool: Split, known: Split | None)
         place = dict(zip(pool.ids, pool.groups.tolist(), strict=True))
         clusters = np.array([place[i] for i, _ in pairs])[valid]
         _, codes = np.unique(clusters, return_inverse=True)
-        error = asdict(ev.ece(as_floats(rated["reliability"])[valid], right, groups=codes, draws=1000, seed=seed.seed))
-        found.append({"seed": seed.seed, **{name: error[name] for name in ("value", "low", "high", "debiased")}})
+        made = asdict(ev.ece(as_floats(rated["reliability"])[valid], right, groups=codes, draws=1000, seed=seed.seed))
+        found.append({"seed": seed.seed, **{name: made[name] for name in ("value", "low", "high", "debiased")}})
     return {**about, "seeds": found, "reason": None}
 
 

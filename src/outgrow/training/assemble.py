@@ -91,8 +91,9 @@ def _quantisation(ref: ModelRef, device: torch.device) -> dict[str, Any]:
         )
     from transformers import BitsAndBytesConfig
 
+    kind: Any = BitsAndBytesConfig
     four = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": weights_type(ref, device)}
-    config = BitsAndBytesConfig(**(four if ref.quantise == "4bit" else {"load_in_8bit": True}))
+    config = kind(**(four if ref.quantise == "4bit" else {"load_in_8bit": True}))
     return {"quantization_config": config, "device_map": {"": device}}
 
 

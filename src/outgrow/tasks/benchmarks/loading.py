@@ -93,7 +93,7 @@ def _count_notes(benchmark: Benchmark, split: str, found: int, limit: int | None
 
 def _from_hub(hub: Hub, benchmark: Benchmark, split: str, limit: int | None) -> list[Row]:
     try:
-        import datasets  # type: ignore[import-untyped]
+        import datasets
     except ImportError:
         raise PrerequisiteError(
             f'{hub.id} is read with the library datasets: pip install "outgrow[hub]"; '
