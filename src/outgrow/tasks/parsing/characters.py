@@ -8,13 +8,15 @@ import unicodedata
 MINUS = "\u2212\u2013\ufe63\u2010\u2011"  # minus sign, en dash, small hyphen-minus, hyphens
 THIN = "\u00a0\u2007\u2009\u202f"  # spaces that group digits: no-break, figure, thin, narrow no-break
 
+_FOREIGN = re.compile(f"[{MINUS}\u2044\u2215\uff01-\uff5e]|(?![0-9])\\d")
 _SUPERSCRIPT = {"⁰": "0", "¹": "1", "²": "2", "³": "3", "⁴": "4", "⁵": "5", "⁶": "6", "⁷": "7", "⁸": "8", "⁹": "9"}
 _POWER = re.compile(f"⁻?[{''.join(_SUPERSCRIPT)}]+")
 _VULGAR = "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
 _FRACTION = re.compile(f"([0-9][ \u00a0\u2009\u202f]?)?([{_VULGAR}])")
 
 
-def _plain_character(character: str) -> str:
+def _plain_character(found: re.Match[str]) -> str:
+    character = found.group()
     if character.isdecimal():
         return str(unicodedata.decimal(character))
     if character in MINUS:
@@ -43,5 +45,5 @@ def plain_characters(text: str) -> str:
     """
     if text.isascii():
         return text
-    text = "".join(map(_plain_character, text))
+    text = _FOREIGN.sub(_plain_character, text)
     return _POWER.sub(_spell_power, _FRACTION.sub(_spell_fraction, text))

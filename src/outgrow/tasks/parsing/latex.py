@@ -11,13 +11,12 @@ from outgrow.tasks.parsing.numbers import LONGEST, read_number
 _LONGEST_JUDGED = 500  # characters; longer answers are the same only when they are written the same
 
 _DISPLAY = re.compile(r"\$\$([^$]{1,1000})\$\$|(?<![\\$])\$([^$\n]{1,1000})(?<!\\)\$")
-_BRACKETS = re.compile(r"\\\[((?:[^\\]|\\(?!\])){1,1000})\\\]|\\\(((?:[^\\]|\\(?!\))){1,1000})\\\)")
+_BRACKETS = re.compile(r"\\\[((?:[^\\]|\\(?!\])){1,1000})\\\]|\\\(((?:[^\\]|\\(?![()])){1,1000})\\\)")
 _PROSE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
-_DROPPED = re.compile(
-    r"\\left(?![a-z])|\\right(?![a-z])|\\(?:displaystyle|limits)(?![a-z])|\\!|\\\$|\\?%|\^\{?\\circ\}?"
-)
+_DROPPED = re.compile(r"\\left(?![a-z])|\\right(?![a-z])|\\(?:displaystyle|limits)(?![a-z])|\\!|\\\$")
+_GOES_ON = re.compile(r"\.\.|…|dots")  # math-verify takes 0.333... for 0.333
 _SPACE = re.compile(r"(?:\s|~|\\[,;: ]|\\q?quad(?![a-z]))+")
-_UNIT = re.compile(r"(.*?)\s*\\(?:text|mathrm|mbox)\{[^{}0-9]*\}(?:\^\{?[23]\}?)?")
+_UNIT = re.compile(r"(.*?)\s*(?:\\(?:text|mathrm|mbox)\{[^{}0-9]*\}(?:\^\{?[23]\}?)?|\\?%|\^\{?\\circ\}?)")
 _SLOPED = re.compile(r"\\[dtc]frac(?![a-z])")
 _DELIMITERS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
 
@@ -25,17 +24,32 @@ _DELIMITERS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
 def normalise_math(text: str) -> str:
     r"""One spelling for what does not change the meaning: delimiters, sizes, spaces, `\dfrac`, the final period.
 
-    Percent and degree signs are dropped (the number as said, as in `read_number`), and what is one number, with or
-    without a `\text{unit}`, takes its canonical form. An empty string is left when nothing else was there.
+    What is one number, with or without a `\text{unit}`, percent or degree sign, takes its canonical form, as said
+    (`read_number`). An empty string is left when nothing else was there. A text of more than 1,000 characters is only
+    trimmed.
     """
     text = text.strip()
+    if len(text) > LONGEST:
+        return text
+    while (simpler := _simpler(text)) != text:  # what one pass uncovers is for the next: `{$5$}`
+        text = simpler
+    return text
+
+
+def _without_stop(text: str) -> str:
+    """Without the punctuation of the sentence around it; dots that go on (0.333...) are not that."""
+    text = text.strip().lstrip(",;: ")
+    return text[:-1].rstrip() if text[-1:] in (".", ",", ";", ":") and text[-2:-1] != "." else text
+
+
+def _simpler(text: str) -> str:
     for left, right in _DELIMITERS:
         if len(text) > len(left + right) and text.startswith(left) and text.endswith(right):
             text = text[len(left) : -len(right)]
     text = _DROPPED.sub("", _SLOPED.sub(r"\\frac", text))
-    text = _SPACE.sub(" ", text).strip(" .,;:")
+    text = _without_stop(_SPACE.sub(" ", text))
     if text.startswith("{") and text.endswith("}") and "{" not in text[1:] and "}" not in text[:-1]:
-        text = text[1:-1].strip(" .,;:")
+        text = _without_stop(text[1:-1])
     unit = _UNIT.fullmatch(text)
     number = read_number(unit[1] if unit else text, units=False)
     return number or text
@@ -85,8 +99,9 @@ def same_math(a: str, b: str) -> bool:
     math-verify tells gold from prediction (it takes the right-hand side of a predicted `2x + z = 1` when gold is `1`);
     the same here are two answers of which each passes with the other as gold. Two plain numbers are the same when
     they are equal exactly, so 1/3 and 0.333333 differ; other values are compared to 12 decimals. Math-verify runs in a
-    process of its own that is ended after 10 seconds, so that no expression can hang or exhaust this one, in any
-    thread; an answer that takes longer, or of more than 500 characters, is the same only as itself.
+    process of its own that is ended after 10 seconds of processor time, so that no expression can hang or exhaust this
+    one, in any thread; an answer that takes longer, has more than 500 characters or goes on in dots is the same only
+    as itself.
 
     Raises:
         PrerequisiteError: math-verify is not installed.
@@ -95,7 +110,7 @@ def same_math(a: str, b: str) -> bool:
     first, second = sorted((normalise_math(a), normalise_math(b)))
     if first == second:
         return True
-    if not first or len(first) > _LONGEST_JUDGED or len(second) > _LONGEST_JUDGED:
+    if not first or max(len(first), len(second)) > _LONGEST_JUDGED or _GOES_ON.search(first + second):
         return False
     if read_number(first, units=False) is not None and read_number(second, units=False) is not None:
         return False  # both are in canonical form, and the forms differ

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from outgrow.errors import PrerequisiteError
 
-SECONDS = 10  # for one comparison
+SECONDS = 10  # of processor time for one comparison
 
 
 class _Worker:

@@ -19,6 +19,7 @@ _SYMBOLS = "$€£¥₹₩₽₺₪₫₱฿₦₴₿¢"
 _CODES = "USD|EUR|GBP|JPY|INR|CNY|CAD|AUD|CHF|NZD|Rs\\.?"
 _COUNT = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}|[0-9]++)(?![0-9])"  # 1,234 or 1,00,000 or 1234
 _NUMBER = rf"""
+    (?=[-+.0-9A-Z{_SYMBOLS}])
     (?P<sign>[-+][ ]?)?
     (?P<currency>(?:[A-Z]{{0,2}}[{_SYMBOLS}]|(?:{_CODES})(?![A-Za-z]))[ ]?)?
     (?P<inner>[-+])?
@@ -178,4 +179,5 @@ def final_number(text: str, *, marker: str = "####") -> str | None:
         return _stated(boxed)
     text = re.sub(r"<<[^<>]*>>", "", text)
     stated = (form for rest in after_phrases(text) if (form := _stated(rest)) is not None)
-    return next(stated, None) or next(iter(_scan(text)[-1:]), None)
+    numbers = (forms[-1] for line in reversed(text.splitlines()) if (forms := _scan(line)))
+    return next(stated, None) or next(numbers, None)

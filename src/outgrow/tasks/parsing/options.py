@@ -23,7 +23,9 @@ _ANOTHER = re.compile(r"[*_)\]}]*\s*(?:,|/|&|\bor\b|\band\b)\s*(?:\b(?:or|and)\b
 _SAID = re.compile(
     rf"\b(?:answer|choice)\s*(?:is|[:=])\s*:?\s*(?:(?:option|choice|letter)\s*)?{_MARKED}{_CLOSED}", re.IGNORECASE
 )
-_NAMED = re.compile(rf"\b(?:option|choice|choose|pick|select)\s*:?\s*{_MARKED}{_CLOSED}", re.IGNORECASE)
+_NAMED = re.compile(
+    rf"\b(?:option|choice|choose|pick|select)\s*:?\s*{_MARKED}(?:{_CLOSED}|(?=\s+(?:or|and)\b))", re.IGNORECASE
+)
 _YES_NO = re.compile(r"(?:[*_\s\"'(\[]*(?:the\s+)?(?:final\s+)?answer\s*(?:is\b|:)\s*:?)?[*_\s\"'(\[]*(yes|no)\b(?!-)")
 
 

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
+from functools import cache
 
 from outgrow.splits import normalise_text
 from outgrow.tasks.parsing.characters import plain_characters
 
 _GROUPED = re.compile(r"(?<![\w.,])[0-9]{1,3}(?:,[0-9]{3})+(?![\w,])")
 _POINT_FIRST = re.compile(r"(?<![\w.])\.(?=[0-9])")
-_KEPT = re.compile(r"(?<=[0-9])[./:-](?=[0-9])|(?<![\w.-])-(?=[0-9])|[#%&@+$^/]")
+_KEPT = re.compile(r"((?<=[0-9])[./:-](?=[0-9])|(?<![\w.-])-(?=[0-9])|[#%&@+$^/])")
 _ARTICLES = frozenset(("a", "an", "the"))
-_CLOSE_UP = frozenset(".'’‘`")
+_CLOSE_UP = ".'’‘`"
+
+
+@cache
+def _punctuation() -> dict[int, str]:
+    """What becomes of each punctuation mark of Unicode: nothing inside a word, else a space."""
+    marks = (mark for mark in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(mark).startswith("P"))
+    return {ord(mark): "" if mark in _CLOSE_UP else " " for mark in marks}
 
 
 def _without_punctuation(text: str) -> str:
-    kept = {found.start() for found in _KEPT.finditer(text)}
-    return "".join(
-        character
-        if place in kept or not unicodedata.category(character).startswith("P")
-        else ("" if character in _CLOSE_UP else " ")
-        for place, character in enumerate(text)
-    )
+    parts = _KEPT.split(text)  # the odd ones are what is kept
+    return "".join(part if place % 2 else part.translate(_punctuation()) for place, part in enumerate(parts))
 
 
 def _without_articles(words: list[str]) -> list[str]:
@@ -45,7 +49,7 @@ def normalise_answer(text: str) -> str | None:
     Returns:
         The form, which is its own form; None for an empty or blank text.
     """
-    whole = normalise_text(plain_characters(text))
+    whole = plain_characters(normalise_text(plain_characters(text)))  # NFKC can bring back a minus or a slash
     grouped = _GROUPED.sub(lambda found: found.group().replace(",", ""), whole)
     words = _without_punctuation(_POINT_FIRST.sub("0.", grouped)).split()
     return " ".join(_without_articles(words)) or whole or None
