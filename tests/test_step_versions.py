@@ -21,12 +21,12 @@ RECORD = Path(__file__).with_name("step_versions.json")
 INFERENCE = "adapters assemble batches batching classifying encode generation heads loading scoring text"
 TRAINING = "checkpoints loop run schedule"
 NOTHING = "config hashing minilm models quiet rows"  # names, checks, what stands in a step's config anyway
-LEFT_OUT = ("__init__", "made_up")  # of outgrow.tasks.benchmarks
+LEFT_OUT = ("__init__", "made_up")  # of the packages below outgrow.tasks
 
 
 def steps():
     """Step -> (version, where the version is, what decides the step's result)."""
-    from outgrow import bench
+    from outgrow import bench, tasks
     from outgrow.methods.rows import normalise_weights
     from outgrow.microworld import task as microworld
     from outgrow.tasks import table
@@ -36,8 +36,11 @@ def steps():
         return [import_module(f"outgrow.{package}{name}") for name in names.split()]
 
     def benchmarks():
-        names = {path.stem for path in Path(base.__file__).parent.glob("*.py")}
-        return modules(" ".join(sorted(names - set(LEFT_OUT))), "tasks.benchmarks.")
+        """The sets, their task class, and the readers of answers."""
+        for package in ("benchmarks", "parsing"):
+            folder = Path(tasks.__file__).parent / package
+            names = {path.stem for path in folder.glob("*.py")} - set(LEFT_OUT)
+            yield from modules(" ".join(sorted(names)), f"tasks.{package}.")
 
     inference = [*modules(INFERENCE, "training."), *modules("supervisors tasks.varied", "")]
     inference += [bench.Bench.answer, bench.Bench._ask, bench.Bench._paraphrases]

@@ -45,9 +45,13 @@ def report(folder: Path) -> None:
 
 def _dry(recipe: Recipe) -> None:
     from outgrow.downloads import downloads
-    from outgrow.dry import dry_run
+    from outgrow.dry import dry_run, planned_task
+    from outgrow.tasks.benchmarks import BenchmarkTask
 
     console = Console()
-    console.print(dry_run(recipe))
+    task = planned_task(recipe)
+    console.print(dry_run(recipe, task))
+    for note in task.audit.notes if isinstance(task, BenchmarkTask) else ():
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     for needed in downloads(recipe):
         console.print(f"to download: {needed}", markup=False, highlight=False, soft_wrap=True)

@@ -138,9 +138,14 @@ def planned_task(recipe: Recipe) -> Task:
     return recipe.build_task()
 
 
-def plan(recipe: Recipe) -> list[Planned]:
-    """What each job of one seed would do; every method really runs, on made-up answers."""
-    task = with_wordings(recipe, planned_task(recipe))
+def plan(recipe: Recipe, task: Task | None = None) -> list[Planned]:
+    """What each job of one seed would do; every method really runs, on made-up answers.
+
+    Args:
+        recipe: what would be run.
+        task: its `planned_task`, where that is at hand.
+    """
+    task = with_wordings(recipe, task or planned_task(recipe))
     sizes = {split: task.examples(split).num_rows for split in SPLITS}
     wordings = min(recipe.ask.variants, task.n_variants) * recipe.ask.samples
     planned = [Planned("student", "zero_shot", sizes["test"], 0, 0)]
@@ -170,7 +175,7 @@ def with_wordings(recipe: Recipe, task: Task) -> Task:
     return varied(task, recipe.ask, unchanged)
 
 
-def dry_run(recipe: Recipe) -> Any:
+def dry_run(recipe: Recipe, task: Task | None = None) -> Any:
     """A table of the jobs of one seed and their sizes, for the terminal."""
     from rich.table import Table
 
@@ -179,6 +184,6 @@ def dry_run(recipe: Recipe) -> Any:
     table.caption = f"per seed; {seeds} seeds, {1 + seeds * (1 + len(recipe.methods))} jobs in all"
     for column in table.columns[2:]:
         column.justify = "right"
-    for job in plan(recipe):
+    for job in plan(recipe, task):
         table.add_row(job.stage, job.name, f"{job.prompts:,}", f"{job.rows:,}", f"{job.steps:,}")
     return table

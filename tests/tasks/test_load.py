@@ -2,7 +2,7 @@
 
 import pytest
 
-from outgrow import tasks
+from outgrow import cli_lists, tasks
 from outgrow.errors import ConfigError
 from outgrow.tasks.base import Task
 
@@ -26,3 +26,21 @@ def test_unknown_options_give_the_nearest_one():
 @pytest.mark.parametrize("kind", list(tasks.TASKS))
 def test_every_kind_has_a_config_that_names_it(kind):
     assert tasks.spec(kind).config_model().model_fields["kind"].default == kind
+
+
+def test_every_kind_is_listed_with_one_line(capsys):
+    cli_lists.tasks(None)
+    said = capsys.readouterr().out
+    assert len(tasks.TASKS) == 16
+    for kind, entry in tasks.TASKS.items():
+        assert kind in said.split()
+        assert 20 < len(entry.doc) <= 90
+        assert "\n" not in entry.doc
+    assert list(tasks.TASKS)[2:] == sorted(list(tasks.TASKS)[2:])
+
+
+@pytest.mark.parametrize("kind", [kind for kind in tasks.TASKS if kind != "microworld"])
+def test_every_option_of_a_kind_is_explained(kind):
+    model = tasks.spec(kind).config_model()
+    docs = cli_lists.attribute_docs(model)
+    assert [key for key in model.model_fields if key != "kind" and key not in docs] == []

@@ -146,6 +146,9 @@ def test_the_instruction_of_gsm8k_has_five_wordings_and_the_question_stays(load)
     assert task.wording(example, 1).kind == "instruction"
     assert task.wording(example, 0).options is None
     assert task.max_new_tokens == 512
+    shorter = load("gsm8k", max_new_tokens=64)
+    assert shorter.max_new_tokens == 64
+    assert shorter.fingerprint() != task.fingerprint()
 
 
 def test_a_worked_answer_of_gsm8k_loses_its_calculator_notes(load):

@@ -94,7 +94,7 @@ class BenchmarkTask:
     @property
     def max_new_tokens(self) -> int:
         """Enough for an answer with its reasoning, where the set asks for some."""
-        return self.benchmark.max_new_tokens
+        return self.config.max_new_tokens or self.benchmark.max_new_tokens
 
     @cached_property
     def _fingerprint(self) -> str:

@@ -30,6 +30,7 @@ class BenchmarkConfig(Config):
             folder has only one of the files, 20 % `supervisor_train`, 10 % `validation`, 20 % `test`, the rest `pool`.
         balance: `downsample` makes the classes of every split equally frequent; `keep` leaves their shares.
         limit: rows read of each file, from its beginning; null reads all.
+        max_new_tokens: of a generated answer; null takes what the set's answers need.
         name: of the task; by default the set's.
         seed: of the order in which questions are dealt out, and of draws of candidates.
     """
@@ -42,6 +43,7 @@ class BenchmarkConfig(Config):
     splits: Splits | None = None
     balance: Literal["keep", "downsample"] = "keep"
     limit: Annotated[int, Field(ge=1)] | None = None
+    max_new_tokens: Annotated[int, Field(ge=1)] | None = None
     name: Annotated[str, Field(min_length=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
 
