@@ -12,6 +12,7 @@ from outgrow.supervisors.server.limits import Bucket, Budget, BudgetError
 from outgrow.supervisors.server.replies import check_model
 from outgrow.supervisors.server.scoring import OptionScore, echoed, first_token
 from outgrow.supervisors.server.secret import Secret
+from outgrow.supervisors.server.transport import Transport
 
 NONE = Secret("", "K")
 
@@ -201,6 +202,23 @@ def test_a_date_tag_or_folder_names_the_same_model(asked, named, same):
     else:
         with pytest.raises(TransientError, match=f"from model '{named}' instead of '{asked}'.*reply_model: any"):
             check()
+
+
+def test_certificates_are_checked_and_only_this_machine_is_reached_without_a_proxy(monkeypatch):
+    import httpx2
+
+    opened = []
+    monkeypatch.setattr(httpx2, "AsyncClient", lambda **options: opened.append(options))
+    urls = (
+        "https://a.org/v1",
+        "HTTPS://b.org/v1",
+        "http://a.org/v1",
+        "http://localhost:8000/v1",
+        "https://127.0.0.1/v1",
+    )
+    Transport(ServerConfig(model="m", base_url=urls), NONE)
+    assert [options["verify"] for options in opened] == [True, True, False, False, True]
+    assert [options["trust_env"] for options in opened] == [True, True, True, False, False]
 
 
 def echo(tokens, values, **more):

@@ -112,8 +112,6 @@ async def _ask_all(config: ServerConfig, plan: Plan, ledger: Ledger, progress: P
 
     async def work(keys: Iterator[Key]) -> None:
         for key in keys:
-            if stop.is_set():
-                return
             spent = Spent()
             unfinished.append(spent)
             try:

@@ -47,6 +47,7 @@ class Transport:
 
         return self._httpx.AsyncClient(
             auth=sign,
+            verify=urlsplit(url).scheme != "http",  # which has no certificates, and loading them takes a while
             headers={"User-Agent": f"outgrow/{__version__}", "Content-Type": "application/json"},
             timeout=self._httpx.Timeout(self._timeout, connect=min(30.0, self._timeout), pool=None),
             limits=self._httpx.Limits(max_connections=None, max_keepalive_connections=connections),
