@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import gettempdir
 
@@ -23,6 +24,7 @@ from outgrow.experiment import threads
 from outgrow.recipe import Recipe, load_recipe
 from outgrow.reliability import (
     AccuracyEstimate,
+    DecoyQuestions,
     accuracy_from_decoys,
     accuracy_from_votes,
     agreement,
@@ -56,12 +58,10 @@ class LabelBench(Bench):
         """Examples of a split."""
         return self.decoys.examples if split == "decoys" else super().examples(split)
 
-    @property
-    def decoys(self):  # type: ignore[no-untyped-def]
-        """The pool with decoys; each is drawn once for all seeds, as the pool is."""
-        if not hasattr(self, "_decoys"):
-            self._decoys = with_decoys(super().examples("pool").slice(0, WITH_DECOYS), seed=0)
-        return self._decoys
+    @cached_property
+    def decoys(self) -> DecoyQuestions:
+        """A part of the pool with decoys, drawn once for all seeds, as the pool is."""
+        return with_decoys(super().examples("pool").slice(0, WITH_DECOYS), seed=0)
 
 
 def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:

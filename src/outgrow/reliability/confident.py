@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -36,31 +37,29 @@ def confident_learning(labels: pa.Table, predicted: pa.Table, *, classes: Sequen
             do not sum to 1 (within .001), a label that is not among the classes, or fewer than two classes.
         PrerequisiteError: the extra `cleanlab` is not installed.
     """
-    cleanlab = _cleanlab()
+    issues, rank = _cleanlab()
     if pc.count_distinct(labels.column("example_id")).as_py() != labels.num_rows:
         raise DataError("labels: several rows for one question; rate the labels of each source by themselves")
     valid = np.asarray(labels.column("value").is_valid().to_numpy(), dtype=bool)
     use = labels.filter(pa.array(valid))
     names, given, probabilities = _arrays(use, predicted, classes)
     issue, quality = np.ones(labels.num_rows, bool), np.zeros(labels.num_rows)
-    issue[valid] = cleanlab.filter.find_label_issues(given, probabilities, n_jobs=1)
-    quality[valid] = cleanlab.rank.get_label_quality_scores(given, probabilities)
+    issue[valid] = issues.find_label_issues(given, probabilities, n_jobs=1)
+    quality[valid] = rank.get_label_quality_scores(given, probabilities)
     position = LABELS.get_field_index("reliability")
     rated = labels.set_column(position, LABELS.field(position), pa.array(quality))
     rated = rated.append_column("label_issue", pa.array(issue))
     return rated.replace_schema_metadata({"estimator": "confident_learning", "classes": str(len(names))})
 
 
-def _cleanlab() -> Any:
+def _cleanlab() -> tuple[Any, Any]:
+    """The modules `cleanlab.filter` and `cleanlab.rank`."""
     try:
-        import cleanlab
-        import cleanlab.filter
-        import cleanlab.rank
+        return import_module("cleanlab.filter"), import_module("cleanlab.rank")
     except ImportError as error:
         raise PrerequisiteError(
             'confident learning needs cleanlab; install it with: pip install "outgrow[cleanlab]"'
         ) from error
-    return cleanlab
 
 
 def _arrays(
