@@ -74,17 +74,11 @@ def with_decoys(examples: pa.Table, *, per_option: int = 1, seed: int = 0) -> De
             "no question has a decoy: a decoy is an option that other questions offer beside one of this question's "
             "own, and these questions share no options (or have none); estimate from the votes instead"
         )
-<<<<<<< HEAD
-    names, groups, questions, offered, originals, decoys, sizes = (list(c) for c in zip(*rows, strict=True))
-    asked = build(EXAMPLES, {"example_id": names, "group_id": groups, "question": questions, "choices": offered})
-    key = pa.table({"example_id": names, "original": originals, "group_id": groups, "decoy": decoys, "options": sizes})
-=======
     names, groups, questions, offered, originals, decoys, options = zip(*rows, strict=True)
     asked = build(EXAMPLES, {"example_id": names, "group_id": groups, "question": questions, "choices": offered})
     key = pa.table(
         {"example_id": names, "original": originals, "group_id": groups, "decoy": decoys, "options": options}
     )
->>>>>>> reliability
     return DecoyQuestions(asked, key, left_out)
 
 
