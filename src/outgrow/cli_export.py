@@ -11,7 +11,7 @@ from outgrow.errors import DataError
 from outgrow.names import unknown
 
 
-def trainings(run: Path) -> dict[tuple[str, str], str]:
+def trainings(run: Path) -> dict[tuple[str, int], str]:
     """(arm, seed) -> key of the training step, from a run's folder.
 
     Raises:
@@ -22,8 +22,7 @@ def trainings(run: Path) -> dict[tuple[str, str], str]:
     provenance = load_run(run).provenance
     if provenance is None:
         raise DataError(f"{run / 'provenance.json'} does not exist; give the folder of a finished run")
-    made = ((step.detail.rpartition(", seed "), step.key) for step in provenance.steps if step.name == "train")
-    return {(arm, seed): key for (arm, _, seed), key in made}
+    return {(each.name, each.seed): each.key for each in provenance.trained}
 
 
 def export(run: Path, *, arm: str, seed: int, store: Path, out: Path) -> None:
@@ -41,12 +40,12 @@ def export(run: Path, *, arm: str, seed: int, store: Path, out: Path) -> None:
     arms, seeds = (list(dict.fromkeys(part)) for part in zip(*found, strict=True))
     if arm not in arms:
         raise DataError(unknown("arm", arm, arms))
-    if (arm, str(seed)) not in found:
-        raise DataError(f"{run} trained '{arm}' with the seeds {', '.join(seeds)}; there is no seed {seed}")
+    if (arm, seed) not in found:
+        raise DataError(f"{run} trained '{arm}' with the seeds {', '.join(map(str, seeds))}; there is no seed {seed}")
     if out.exists():
         raise DataError(f"{out} exists already; give a folder that does not")
     # Unsealed: the user may have what saw gold; only methods may not.
-    model = Store(store, unsealed=True).open(found[arm, str(seed)]).path("model")
+    model = Store(store, unsealed=True).open(found[arm, seed]).path("model")
     half = out.with_name(f".{out.name}.part")
     shutil.rmtree(half, ignore_errors=True)
     try:

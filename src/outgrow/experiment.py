@@ -67,6 +67,7 @@ class Done:
         notes: what a reader should know.
         log: steps used.
         usage: what servers charged for the answers that were used (`Bench.usage`).
+        trained: name of an arm or a supervisor to the key of its training.
     """
 
     job: Job
@@ -76,6 +77,7 @@ class Done:
     notes: tuple[str, ...]
     log: tuple[StepUse, ...]
     usage: dict[str, dict[str, Any]] = field(default_factory=dict)
+    trained: dict[str, str] = field(default_factory=dict)
 
 
 def jobs_of(recipe: Recipe) -> tuple[list[Job], list[Job]]:
@@ -105,11 +107,12 @@ def carry_out(recipe: Recipe, store_path: Path, job: Job, sink: Sink | None = No
         for source in supervisors:
             for split in (name for name in ASKED if name in bench.task.splits):
                 bench.answer(source, split, seed=job.seed, full=split != "validation", shown=True)
-        return Done(job, None, 0, 0, (), tuple(store.log), bench.usage)
+        tuned = {source.name: source.key for source in supervisors if isinstance(source, Student)}
+        return Done(job, None, 0, 0, (), tuple(store.log), bench.usage, tuned)
     done = run_arm(bench, job, supervisors)
     assert done.student is not None
     bench.answer(done.student, "test", seed=0, full=False)
-    return replace(done, log=tuple(store.log))
+    return replace(done, log=tuple(store.log), trained={job.arm: done.student.key})
 
 
 def run_arm(bench: Any, job: Job, supervisors: tuple[Source, ...]) -> Done:
@@ -317,6 +320,11 @@ def run_recipe(
         "seconds": round(time.monotonic() - clock, 1),
         "steps": steps_of(done),
         "models": models,
+        "trained": [
+            {"name": name, "seed": item.job.seed, "key": key}
+            for item in sorted(done, key=lambda d: d.job.label)
+            for name, key in item.trained.items()
+        ],
         "usage": [used for _, used in sorted({key: used for d in done for key, used in d.usage.items()}.items())],
         "jobs": workers,
     }

@@ -30,6 +30,14 @@ class ModelUsed(View):
     parameters: int | None = None
 
 
+class Trained(View):
+    """An arm or a supervisor of one seed, and the store's key of its training."""
+
+    name: str
+    seed: int
+    key: str
+
+
 class Usage(View):
     """What a server charged for answers: tokens, requests, money where prices are given, seconds per request."""
 
@@ -60,3 +68,4 @@ class Provenance(View):
     steps: tuple[StepTime, ...] = ()
     models: tuple[ModelUsed, ...] = ()
     usage: tuple[Usage, ...] = ()
+    trained: tuple[Trained, ...] = ()
