@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from outgrow.errors import ConfigError, DataError, SealedError
 from outgrow.lab import identity_answers
 from outgrow.methods.rows import gold_rows, normalise_weights
 from outgrow.recipe import Labelling
 from outgrow.records import ANSWERS, Source, Student, sha256_text
-from outgrow.store import Artefact, Step, Store, Work
+from outgrow.starts import Start, model_folder, settings_of
+from outgrow.store import Step, Store, Work
 from outgrow.supervisors.asking import Asking, Elsewhere
 from outgrow.supervisors.config import LocalSupervisor
 from outgrow.supervisors.demonstrations import choose
 from outgrow.supervisors.paraphrase import ParaphraseTask, usable
 from outgrow.tasks.base import Task
+from outgrow.tasks.sameness import same_as
 from outgrow.tasks.varied import varied
 from outgrow.training.config import ModelRef, TrainConfig
 from outgrow.training.models import model_hash
@@ -45,21 +47,6 @@ Report = Callable[[str, int, int], None]
 
 def silent(what: str, done: int, total: int) -> None:
     """The progress report that says nothing."""
-
-
-@dataclass(frozen=True)
-class Start:
-    """A base model, or a model trained by an earlier step."""
-
-    source: Source
-    ref: ModelRef
-    folder: Path | None = None  # of trained weights
-    kind: Literal["local"] = "local"
-
-
-def settings_of(ref: ModelRef) -> dict[str, Any]:
-    """How a model's files are used: head, layers, pooling and the like."""
-    return ref.model_dump(mode="json", exclude={"model", "revision", "trust_remote_code", "kind", "name", "train"})
 
 
 def content_hash(table: pa.Table) -> str:
@@ -356,9 +343,8 @@ class Bench:
             loaded, self.task, self.examples("validation"), source="model", variants=1, seed=0,
             decoding=self.recipe.ask.decoding,
         )  # fmt: skip
-        said = self.task.canonicalise(said)
-        pairs = zip(said["example_id"].to_pylist(), said["value"].to_pylist(), strict=True)
-        return float(np.mean([validation[i] == v for i, v in pairs if i in validation]))
+        here = said.filter(pc.is_in(said["example_id"], pa.array(list(validation), pa.string())))
+        return float(np.mean(same_as(self.task, validation, *(here[n].to_pylist() for n in ("example_id", "value")))))
 
     def tune_supervisor(self, index: int, seed: int) -> Source:
         """Supervisor `index` of the recipe, tuned on gold of `supervisor_train` unless it is taken as it is."""
@@ -384,13 +370,6 @@ class Bench:
     def training_rows(self, student: Student) -> pa.Table:
         """The rows a student was trained on, weights settled."""
         return self.store.open(student.key).table("rows.parquet")
-
-
-def model_folder(artefact: Artefact) -> Path:
-    """The folder of trained weights in a training step's result."""
-    return artefact.path("model/config.json" if "model/config.json" in artefact.files else next(
-        f for f in artefact.files if f.startswith("model/")
-    )).parent  # fmt: skip
 
 
 def identity_values(answers: pa.Table) -> dict[str, str]:

@@ -7,6 +7,7 @@ import math
 from outgrow.reporting.checks import say_pair
 from outgrow.reporting.forms import NO_DATA, count, counts, duration, listed, plural
 from outgrow.reporting.schema import Provenance, Results, StepTime
+from outgrow.reporting.schema.results import Audit
 from outgrow.reporting.views import Cell, TableView, columns, row
 
 
@@ -42,6 +43,21 @@ def budget_table(results: Results) -> TableView:
     )
 
 
+def _audited(audit: Audit | None) -> list[str]:
+    """Rows of the files that are in no split, and why."""
+    if audit is None:
+        return []
+    left_out = {
+        "equal to another": audit.duplicates,
+        "of a group that another file has": audit.shared_between_files,
+        "whose answer cannot be judged alone": audit.not_posed,
+        "thinned out to balance classes": audit.downsampled,
+        "that no split had room for": audit.unassigned,
+    }
+    parts = [f"{count(number)} {why}" for why, number in left_out.items() if number]
+    return [f"Of {plural(audit.rows, 'row')} read, left out: {', '.join(parts)}."] if parts else []
+
+
 def splits_table(results: Results) -> TableView | None:
     """Sizes of the splits, their mix of question kinds, and what they share."""
     task = results.task
@@ -52,11 +68,13 @@ def splits_table(results: Results) -> TableView | None:
     kinds = kinds if len(kinds) <= 8 else []
     shared = [f"{say_pair(pair)} ({count(n)})" for pair, n in task.overlap.items() if n]
     said = f"Questions shared between splits: {', '.join(shared)}." if shared else "No question is in two splits."
+    found = [said for said in (*_audited(task.audit), *(task.audit.notes if task.audit else ())) if said]
+    audited = f" {' '.join(found)}" if found else ""
     doubt = plural(task.contradictory_gold, "question has", "questions have")
     return TableView(
         key="splits",
         title="Splits",
-        caption=f"Groups are never split apart. {said if task.overlap else ''} {doubt} contradictory gold.",
+        caption=f"Groups are never split apart. {said if task.overlap else ''} {doubt} contradictory gold.{audited}",
         columns=columns("Split", "Questions", "Groups", *kinds),
         rows=tuple(
             row(

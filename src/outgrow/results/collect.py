@@ -16,7 +16,7 @@ from outgrow.bench import Bench, gold_values, identity_values
 from outgrow.experiment import Done
 from outgrow.methods import METHODS
 from outgrow.recipe import Recipe
-from outgrow.records import LABELS, Example, Student, iter_examples
+from outgrow.records import LABELS, Example, Source, Student, iter_examples
 from outgrow.reliability import agreement
 from outgrow.reliability.agreement import as_floats
 from outgrow.results.estimates import calibration_quality, label_free_accuracy
@@ -26,6 +26,9 @@ from outgrow.results.views import Seed, Split
 from outgrow.splits import contradictions, normalise_text, overlap
 from outgrow.store import Store
 from outgrow.supervisors.config import LocalSupervisor
+from outgrow.tasks.benchmarks import BenchmarkTask
+from outgrow.tasks.sameness import in_form_of, same_as
+from outgrow.tasks.table import TableTask
 
 FORMAT = 1
 Scores = Float[np.ndarray, "seeds questions"]
@@ -54,15 +57,13 @@ class _Collector:
         self.seeds = [self._seed(seed) for seed in recipe.seeds]
         self.students = {(d.job.arm, d.job.seed): d for d in done if d.student is not None}
         zero = self.bench.start(recipe.student, "zero_shot").source
-        self.zero_said = identity_values(self.bench.answer(zero, "test", seed=0, full=False))
+        self.zero_said = identity_values(self._answers(zero, "test"))
         answered = set(self.seeds[0].test["example_id"].to_pylist())
         self.unanswered = sum(i not in answered for i in self.test.ids)
         self.said: dict[str, list[dict[str, str]]] = {}
         self.unparsed: dict[str, float] = {}
         for arm in recipe.methods:
-            tables = [
-                self.bench.answer(self._student(arm.id, seed), "test", seed=0, full=False) for seed in recipe.seeds
-            ]
+            tables = [self._answers(self._student(arm.id, seed), "test") for seed in recipe.seeds]
             self.said[arm.id] = [identity_values(table) for table in tables]
             self.unparsed[arm.id] = float(np.mean([table["value"].null_count / table.num_rows for table in tables]))
         zero_scores = np.tile(self.test.right(self.zero_said), (len(recipe.seeds), 1))
@@ -95,6 +96,13 @@ class _Collector:
             gold_values(self.bench.gold(name)),
         )
 
+    def _answers(self, source: Source, split: str, **asked: Any) -> pa.Table:
+        """Answers with gold's own form where they equal gold; nobody but the results sees this form."""
+        own = {"test": self.test, "pool": self.pool, "known": self.known}[split]
+        assert own is not None
+        answers = self.bench.answer(source, split, **{"seed": 0, "full": False, **asked})
+        return in_form_of(self.bench.plain_task, own.gold, answers)
+
     def _answered_freely(self) -> dict[str, Example]:
         """Pool questions that are answered in the supervisor's own words, by id: training targets are whole texts."""
         if self.bench.task.classes is not None:
@@ -104,12 +112,12 @@ class _Collector:
     def _seed(self, seed: int) -> Seed:
         source = self.bench.tune_supervisor(0, seed)
         settings = {"seed": seed, **self.recipe.reliability.model_dump()}
-        pool = self.bench.answer(source, "pool", seed=seed, full=True, shown=True)
-        test = self.bench.answer(source, "test", seed=seed, full=True, shown=True)
+        asked = {"seed": seed, "full": True, "shown": True}
+        pool, test = self._answers(source, "pool", **asked), self._answers(source, "test", **asked)
         labels = agreement(test, **settings) if test.num_rows else LABELS.empty_table()
         known = None
         if self.known is not None:
-            known = agreement(self.bench.answer(source, "known", seed=seed, full=True, shown=True), **settings)
+            known = agreement(self._answers(source, "known", **asked), **settings)
         return Seed(seed, source, pool, agreement(pool, **settings), labels, identity_values(test), known)
 
     def _floor(self, said: Sequence[Mapping[str, str | None]]) -> Scores:
@@ -177,7 +185,7 @@ class _Collector:
         }  # fmt: skip
 
     def _task(self) -> dict[str, Any]:
-        splits, mix, golds = {}, {}, []
+        splits, mix, golds, plain = {}, {}, [], self.bench.plain_task
         tables = {name: self.bench.examples(name) for name in self.bench.task.splits}
         for name in tables:
             split = self._split(name)
@@ -192,6 +200,7 @@ class _Collector:
             "splits": splits,
             "overlap": overlap(tables),
             "contradictory_gold": len(contradictions([key for key, _ in golds], [gold for _, gold in golds])),
+            "audit": asdict(plain.audit) if isinstance(plain, BenchmarkTask | TableTask) else None,
             "mix": mix if any(set(m) != {""} for m in mix.values()) else None,
         }
 
@@ -249,16 +258,19 @@ class _Collector:
     def _target_accuracy(self, rows: pa.Table) -> float:
         """Weighted share of rows whose target (its parsed answer, the most probable value) is right."""
         task = self.bench.task
-        total = right = 0.0
+        ids, values, weights = [], [], []
         for row in rows.select(["example_id", "variant", "target", "probabilities", "weight", "source"]).to_pylist():
             said = row["target"]
             if row["probabilities"] is not None:
                 said = max(row["probabilities"], key=lambda pair: pair[1])[0]
             elif row["source"] != "gold" and (example := self.answered_freely.get(row["example_id"])) is not None:
                 said = task.extract(said, example, task.wording(example, row["variant"]))
-            total += row["weight"]
-            right += row["weight"] * (said == self.pool.gold[row["example_id"]])
-        return right / total if total else math.nan
+            ids.append(row["example_id"])
+            values.append(said)
+            weights.append(row["weight"])
+        right = same_as(task, self.pool.gold, ids, values)
+        total = math.fsum(weights)
+        return math.fsum(w for w, ok in zip(weights, right, strict=True) if ok) / total if total else math.nan
 
     def _mix(self, rows: Sequence[pa.Table]) -> dict[str, Any] | None:
         """Shares of label values among all consensus labels and among (weighted) training targets, over all seeds."""

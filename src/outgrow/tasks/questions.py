@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -51,7 +52,7 @@ class Question:
     solution: str | None = None
     id: str | None = None
 
-    @property
+    @cached_property
     def key(self) -> tuple[str, tuple[str, ...] | None]:
         """What makes two questions equal: the normal form, and the options whatever their order."""
         return normalise_text(self.text), None if self.choices is None else tuple(sorted(self.choices))

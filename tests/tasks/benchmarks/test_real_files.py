@@ -9,6 +9,7 @@ import pytest
 
 from outgrow import tasks
 from outgrow.records import iter_examples
+from outgrow.tasks.benchmarks.finding import find_files
 from outgrow.tasks.parsing import final_number
 
 SHARED = Path(__file__).parents[3] / ".." / "shared" / "data"
@@ -96,9 +97,17 @@ def test_ethics_counts_and_rows():
     assert task.wording(example, 1).options == ("unacceptable", "acceptable")
 
 
-def test_ethics_is_found_by_its_name_among_other_sets():
-    named = tasks.load("ethics", files={"test": str(SHARED / "ethics_commonsense_test.jsonl")})
-    assert load("ethics").fingerprint() == named.fingerprint()
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("ethics", {"test": "ethics_commonsense_test.jsonl"}),
+        ("gsm8k", {"train": "gsm8k_train.jsonl", "test": "gsm8k_test.jsonl"}),
+        ("slurp", {"devel": "slurp_devel.jsonl", "test": "slurp_test.jsonl"}),
+    ],
+)
+def test_a_set_is_found_by_its_name_among_others(kind, names):
+    benchmark = tasks.spec(kind).config_model()(path=".").benchmark()
+    assert find_files(benchmark, SHARED) == {split: [SHARED / name] for split, name in names.items()}
 
 
 @pytest.mark.parametrize("target", ["scenario", "intent", "slots"])

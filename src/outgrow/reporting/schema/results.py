@@ -59,6 +59,18 @@ def _in_order(splits: dict[str, SplitSize]) -> dict[str, SplitSize]:
     return {name: splits[name] for name in [*known, *(name for name in splits if name not in SPLITS)]}
 
 
+class Audit(View):
+    """What was found when the questions were read from files and dealt out."""
+
+    rows: int = 0
+    duplicates: int = 0
+    shared_between_files: int = 0
+    unassigned: int = 0
+    not_posed: int = 0
+    downsampled: int = 0
+    notes: tuple[str, ...] = ()
+
+
 class TaskFacts(View):
     """What was asked, and how the splits came out."""
 
@@ -66,6 +78,7 @@ class TaskFacts(View):
     splits: Annotated[dict[str, SplitSize], AfterValidator(_in_order)] = Field(default_factory=dict)
     overlap: dict[str, int] = Field(default_factory=dict)
     contradictory_gold: int = 0
+    audit: Audit | None = None
     mix: dict[str, dict[str, int]] | None = None
 
 

@@ -1,0 +1,33 @@
+"""What a model in the lab is: a base model, or one trained by an earlier step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from outgrow.records import Source
+from outgrow.store import Artefact
+from outgrow.training.config import ModelRef
+
+
+@dataclass(frozen=True)
+class Start:
+    """A base model, or a model trained by an earlier step."""
+
+    source: Source
+    ref: ModelRef
+    folder: Path | None = None  # of trained weights
+    kind: Literal["local"] = "local"
+
+
+def settings_of(ref: ModelRef) -> dict[str, Any]:
+    """How a model's files are used: head, layers, pooling and the like."""
+    return ref.model_dump(mode="json", exclude={"model", "revision", "trust_remote_code", "kind", "name", "train"})
+
+
+def model_folder(artefact: Artefact) -> Path:
+    """The folder of trained weights in a training step's result."""
+    return artefact.path("model/config.json" if "model/config.json" in artefact.files else next(
+        f for f in artefact.files if f.startswith("model/")
+    )).parent  # fmt: skip
