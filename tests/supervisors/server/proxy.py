@@ -1,8 +1,8 @@
 """A proxy that misbehaves on a seeded schedule, in front of any OpenAI-compatible server.
 
-Which fault a request meets depends on the seed, on its body (but for the model's name, which may be a temporary folder)
-and on how often that body came before, not on the order of arrival. After `most` faults in a row a body gets through, so
-a client that retries that often loses nothing.
+Which fault a request meets depends on the seed, on its body (but not the model's name, perhaps a temporary folder) and
+on how often that body came before, not on the order of arrival. After `most` faults in a row a body gets through, so a
+client that retries that often loses nothing.
 """
 
 import hashlib
@@ -81,12 +81,15 @@ class Proxy:
             n = self._count[digest]
             self._count[digest] += 1
             self._under_way += 1
-        fault = self._fault(seen.body, n)
-        sent = self._misbehave(fault, seen) if fault else self._forward(seen)
-        with self._lock:
-            self.events.append(Event(digest, n, fault))
-            self._under_way -= 1
-            delivered = sum(event.fault is None for event in self.events)
+        try:
+            fault = self._fault(seen.body, n)
+            sent = self._misbehave(fault, seen) if fault else self._forward(seen)
+            with self._lock:
+                self.events.append(Event(digest, n, fault))
+                delivered = sum(event.fault is None for event in self.events)
+        finally:
+            with self._lock:
+                self._under_way -= 1
         if fault is None:
             self._gate(delivered)
         return sent
