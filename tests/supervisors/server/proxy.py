@@ -1,7 +1,8 @@
 """A proxy that misbehaves on a seeded schedule, in front of any OpenAI-compatible server.
 
-Which fault a request meets depends on the seed, on its body and on how often that body came before, not on the order of
-arrival. After `most` faults in a row a body gets through, so a client that retries that often loses nothing.
+Which fault a request meets depends on the seed, on its body (but not the model's name, perhaps a temporary folder) and
+on how often that body came before, not on the order of arrival. After `most` faults in a row a body gets through, so a
+client that retries that often loses nothing.
 """
 
 import hashlib
@@ -67,8 +68,9 @@ class Proxy:
             time.sleep(0.02)
         assert not self._under_way
 
-    def _fault(self, digest: str, n: int) -> str | None:
-        rng = random.Random(f"{self._seed} {digest} {n}")
+    def _fault(self, body: bytes, n: int) -> str | None:
+        asked = json.dumps({**json.loads(body), "model": ""}, sort_keys=True)
+        rng = random.Random(f"{self._seed} {n} {asked}")
         if n >= self._most or rng.random() >= self._share:
             return None
         return rng.choices(FAULTS, self._weights)[0]
@@ -79,12 +81,15 @@ class Proxy:
             n = self._count[digest]
             self._count[digest] += 1
             self._under_way += 1
-        fault = self._fault(digest, n)
-        sent = self._misbehave(fault, seen) if fault else self._forward(seen)
-        with self._lock:
-            self.events.append(Event(digest, n, fault))
-            self._under_way -= 1
-            delivered = sum(event.fault is None for event in self.events)
+        try:
+            fault = self._fault(seen.body, n)
+            sent = self._misbehave(fault, seen) if fault else self._forward(seen)
+            with self._lock:
+                self.events.append(Event(digest, n, fault))
+                delivered = sum(event.fault is None for event in self.events)
+        finally:
+            with self._lock:
+                self._under_way -= 1
         if fault is None:
             self._gate(delivered)
         return sent

@@ -46,7 +46,11 @@ class Served:
             wbufsize = -1  # head and body in one packet
 
             def handle_any(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                length = int(self.headers.get("content-length", 0))
+                body = self.rfile.read(length)
+                if len(body) < length:  # the client was killed while it was sending
+                    self.close_connection = True
+                    return
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 sent = answer(Seen(self.command, self.path, headers, body))
                 if sent.delay:

@@ -129,7 +129,7 @@ def test_every_fault_is_overcome(fake, proxied):
     one = fake(guess)
     plain = ask(settings(one.url, "weak-1"), n)
     assert plain["value"].null_count == 0
-    proxy = proxied(one.url, seed=1, share=0.5, most=4, hang=4.0, weights={"429 retry-after": 0.2, "hang": 0.2})
+    proxy = proxied(one.url, seed=11, share=0.5, most=4, hang=4.0, weights={"429 retry-after": 0.2, "hang": 0.2})
     faults = passes_through(proxy, settings(proxy.url, "weak-1", timeout=3.0), n, plain)
     assert set(faults) == set(FAULTS)
 
