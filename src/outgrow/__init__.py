@@ -10,14 +10,21 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "accuracy_from_votes": "outgrow.reliability:accuracy_from_votes",
     "agreement": "outgrow.reliability:agreement",
+    "as_answers": "outgrow.tables:as_answers",
+    "as_one_source": "outgrow.tables:as_one_source",
+    "calibrate": "outgrow.reliability:calibrate",
+    "label": "outgrow.labelling:label",
     "load_recipe": "outgrow.recipe:load_recipe",
     "load_task": "outgrow.tasks:load",
     "most_certain": "outgrow.reliability:most_certain",
     "read_answers": "outgrow.tables:read_answers",
     "read_table": "outgrow.tables:read_table",
     "run": "outgrow.experiment:run_recipe",
+    "write_explorer": "outgrow.reporting.explore:write_explorer",
     "write_report": "outgrow.reporting:write_report",
+    "write_rows": "outgrow.export:write_rows",
     "write_table": "outgrow.tables:write_table",
 }
 

@@ -35,5 +35,5 @@ def explore(path: Path, *, out: Path, answers: Path | None, seed: int) -> None:
     write_explorer(labels, out, answers=said, name=path.stem)
     size = out.stat().st_size / 1e6
     Console(highlight=False, soft_wrap=True).print(
-        f"wrote a page of {labels.num_rows:,} questions to {out} ({size:.1f} MB)", markup=False
+        f"wrote a page of {labels.num_rows:,} questions to {out} ({max(size, 0.1):.1f} MB)", markup=False
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +16,7 @@ from jaxtyping import Int
 from outgrow.errors import DataError
 from outgrow.records import ANSWERS
 from outgrow.reliability.votes import encode
-from outgrow.tables.reading import Loaded, column_names, load
+from outgrow.tables.reading import Loaded, column_names, load, load_arrow
 
 DEFAULT_SOURCE = "supervisor"
 CROWD = {"task": "example_id", "worker": "source", "label": "value"}
@@ -51,6 +53,25 @@ def read_answers(path: Path | str, *, columns: Sequence[str] | None = None, numb
         loaded = _load_crowd(path, schema)
     else:
         loaded = load(path, schema, required=("example_id", "value"), name="answers")
+    return _checked(loaded, numbered=numbered)
+
+
+def as_answers(table: Any) -> pa.Table:
+    """Answers from a table in memory, read and checked as `read_answers` does with a file.
+
+    Args:
+        table: an Arrow table, or a data frame of a library that speaks Arrow (pandas, polars).
+
+    Raises:
+        DataError: as `read_answers`; rows are counted from 1.
+    """
+    given = pa.table(table)
+    if {"task", "label"} <= set(given.column_names) and "example_id" not in given.column_names:
+        given = given.rename_columns([CROWD.get(name, name) for name in given.column_names])
+    return _checked(load_arrow(given, GIVEN, required=("example_id", "value"), name="answers"), numbered=True)
+
+
+def _checked(loaded: Loaded, *, numbered: bool) -> pa.Table:
     table = loaded.table
     found = {name: table.column(name) for name in table.column_names}
     found["value"] = _parsed(table.column("value"))
@@ -70,7 +91,9 @@ def read_answers(path: Path | str, *, columns: Sequence[str] | None = None, numb
     else:
         found["sample"] = pa.chunked_array([pa.array(np.zeros(table.num_rows, np.int64))])
     arrays = [found[f.name] if f.name in found else pa.nulls(table.num_rows, f.type) for f in ANSWERS]
-    return pa.table(arrays, schema=ANSWERS.with_metadata(table.schema.metadata))
+    ignored = json.loads((table.schema.metadata or {}).get(b"ignored_columns", b"[]"))
+    unknown = json.dumps([name for name in ignored if name not in GIVEN.names])  # the others were not asked for
+    return pa.table(arrays, schema=ANSWERS.with_metadata({"ignored_columns": unknown}))
 
 
 def _load_crowd(path: Path | str, schema: pa.Schema) -> Loaded:

@@ -86,14 +86,18 @@ def load(path: Path | str, schema: pa.Schema, *, required: Sequence[str], name: 
         loaded = _load_parquet(path, schema, needed) if form == "parquet" else _load_text(path, form, schema, needed)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+    _check_rows(loaded, schema, name)
+    return loaded
+
+
+def _check_rows(loaded: Loaded, schema: pa.Schema, name: str) -> None:
     if loaded.table.num_rows == 0:
-        raise DataError(f"{path}: the {name} table is empty; it needs at least one row")
+        raise DataError(f"{loaded.path}: the {name} table is empty; it needs at least one row")
     for field in schema:
         found = loaded.table.column(field.name)
         if not field.nullable and found.null_count:
             row = pc.index(found.is_null(), True).as_py()
             raise DataError(f"{loaded.where(row)}, column '{field.name}': empty; every row needs a value")
-    return loaded
 
 
 def column_names(path: Path | str) -> list[str]:
@@ -124,6 +128,19 @@ def _load_parquet(path: Path, schema: pa.Schema, needed: Sequence[str]) -> Loade
             given = file.read(columns=[name for name in schema.names if name in present])
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise DataError(f"{path}: not a Parquet file that can be read ({error})") from None
+    return Loaded(path, _conformed(given, schema, present, str(path)), None)
+
+
+def load_arrow(table: pa.Table, schema: pa.Schema, *, required: Sequence[str], name: str) -> Loaded:
+    """A table in memory in exactly `schema`, as `load` reads one from a file; messages call it by `name`."""
+    path = Path(f"the {name} table")
+    _check_columns(path, table.column_names, [f.name for f in schema if f.name in required or not f.nullable])
+    loaded = Loaded(path, _conformed(table, schema, table.column_names, str(path)), None)
+    _check_rows(loaded, schema, name)
+    return loaded
+
+
+def _conformed(given: pa.Table, schema: pa.Schema, present: Sequence[str], where: str) -> pa.Table:
     columns = []
     for field in schema:
         if field.name not in given.column_names:
@@ -132,10 +149,10 @@ def _load_parquet(path: Path, schema: pa.Schema, needed: Sequence[str]) -> Loade
         try:
             columns.append(from_arrow(given.column(field.name), field.type))
         except CellError as error:
-            where = f", row {error.row + 1}" if error.row >= 0 else ""
-            raise DataError(f"{path}{where}, column '{field.name}': {error.problem}") from None
+            row = f", row {error.row + 1}" if error.row >= 0 else ""
+            raise DataError(f"{where}{row}, column '{field.name}': {error.problem}") from None
         given = given.drop_columns([field.name])
-    return Loaded(path, _table(columns, schema, [n for n in present if n not in schema.names]), None)
+    return _table(columns, schema, [n for n in present if n not in schema.names])
 
 
 def _load_text(path: Path, form: str, schema: pa.Schema, needed: Sequence[str]) -> Loaded:
