@@ -35,7 +35,7 @@ from outgrow.store import Store
 
 KINDS = ("platt", "beta", "isotonic")
 # A label-side run tests no student, so its questions go to the pool. For an interval narrower than .10 the votes need
-# about 2,000 questions, the decoys about 1,200.
+# about 2,000 questions, the decoys about 1,200 (each asked again four times).
 QUESTIONS = "task.questions={supervisor_train: 500, pool: 2000, validation: 100, test: 100, known: 200}"
 WITH_DECOYS = 1200  # the pool is in random order, so its first questions are a random part
 
