@@ -19,6 +19,7 @@ RECORD = Path(__file__).with_name("step_versions.json")
 
 # Modules of outgrow.training by what they decide.
 INFERENCE = "adapters assemble batches batching classifying encode generation heads loading scoring text"
+ASKING = "asking demonstrations paraphrase queries"  # of outgrow.supervisors, for all kinds
 TRAINING = "checkpoints loop run schedule"
 NOTHING = "config hashing minilm models quiet rows"  # names, checks, what stands in a step's config anyway
 LEFT_OUT = ("__init__", "made_up")  # of the packages below outgrow.tasks
@@ -42,12 +43,18 @@ def steps():
             names = {path.stem for path in folder.glob("*.py")} - set(LEFT_OUT)
             yield from modules(" ".join(sorted(names)), f"tasks.{package}.")
 
-    inference = [*modules(INFERENCE, "training."), *modules("supervisors tasks.varied", "")]
-    inference += [bench.Bench.answer, bench.Bench._ask, bench.Bench._paraphrases]
+    asking = [*modules(ASKING, "supervisors."), *modules("tasks.varied", "")]
+    asking += [bench.Bench.answer, bench.Bench._ask, bench.Bench._paraphrases]
+    inference = [*modules(INFERENCE, "training."), *modules("local", "supervisors."), *asking]
     training = [*modules(TRAINING, "training."), *modules("objectives tasks.base words", ""), normalise_weights]
     training += [bench.Bench.train, bench.Bench._agreement]
     return {
         "answer": (bench.ANSWER_VERSION, "ANSWER_VERSION in src/outgrow/bench.py", inference),
+        "answer from elsewhere": (
+            bench.ELSEWHERE_VERSION,
+            "ELSEWHERE_VERSION in src/outgrow/bench.py",
+            [*modules("server file", "supervisors."), *asking],
+        ),
         "train": (bench.TRAIN_VERSION, "TRAIN_VERSION in src/outgrow/bench.py", [*inference, *training]),
         "microworld questions": (
             microworld.WORDINGS_VERSION,

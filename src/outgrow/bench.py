@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from outgrow.training.loading import Loaded
 
 ANSWER_VERSION = 1
+ELSEWHERE_VERSION = 1
 TRAIN_VERSION = 2
 FULLY_ASKED = ("pool", "test", "known")
 """Splits that supervisors are asked in all wordings."""
@@ -210,10 +211,10 @@ class Bench:
 
         inputs = {"model": found.source.key, "questions": sha256_text(examples["example_id"].to_pylist())}
         if isinstance(found, Start):
-            place = self._place(found.ref, task)
+            version, place = ANSWER_VERSION, self._place(found.ref, task)
         else:
-            place = {"task": task.fingerprint(), "engine": found.kind}
-        step = Step("answer", ANSWER_VERSION, {**place, **asking.decisive()}, inputs)
+            version, place = ELSEWHERE_VERSION, {"task": task.fingerprint(), "engine": found.kind}
+        step = Step("answer", version, {**place, **asking.decisive()}, inputs)
 
         def make(work: Work) -> None:
             journal = work.journal("answers")
