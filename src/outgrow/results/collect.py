@@ -68,11 +68,12 @@ class _Collector:
             self.unparsed[arm.id] = float(np.mean([table["value"].null_count / table.num_rows for table in tables]))
         zero_scores = np.tile(self.test.right(self.zero_said), (len(recipe.seeds), 1))
         self.scores: dict[str, Scores] = {
-            "floor": self._floor([s.floor for s in self.seeds]),
-            "vote": self._floor([_values(s.test) for s in self.seeds]),
             "zero_shot": zero_scores,
             **{f"arm:{a}": np.stack([self.test.right(said) for said in saids]) for a, saids in self.said.items()},
         }
+        if not self.unanswered:  # a supervisor that was not asked the test has no accuracy there
+            self.scores["floor"] = np.stack([self.test.right(s.floor) for s in self.seeds])
+            self.scores["vote"] = np.stack([self.test.right(_values(s.test)) for s in self.seeds])
         self.paired = ev.PairedScores(self.test.ids, self.test.groups, self.scores, draws=recipe.evaluation.draws)
 
     def _student(self, arm: str, seed: int) -> Student:
@@ -115,15 +116,9 @@ class _Collector:
         asked = {"seed": seed, "full": True, "shown": True}
         pool, test = self._answers(source, "pool", **asked), self._answers(source, "test", **asked)
         labels = agreement(test, **settings) if test.num_rows else LABELS.empty_table()
-        known = None
-        if self.known is not None:
-            known = agreement(self._answers(source, "known", **asked), **settings)
+        answers = None if self.known is None else self._answers(source, "known", **asked)
+        known = agreement(answers, **settings) if answers is not None and answers.num_rows else None
         return Seed(seed, source, pool, agreement(pool, **settings), labels, identity_values(test), known)
-
-    def _floor(self, said: Sequence[Mapping[str, str | None]]) -> Scores:
-        """Supervisors' answers scored; NaN throughout when test questions were never put to them."""
-        scores = np.stack([self.test.right(values) for values in said])
-        return np.full_like(scores, np.nan) if self.unanswered else scores
 
     # Results ------------------------------------------------------------------------------------------------
 
@@ -178,6 +173,8 @@ class _Collector:
         return 1 - float(np.mean([s.pool_answers.num_rows for s in self.seeds])) / (wanted * len(self.pool.ids))
 
     def _accuracy(self, name: str) -> dict[str, Any]:
+        if name not in self.scores:
+            return {"value": None, "low": None, "high": None, "per_seed": []}
         found = self.paired.accuracy(name)
         return {
             "value": found.value, "low": found.low, "high": found.high,
@@ -334,7 +331,7 @@ class _Collector:
                 {
                     "stratum": name,
                     "questions": int(here.sum()),
-                    "floor": float(self.scores["floor"][:, here].mean()),
+                    "floor": float(self.scores["floor"][:, here].mean()) if "floor" in self.scores else math.nan,
                     "zero_shot": float(self.scores["zero_shot"][:, here].mean()),
                     "arms": {a: float(self.scores[f"arm:{a}"][:, here].mean()) for a in self.said},
                     "consensus_accuracy": float(np.mean(right)) if right else math.nan,

@@ -49,7 +49,7 @@ def calibration_quality(seeds: Sequence[Seed], pool: Split, known: Split | None)
         The calibrator, the gold labels it bought, and per seed the `value`, `low`, `high` and `debiased` error; or a
         `reason` why it could not be learnt.
     """
-    if known is None:
+    if known is None or any(seed.known is None for seed in seeds):
         return None
     groups = dict(zip(known.ids, (str(group) for group in known.groups.tolist()), strict=True))
     about = {"kind": CALIBRATOR, "known": len(known.ids)}

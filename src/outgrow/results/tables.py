@@ -12,6 +12,9 @@ from outgrow.results.views import Seed, Split
 from outgrow.tables import write_table
 
 
+UNASKED: Mapping[str, Any] = {"votes": None, "value": None, "entropy": None, "reliability": None}
+
+
 def answers_table(
     seeds: Sequence[Seed], test: Split, zero_said: Mapping[str, str], said: Mapping[str, Sequence[Mapping[str, str]]]
 ) -> pa.Table:
@@ -23,7 +26,7 @@ def answers_table(
 
     for index, seed in enumerate(seeds):
         labels = {row["example_id"]: row for row in seed.test.to_pylist()}
-        rows = [labels[i] for i in test.ids]
+        rows = [labels.get(i, UNASKED) for i in test.ids]
         add("example_id", test.ids)
         add("question", test.questions)
         add("choices", test.choices)
