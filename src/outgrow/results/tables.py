@@ -11,7 +11,6 @@ import pyarrow as pa
 from outgrow.results.views import Seed, Split
 from outgrow.tables import write_table
 
-
 UNASKED: Mapping[str, Any] = {"votes": None, "value": None, "entropy": None, "reliability": None}
 
 
