@@ -69,6 +69,12 @@ def test_samples_and_wordings_multiply_and_wordings_end_with_the_tasks(tiny):
     assert found["all_answers"].rows == 50 * 2 * 3
 
 
+def test_decoys_are_asked_once_per_option_in_every_wording(tiny):
+    plain = {job.name: job for job in plan(recipe(tiny, methods=["naive"]))}
+    found = {job.name: job for job in plan(recipe(tiny, methods=["naive"], reliability={"decoys": 10}))}
+    assert found["weak"].prompts - plain["weak"].prompts == 10 * 4 * 4  # questions, options, wordings
+
+
 def test_an_untuned_supervisor_trains_nothing(tiny):
     found = plan(recipe(tiny, supervisors=[{"model": str(tiny), "name": "weak", "train": None}]))
     weak = next(job for job in found if job.name == "weak")

@@ -5,7 +5,7 @@ import pytest
 
 from outgrow.records import ANSWERS, Source, build
 from outgrow.reliability import agreement
-from outgrow.results.estimates import calibration_quality, label_free_accuracy
+from outgrow.results.estimates import accuracy_by_votes, calibration_quality
 from outgrow.results.views import Seed, Split
 
 LETTERS = "abcd"
@@ -59,7 +59,7 @@ def simulated():
 
 def test_the_estimate_stands_beside_the_truth_and_its_interval_holds_it(simulated):
     seed, pool, _ = simulated
-    found = label_free_accuracy([seed], pool, dict.fromkeys(pool.ids, 4))
+    found = accuracy_by_votes([seed], pool, dict.fromkeys(pool.ids, 4))
     (one,) = found["seeds"]
     labels = dict(zip(seed.pool["example_id"].to_pylist(), seed.pool["value"].to_pylist(), strict=True))
     assert one["truth"] == pytest.approx(np.mean([labels[i] == pool.gold[i] for i in pool.ids]))
@@ -69,7 +69,7 @@ def test_the_estimate_stands_beside_the_truth_and_its_interval_holds_it(simulate
 
 def test_free_answers_have_no_estimate_and_the_reason_is_told(simulated):
     seed, pool, _ = simulated
-    found = label_free_accuracy([seed], pool, None)
+    found = accuracy_by_votes([seed], pool, None)
     assert found["seeds"] == []
     assert "number of options" in found["reason"]
 

@@ -17,6 +17,7 @@ from outgrow.lab import identity_answers
 from outgrow.methods.rows import gold_rows, normalise_weights
 from outgrow.recipe import Labelling
 from outgrow.records import ANSWERS, Source, Student, sha256_text
+from outgrow.reliability import DecoyQuestions
 from outgrow.starts import Start, model_folder, settings_of
 from outgrow.store import Step, Store, Work
 from outgrow.supervisors.asking import Asking, Elsewhere
@@ -197,12 +198,24 @@ class Bench:
             full: False for the identity wording's first sample, greedily.
             shown: show the recipe's demonstrations; supervisors see them, students do not.
         """
-        ask, found = self.recipe.ask, self.find(source)
+        asking = self._asking(source, seed, full=full, shown=shown)
+        return self._named(source, self.task, self.examples(split), asking, f"{source.name} answers {split}")
+
+    def answer_decoys(self, source: Source, decoys: DecoyQuestions, *, seed: int) -> pa.Table:
+        """Answers of a supervisor to pool questions with an option exchanged, asked as the pool is."""
+        asking = self._asking(source, seed, full=True, shown=True)
+        return self._named(source, self.task, decoys.examples, asking, f"{source.name} answers decoys")
+
+    def _asking(self, source: Source, seed: int, *, full: bool, shown: bool) -> Asking:
+        ask = self.recipe.ask
         variants = min(ask.variants, self.task.n_variants) if full else 1
         asking = Asking(variants, ask.samples if full else 1, ask.temperature if full else 0.0, seed, ask.decoding)
-        if ask.demonstrations and shown and found.kind != "file":
+        if ask.demonstrations and shown and self.find(source).kind != "file":
             asking = asking.shown(choose(self.plain_task, ask.demonstrations, seed))
-        table = self._ask(found, self.task, self.examples(split), asking, f"{source.name} answers {split}")
+        return asking
+
+    def _named(self, source: Source, task: Task, examples: pa.Table, asking: Asking, what: str) -> pa.Table:
+        table = self._ask(self.find(source), task, examples, asking, what)
         return table.set_column(1, ANSWERS.field("source"), pa.array([source.name] * table.num_rows, pa.string()))
 
     def _ask(self, found: Start | Elsewhere, task: Task, examples: pa.Table, asking: Asking, what: str) -> pa.Table:

@@ -13,7 +13,7 @@ from outgrow.methods import METHODS, MethodSpec
 from outgrow.methods.rows import normalise_weights
 from outgrow.recipe import Recipe
 from outgrow.records import ANSWERS, GOLD, SPLITS, Example, Source, Student, build, iter_examples, sha256_text
-from outgrow.supervisors.config import LocalSupervisor
+from outgrow.supervisors.config import FileSupervisor, LocalSupervisor
 from outgrow.tasks.base import Task
 from outgrow.tasks.benchmarks import BenchmarkConfig, BenchmarkTask
 from outgrow.tasks.benchmarks.made_up import made_up_questions
@@ -153,7 +153,8 @@ def plan(recipe: Recipe, task: Task | None = None) -> list[Planned]:
         tuned = supervisor.train if isinstance(supervisor, LocalSupervisor) else None
         n = sizes["supervisor_train"] if tuned is not None else 0
         steps = total_steps(n, tuned) if tuned is not None else 0
-        prompts = (sizes["pool"] + sizes["test"] + sizes["known"]) * wordings + sizes["validation"]
+        again = 0 if isinstance(supervisor, FileSupervisor) else decoy_questions(recipe, task)
+        prompts = (sizes["pool"] + sizes["test"] + sizes["known"] + again) * wordings + sizes["validation"]
         planned.append(Planned("supervisor", supervisor.name, prompts, n, steps))
     for arm in recipe.methods:
         spec = METHODS[arm.name]
@@ -162,6 +163,12 @@ def plan(recipe: Recipe, task: Task | None = None) -> list[Planned]:
         checks = recipe.train.checkpoints * sizes["validation"]
         planned.append(Planned("arm", arm.id, sizes["test"] + checks, lab.rows, lab.steps))
     return planned
+
+
+def decoy_questions(recipe: Recipe, task: Task) -> int:
+    """How many questions with a decoy are asked: one per option of each chosen pool question, at most."""
+    pool = task.examples("pool").slice(0, recipe.reliability.decoys)
+    return sum(len(choices or ()) for choices in pool["choices"].to_pylist())
 
 
 def with_wordings(recipe: Recipe, task: Task) -> Task:

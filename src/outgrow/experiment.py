@@ -107,12 +107,29 @@ def carry_out(recipe: Recipe, store_path: Path, job: Job, sink: Sink | None = No
         for source in supervisors:
             for split in (name for name in ASKED if name in bench.task.splits):
                 bench.answer(source, split, seed=job.seed, full=split != "validation", shown=True)
+            if (decoys := decoys_of(bench, recipe)) is not None:
+                bench.answer_decoys(source, decoys, seed=job.seed)
         tuned = {source.name: source.key for source in supervisors if isinstance(source, Student)}
         return Done(job, None, 0, 0, (), tuple(store.log), bench.usage, tuned)
     done = run_arm(bench, job, supervisors)
     assert done.student is not None
     bench.answer(done.student, "test", seed=0, full=False)
     return replace(done, log=tuple(store.log), trained={job.arm: done.student.key})
+
+
+def decoys_of(bench: Any, recipe: Recipe) -> Any:
+    """The recipe's decoy questions, the same for all seeds; None where it wants none, or the task has none.
+
+    File supervisors cannot be asked again, and questions need options that others share.
+    """
+    from outgrow.reliability import with_decoys
+    from outgrow.reliability.hashing import hash_order
+
+    if not recipe.reliability.decoys or any(s.kind == "file" for s in recipe.supervisors):
+        return None
+    pool = bench.examples("pool")
+    chosen = hash_order(["decoys"], pool["example_id"].to_pylist())[: recipe.reliability.decoys]
+    return with_decoys(pool.take(sorted(chosen.tolist())))
 
 
 def run_arm(bench: Any, job: Job, supervisors: tuple[Source, ...]) -> Done:

@@ -90,10 +90,23 @@ class Ask(Config):
 
 
 class Reliability(Config):
-    """How far answers are trusted: the estimator, and the softmax's temperature (definition 1)."""
+    """How far answers are trusted.
+
+    Attributes:
+        temperature: T of the softmax reliability (definition 1).
+        estimator: which measure is called reliability.
+        decoys: so many pool questions are asked again, once per option, with that option exchanged for a surely wrong
+            one: how often a decoy is chosen says how many labels are right, without gold. 0 estimates it from the
+            votes, which costs nothing and leans on a model.
+    """
 
     temperature: Annotated[float, Field(gt=0)] = 0.2
     estimator: Literal["softmax", "vote_share", "mean_logprob", "margin", "probability"] = "softmax"
+    decoys: Annotated[int, Field(ge=0)] = 0
+
+    def settings(self) -> dict[str, Any]:
+        """Arguments of `outgrow.reliability.agreement`."""
+        return {"temperature": self.temperature, "estimator": self.estimator}
 
 
 class Primary(Config):

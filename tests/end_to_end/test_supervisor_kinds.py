@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from outgrow.experiment import run_recipe
 from outgrow.recipe import parse_recipe
 from outgrow.records import iter_examples, sha256_text
 from outgrow.reporting import run_checks, write_report
@@ -175,3 +176,34 @@ def test_a_supervisor_that_can_only_be_asked_is_not_exported(here, tmp_path, cli
     assert done.code == 2
     assert "unknown arm 'said.jsonl'" in done.err
     assert "naive" in done.err
+
+
+# Accuracy without gold ----------------------------------------------------------------------------------------------
+
+
+def test_decoys_estimate_the_accuracy_of_labels_in_a_run(tmp_path):
+    """The shipped model `mini` as it is: right about every third time among four options."""
+    raw = {
+        "name": "decoys",
+        "task": {
+            "kind": "microworld", "mix": "ignorance",
+            "questions": {"supervisor_train": 20, "pool": 160, "validation": 10, "test": 20},
+        },
+        "supervisors": [{"model": "microworld/mini", "train": None}],
+        "ask": {"variants": 2},
+        "reliability": {"decoys": 120},
+        "student": {"model": "microworld/mini"},
+        "train": SHORT,
+        "methods": ["naive"],
+        "seeds": [0],
+        "evaluation": {"draws": 200},
+    }  # fmt: skip
+    made = run_recipe(parse_recipe(raw), store=tmp_path / "store", out=tmp_path / "out", jobs=1)
+    found = made.results["reliability"]["label_free"]
+    assert (found["method"], found["reason"]) == ("decoys", None)
+    (one,) = found["seeds"]
+    assert one["low"] <= one["estimate"] <= one["high"]
+    assert abs(one["estimate"] - one["truth"]) < 0.35
+    assert "no decoy is right" in found["assumptions"]
+    page = write_report(made.folder).html.read_text(encoding="utf-8")
+    assert "by decoy options; the truth is" in page

@@ -193,9 +193,9 @@ def _estimate_lines(quality: ReliabilityQuality) -> list[tuple[str, str, str, st
         held = sum(one.covers for one in each)
         said = f"{percent(mean([one.estimate for one in each]))} %"
         truth = percent(mean([one.truth for one in each]))
-        meaning = (
-            f"from votes alone; the truth is {truth} %, inside the interval of {held} of {plural(len(each), 'seed')}"
-        )
+        how = "by decoy options" if free.method == "decoys" else "from votes alone"
+        seeds = plural(len(each), "seed")
+        meaning = f"{how}; the truth is {truth} %, inside the interval of {held} of {seeds}"
         lines.append(("Accuracy without gold", said, interval(low, high), meaning))
     elif free is not None:
         lines.append(("Accuracy without gold", NO_DATA, "", free.reason or ""))

@@ -13,13 +13,13 @@ from jaxtyping import Float
 
 from outgrow import evaluation as ev
 from outgrow.bench import Bench, gold_values, identity_values
-from outgrow.experiment import Done
+from outgrow.experiment import Done, decoys_of
 from outgrow.methods import METHODS
 from outgrow.recipe import Recipe
 from outgrow.records import LABELS, Example, Source, Student, iter_examples
 from outgrow.reliability import agreement
 from outgrow.reliability.agreement import as_floats
-from outgrow.results.estimates import calibration_quality, label_free_accuracy
+from outgrow.results.estimates import accuracy_by_decoys, accuracy_by_votes, calibration_quality
 from outgrow.results.labels import label_quality, mean_of
 from outgrow.results.tables import answers_table, labels_table
 from outgrow.results.views import Seed, Split
@@ -112,7 +112,7 @@ class _Collector:
 
     def _seed(self, seed: int) -> Seed:
         source = self.bench.tune_supervisor(0, seed)
-        settings = {"seed": seed, **self.recipe.reliability.model_dump()}
+        settings = {"seed": seed, **self.recipe.reliability.settings()}
         asked = {"seed": seed, "full": True, "shown": True}
         pool, test = self._answers(source, "pool", **asked), self._answers(source, "test", **asked)
         labels = agreement(test, **settings) if test.num_rows else LABELS.empty_table()
@@ -147,8 +147,8 @@ class _Collector:
             "arms": [self._arm(arm) for arm in recipe.methods],
             "comparisons": self._comparisons(),
             "reliability": {
-                **label_quality(self.seeds, self.pool, **recipe.reliability.model_dump()),
-                "label_free": label_free_accuracy(self.seeds, self.pool, self._options()),
+                **label_quality(self.seeds, self.pool, **recipe.reliability.settings()),
+                "label_free": self._label_free(),
                 "calibration": calibration_quality(self.seeds, self.pool, self.known),
             },
             "strata": self._strata(),
@@ -158,6 +158,18 @@ class _Collector:
             "pool_labels.parquet": labels_table(self.seeds, self.pool),
         }
         return clean(results), tables, self._models()
+
+    def _label_free(self) -> dict[str, Any]:
+        """Accuracy of the labels without gold: by decoys where the recipe asks for them, else from the votes."""
+        decoys = decoys_of(self.bench, self.recipe)
+        if decoys is None:
+            return accuracy_by_votes(self.seeds, self.pool, self._options())
+        settings = self.recipe.reliability.settings()
+        labels = [
+            agreement(self.bench.answer_decoys(s.supervisor, decoys, seed=s.seed), seed=s.seed, **settings)
+            for s in self.seeds
+        ]
+        return accuracy_by_decoys(self.seeds, self.pool, labels, decoys.key)
 
     def _options(self) -> dict[str, int] | None:
         """Pool question to its number of options; None for free answers."""

@@ -1,23 +1,24 @@
-"""What can be said of labels without all their gold: accuracy from votes alone, P(correct) from a few known labels."""
+"""What can be said of labels without all their gold: their accuracy, and P(correct) from a few known labels."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from outgrow import evaluation as ev
 from outgrow.errors import DataError, PrerequisiteError
-from outgrow.reliability import accuracy_from_votes, calibrate
+from outgrow.reliability import AccuracyEstimate, accuracy_from_decoys, accuracy_from_votes, calibrate
 from outgrow.reliability.agreement import as_floats
 from outgrow.results.views import Seed, Split
 
 CALIBRATOR = "platt"
 
 
-def label_free_accuracy(seeds: Sequence[Seed], pool: Split, options: Mapping[str, int] | None) -> dict[str, Any]:
+def accuracy_by_votes(seeds: Sequence[Seed], pool: Split, options: Mapping[str, int] | None) -> dict[str, Any]:
     """Per seed the accuracy of the consensus labels estimated from votes, and the truth beside it.
 
     Args:
@@ -26,20 +27,39 @@ def label_free_accuracy(seeds: Sequence[Seed], pool: Split, options: Mapping[str
         options: question to its number of options; None for free answers.
 
     Returns:
-        `seeds`, each with `estimate`, `low`, `high` and `truth`, and the `assumptions`; or the `reason` why not.
+        `seeds`, each with `estimate`, `low`, `high` and `truth`, the `method` and its `assumptions`; or the `reason`
+        why not.
     """
     groups = {i: str(group) for i, group in zip(pool.ids, pool.groups.tolist(), strict=True)}
-    found, assumptions = [], ""
-    for seed in seeds:
+    return _estimated(
+        seeds, pool, lambda k: accuracy_from_votes(seeds[k].pool, options=options, groups=groups, seed=seeds[k].seed)
+    )
+
+
+def accuracy_by_decoys(seeds: Sequence[Seed], pool: Split, labels: Sequence[pa.Table], key: pa.Table) -> dict[str, Any]:
+    """The same from questions asked again with an option exchanged for a decoy.
+
+    Args:
+        seeds: what each seed's supervisor said.
+        pool: the questions with their gold.
+        labels: per seed the labels of the decoy questions.
+        key: which option of which was exchanged (`outgrow.reliability.DecoyQuestions`).
+    """
+    return _estimated(seeds, pool, lambda k: accuracy_from_decoys(labels[k], key))
+
+
+def _estimated(seeds: Sequence[Seed], pool: Split, estimate: Callable[[int], AccuracyEstimate]) -> dict[str, Any]:
+    found, method, assumptions = [], "", ""
+    for k, seed in enumerate(seeds):
         try:
-            made = accuracy_from_votes(seed.pool, options=options, groups=groups, seed=seed.seed)
+            made = estimate(k)
         except (DataError, PrerequisiteError) as error:
-            return {"seeds": [], "assumptions": "", "reason": str(error)}
-        said = {i: v for i, v in _values(seed.pool) if v is not None}
-        truth = float(np.mean([pool.gold[i] == v for i, v in said.items()]))
+            return {"seeds": [], "method": "", "assumptions": "", "reason": str(error)}
+        said = [(i, v) for i, v in _values(seed.pool) if v is not None]
+        truth = float(np.mean([pool.gold[i] == v for i, v in said]))
         found.append({"seed": seed.seed, "estimate": made.estimate, "low": made.low, "high": made.high, "truth": truth})
-        assumptions = made.assumptions
-    return {"seeds": found, "assumptions": assumptions, "reason": None}
+        method, assumptions = made.method, made.assumptions
+    return {"seeds": found, "method": method, "assumptions": assumptions, "reason": None}
 
 
 def calibration_quality(seeds: Sequence[Seed], pool: Split, known: Split | None) -> dict[str, Any] | None:

@@ -55,6 +55,7 @@ class LabelFree(View):
     """Accuracy without gold over all seeds, what it assumes, or why there is none."""
 
     seeds: tuple[EstimatedAccuracy, ...] = ()
+    method: str = "votes"
     assumptions: str = ""
     reason: str | None = None
 

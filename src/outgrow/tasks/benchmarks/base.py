@@ -155,7 +155,7 @@ class BenchmarkTask:
             raise ConfigError(
                 f"variant {variant} asked of {self.name}, which has {self.n_variants} wordings; lower ask.variants"
             )
-        question = self._question(example)
+        question = replace(self._question(example), text=example.question)  # which may be a paraphrase
         number, order_number, kind = variant_parts(variant, self._n_templates, self._orders)
         template = self._prompts[question.form][number]
         if isinstance(self._answer, Free):
