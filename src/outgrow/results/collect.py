@@ -21,6 +21,7 @@ from outgrow.reliability import agreement
 from outgrow.reliability.agreement import as_floats
 from outgrow.results.estimates import accuracy_by_decoys, accuracy_by_votes, calibration_quality
 from outgrow.results.labels import label_quality, mean_of
+from outgrow.results.plain import clean, without_places
 from outgrow.results.tables import answers_table, labels_table
 from outgrow.results.views import Seed, Split
 from outgrow.splits import contradictions, normalise_text, overlap
@@ -378,25 +379,3 @@ def _values(labels: pa.Table) -> dict[str, str | None]:
 def _shares(counts: Mapping[str, float]) -> dict[str, float]:
     total = sum(counts.values())
     return {value: counts[value] / total for value in sorted(counts)} if total else {}
-
-
-def without_places(recipe: dict[str, Any]) -> dict[str, Any]:
-    """A recipe's plain values without what names a host or a folder, or changes no number."""
-    supervisors = [{k: v for k, v in s.items() if k != "base_url"} for s in recipe["supervisors"]]
-    ask = dict(recipe["ask"])
-    if isinstance(ask["paraphraser"], dict):
-        ask["paraphraser"] = {k: v for k, v in ask["paraphraser"].items() if k != "base_url"}
-    return {**recipe, "supervisors": supervisors, "ask": ask, "jobs": None, "data_dir": None}
-
-
-def clean(value: Any) -> Any:
-    """Plain JSON values; NaN and infinities become null."""
-    if isinstance(value, dict):
-        return {str(k): clean(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [clean(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
