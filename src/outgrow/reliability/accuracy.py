@@ -96,9 +96,9 @@ def accuracy_from_votes(
     A mixture of known and guessed questions with three parameters, fitted by maximum likelihood to the vote patterns;
     a Dirichlet lets a guess lean to one option, so that its answers agree although they are wrong. The estimate is the
     mean over questions of P(the consensus is the truth | votes), its interval the percentile bootstrap over groups.
-    The assumptions are `ASSUMPTIONS`: nothing in the votes can test them. On the microworld's ignorance mix, where guesses
-    are guesses, the interval held the truth for 16 of 20 supervisors (`benchmarks/label_side.py`). Where questions can
-    be asked again with other options, `accuracy_from_decoys` assumes less.
+    The assumptions are `ASSUMPTIONS`: nothing in the votes can test them. On the microworld's ignorance mix, where
+    guesses are guesses, the interval held the truth for 16 of 20 supervisors (`benchmarks/label_side.py`). Where
+    questions can be asked again with other options, `accuracy_from_decoys` assumes less.
 
     Args:
         labels: labels table of one source; labels without a value are left out.
