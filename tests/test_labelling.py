@@ -90,6 +90,9 @@ def test_rotation_needs_two_demonstrations_and_a_paraphraser_needs_paraphrases(t
     ):
         with pytest.raises(ConfigError, match=message):
             parse_labelling(recipe(tiny_lm, ask={"kinds": ["paraphrase"], "paraphraser": writer}))
+    message = "ask.paraphraser: the first supervisor, 'answers.jsonl', is a file and cannot write paraphrases"
+    with pytest.raises(ConfigError, match=message):
+        parse_labelling({**file_recipe("."), "ask": {"kinds": ["paraphrase"], "variants": 2}})
 
 
 # Paraphrases --------------------------------------------------------------------------------------------------------
