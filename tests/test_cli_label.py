@@ -52,6 +52,19 @@ def test_mistakes_are_told_before_anything_is_written(cli, folder):
     assert not list(folder.glob("a.*"))
 
 
+def test_nothing_that_is_read_is_written_over(cli, folder):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for arguments, message in (
+        (["--out", "said.csv"], "--out said.csv is the input itself"),
+        (["--out", "a.csv", "--labels", "data.csv"], "data.csv is the input itself"),
+        (["--out", "a.csv", "--labels", "a.csv"], "--out and --labels are both a.csv"),
+    ):
+        done = cli("label", "recipe.yaml", *arguments)
+        assert done.code == 2
+        assert message in done.err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_a_crowds_file_is_read_by_the_verbs_on_labels(cli, folder):
     refused = cli("reliability", "said.csv", "--out", "l.csv")
     assert refused.code == 2

@@ -52,6 +52,16 @@ def test_a_model_named_twice_is_fetched_once_and_local_ones_not_at_all(tmp_path)
     assert downloads(recipe({"kind": "microworld"}, supervisors=[local], student=local)) == []
 
 
+def test_a_paraphraser_is_fetched_and_what_answers_from_elsewhere_is_not():
+    elsewhere = [
+        {"kind": "server", "model": "someone/large", "base_url": "http://localhost:8000/v1"},
+        {"kind": "file", "path": "answers.csv"},
+    ]
+    ask = {"kinds": ["paraphrase"], "variants": 2, "paraphraser": {"model": "someone/writer-3b"}}
+    found = downloads(recipe({"kind": "microworld"}, supervisors=elsewhere, ask=ask))
+    assert [needed.name for needed in found] == ["someone/writer-3b", "someone/strong-9b"]
+
+
 def test_files_at_hand_are_not_downloaded(tmp_path):
     assert [d.kind for d in downloads(recipe({"kind": "gsm8k", "path": str(tmp_path)}))] == ["model", "model"]
 

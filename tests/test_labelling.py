@@ -9,7 +9,7 @@ from outgrow.bench import Bench
 from outgrow.errors import ConfigError, DataError
 from outgrow.labelling import label
 from outgrow.recipe import load_labelling, parse_labelling
-from outgrow.records import iter_examples
+from outgrow.records import Example, iter_examples
 from outgrow.store import Store
 from outgrow.words import put_into_words
 
@@ -90,6 +90,9 @@ def test_rotation_needs_two_demonstrations_and_a_paraphraser_needs_paraphrases(t
     ):
         with pytest.raises(ConfigError, match=message):
             parse_labelling(recipe(tiny_lm, ask={"kinds": ["paraphrase"], "paraphraser": writer}))
+    message = "ask.paraphraser: the first supervisor, 'answers.jsonl', is a file and cannot write paraphrases"
+    with pytest.raises(ConfigError, match=message):
+        parse_labelling({**file_recipe("."), "ask": {"kinds": ["paraphrase"], "variants": 2}})
 
 
 # Paraphrases --------------------------------------------------------------------------------------------------------
@@ -145,6 +148,20 @@ def test_answers_given_before_are_a_supervisor(tmp_path, pool):
     assert found.answers["sample"].to_pylist() == [0, 1, 2] * 3 + [0]
 
 
+def test_all_answers_of_a_file_count_where_a_task_has_one_wording_and_the_first_where_one_is_asked_for(tmp_path):
+    rows = [{"n": f"r{i}", "q": f"question {i}", "a": "good"} for i in range(6)]
+    write(tmp_path / "q.jsonl", rows)
+    write(tmp_path / "answers.jsonl", [{"example_id": f"r{i}", "value": v} for i in range(6) for v in ("good", "bad")])
+    task = {"kind": "table", "path": "q.jsonl", "text": "q", "id": "n", "label": "a", "answer": "text",
+            "splits": {"validation": 1, "test": 1, "pool": "rest"}}  # fmt: skip
+    raw = parse_labelling({**file_recipe(tmp_path), "task": task})
+    bench = Bench(raw, Store(tmp_path / "store", unsealed=True))
+    assert bench.task.n_variants == 1
+    for full, said in ((True, ["good", "bad"]), (False, ["good"])):
+        found = bench.answer(bench.untuned(0), "test", seed=0, full=full)
+        assert found["value"].to_pylist() == said
+
+
 def test_a_crowds_file_needs_to_be_told_how_its_workers_count(tmp_path, pool):
     rows = [{"task": pool[0].example_id, "worker": w, "label": pool[0].choices[k]} for w, k in (("ann", 1), ("bob", 2))]
     write(tmp_path / "answers.jsonl", rows)
@@ -158,6 +175,37 @@ def test_a_crowds_file_needs_to_be_told_how_its_workers_count(tmp_path, pool):
     ]  # fmt: skip
     with pytest.raises(DataError, match="no answer has the source 'bop'; did you mean 'bob'"):
         label(file_recipe(tmp_path, source="bop"), store=tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "meant"),
+    [
+        ("number", ["1,119", "1119.0", "$1119", "a dozen"], ["1119", "1119", "1119", "a dozen"]),
+        ("text", ["The Awl", "awl.", " an  awl"], ["awl"] * 3),
+    ],
+)
+def test_free_answers_of_a_file_are_read_as_the_task_reads_them(tmp_path, answer, said, meant):
+    write(tmp_path / "q.jsonl", [{"n": "one", "q": "Which?"}])
+    write(tmp_path / "answers.jsonl", [{"example_id": "one", "value": value} for value in said])
+    task = {"kind": "table", "path": "q.jsonl", "text": "q", "id": "n", "answer": answer}
+    found = label({**file_recipe(tmp_path), "task": task}, store=tmp_path / "store")
+    assert found.answers["value"].to_pylist() == meant
+
+
+def test_formulas_and_worked_sums_of_a_file_keep_their_meaning(tmp_path):
+    from outgrow.supervisors.file import _read
+
+    example = Example("e", "e", "What is 2 plus 3?")
+    sums = parse_labelling(recipe("microworld/mini", task={**TASK, "family": "sums", "mix": "sums"})).build_task()
+    assert _read(sums, example, "5") == "5"  # the canonical form, which alone is no worked answer
+
+    for split, count in (("train", 10), ("test", 2)):
+        rows = [{"problem": f"{split} {i}", "level": "1", "solution": rf"So \boxed{{{i}}}."} for i in range(count)]
+        write(tmp_path / f"{split}.jsonl", rows)
+    maths = parse_labelling(recipe("microworld/mini", task={"kind": "math", "path": str(tmp_path)})).build_task()
+    example = next(iter_examples(maths.examples("pool")))
+    said = [r"\dfrac12", r"\text{even number}", "1,119", None]
+    assert [_read(maths, example, value) for value in said] == ["0.5", r"\text{even number}", "1119", None]
 
 
 def test_a_file_whose_ids_match_no_question_shows_both_kinds_of_id(tmp_path, pool):

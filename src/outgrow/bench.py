@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from outgrow.training.loading import Loaded
 
 ANSWER_VERSION = 1
-ELSEWHERE_VERSION = 1
+ELSEWHERE_VERSION = 2
 TRAIN_VERSION = 2
 FULLY_ASKED = ("pool", "test", "known")
 """Splits that supervisors are asked in all wordings."""
@@ -210,7 +211,9 @@ class Bench:
         ask = self.recipe.ask
         variants = min(ask.variants, self.task.n_variants) if full else 1
         asking = Asking(variants, ask.samples if full else 1, ask.temperature if full else 0.0, seed, ask.decoding)
-        if ask.demonstrations and shown and self.find(source).kind != "file":
+        if self.find(source).kind == "file":
+            asking = replace(asking, first_only=not full)
+        elif ask.demonstrations and shown:
             asking = asking.shown(choose(self.plain_task, ask.demonstrations, seed))
         return asking
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from outgrow.cli_run import split_arguments
 from outgrow.cli_words import check_paths, console, line, say_counts, say_levels, say_mix, say_path, warn_one_class
+from outgrow.errors import ConfigError
 
 
 def label(
@@ -20,15 +21,23 @@ def label(
     store: Path,
 ) -> None:
     """Ask, write the answers and, where wanted, a label per question; say what came out and what it cost."""
+    from outgrow.labelling import files_of
     from outgrow.labelling import label as ask
+    from outgrow.recipe import load_labelling
     from outgrow.reliability import agreement, label_mix
     from outgrow.tables import table_format, write_table
 
-    recipe, overrides = split_arguments(arguments)
-    for path in filter(None, (out, labels_out)):
+    given, overrides = split_arguments(arguments)
+    written = [path for path in (out, labels_out) if path is not None]
+    for path in written:
         table_format(path)
-        check_paths(None if recipe is None else Path(recipe), path)
-    found = ask(recipe, split=split, seed=seed, supervisor=supervisor, store=store, overrides=tuple(overrides))
+    if len(written) == 2 and out.absolute() == written[1].absolute():
+        raise ConfigError(f"--out and --labels are both {out}; the labels would replace the answers")
+    recipe = load_labelling(given, overrides)
+    for path in written:
+        for read in (*files_of(recipe), *([Path(given)] if given is not None else [])):
+            check_paths(read, path)
+    found = ask(recipe, split=split, seed=seed, supervisor=supervisor, store=store)
     write_table(found.answers, out)
     labels = agreement(found.answers, seed=seed)
     if labels_out is not None:

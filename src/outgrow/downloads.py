@@ -9,6 +9,7 @@ from pathlib import Path
 from outgrow.recipe import Recipe
 from outgrow.tasks.benchmarks import BenchmarkConfig
 from outgrow.tasks.benchmarks.made_up import UNKNOWN_ROWS, expected_rows
+from outgrow.training.config import ModelRef
 from outgrow.training.models import resolve
 
 
@@ -44,7 +45,8 @@ def downloads(recipe: Recipe) -> list[Download]:
 
 
 def _models(recipe: Recipe) -> Iterator[Download]:
-    for ref in (*recipe.supervisors, recipe.student):
+    asked = [*recipe.supervisors, recipe.ask.paraphraser, recipe.student]
+    for ref in (each for each in asked if isinstance(each, ModelRef)):
         if not isinstance(resolve(ref.model), Path):
             yield Download("model", ref.model, ref.revision)
 

@@ -30,6 +30,22 @@ class Labelled:
     usage: tuple[Mapping[str, Any], ...] = ()
 
 
+def files_of(recipe: Labelling) -> list[Path]:
+    """The files that a recipe names: its task's and its supervisors'; a folder of a set is not looked into."""
+    from outgrow.supervisors.config import FileSupervisor
+    from outgrow.tasks.benchmarks import BenchmarkConfig
+    from outgrow.tasks.table_config import TableConfig
+
+    names = [own.path for own in recipe.supervisors if isinstance(own, FileSupervisor)]
+    if isinstance(recipe.task, TableConfig):
+        names += recipe.task.paths().values()
+    folder = Path(recipe.data_dir)
+    found = [folder / name for name in names]
+    if isinstance(recipe.task, BenchmarkConfig):
+        found += [folder / (recipe.task.path or "") / name for name in (recipe.task.files or {}).values()]
+    return found
+
+
 def label(
     recipe: Labelling | Mapping[str, Any] | str | Path | None = None,
     *,
@@ -67,7 +83,9 @@ def label(
     if supervisor is not None and supervisor not in names:
         raise ConfigError(unknown("supervisor", supervisor, names))
     index = 0 if supervisor is None else names.index(supervisor)
-    if isinstance(recipe.supervisors[index], LocalSupervisor):
+    writer = recipe.supervisors[0] if recipe.ask.paraphraser == "supervisor" else recipe.ask.paraphraser
+    here = [recipe.supervisors[index], *([writer] if "paraphrase" in recipe.ask.kinds else [])]
+    if any(isinstance(each, LocalSupervisor) for each in here):
         from outgrow.experiment import threads
 
         threads(recipe.threads)

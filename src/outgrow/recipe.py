@@ -67,6 +67,16 @@ class Labelling(Config):
             raise ValueError(f"two supervisors have the same name: {names}")
         return supervisors
 
+    @model_validator(mode="after")
+    def _paraphraser_writes(self) -> Labelling:
+        first = self.supervisors[0]
+        if "paraphrase" in self.ask.kinds and self.ask.paraphraser == "supervisor" and first.kind == "file":
+            raise fault(
+                f"the first supervisor, '{first.name}', is a file and cannot write paraphrases; name one that can",
+                self.ask.paraphraser, "ask", "paraphraser",
+            )  # fmt: skip
+        return self
+
     def build_task(self) -> BuiltTask:
         """The task itself, its files read from `data_dir`."""
         return tasks.spec(self.task.kind).build(self.task, Path(self.data_dir))

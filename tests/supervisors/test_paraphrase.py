@@ -35,6 +35,12 @@ def test_a_paraphrase_says_something_else_with_the_same_numbers(task, text, said
     assert task.extract(text, QUESTION, Wording("")) == said
 
 
+def test_a_line_with_a_name_of_its_own_is_what_is_judged_and_has_to_stay(task):
+    judged = Example("c", "c", "Which tool bores holes?\nProposed answer: the awl")
+    assert task.extract("What tool makes holes?\nProposed answer: the awl", judged, Wording("")) is not None
+    assert task.extract("What tool makes holes? Is it the hammer?", judged, Wording("")) is None
+
+
 def test_the_model_is_shown_the_question_and_braces_in_it_stay_as_they_are(task):
     assert isinstance(task, Task)
     odd = Example("o", "o", "What is {x} of {question}?")

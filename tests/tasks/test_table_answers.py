@@ -40,6 +40,15 @@ def test_ones_own_ids_name_the_questions(table):
     assert task.examples("pool")["example_id"].to_pylist() == ["7", "8"]
 
 
+def test_under_ones_own_ids_the_fingerprint_follows_the_questions_themselves(table):
+    def made(question="Which Tool?", option="saw", **options):
+        rows = [{"q": question, "n": "one", "c": ["awl", option]}]
+        return table(rows, choices="c", id="n", **options).fingerprint()
+
+    assert made() == made()
+    assert len({made(), made("Which tool?"), made(option="axe"), made(max_new_tokens=3)}) == 4
+
+
 def test_an_id_that_stands_twice_is_told_with_both_places(table):
     rows = [{"q": "a", "n": 7}, {"q": "b", "n": 8}, {"q": "c", "n": 7}]
     message = r"data.jsonl, line 3, column 'n': the id '7' stands at .*data.jsonl, line 1 already"

@@ -39,6 +39,7 @@ class Asking:
         seed: of the draws.
         decoding: see `outgrow.recipe_parts.Ask`.
         turns: demonstrations shown before each question.
+        first_only: of a file, which otherwise gives all the answers it has, the first to the identity alone.
     """
 
     variants: int
@@ -47,6 +48,7 @@ class Asking:
     seed: int
     decoding: Decoding
     turns: tuple[Turn, ...] = ()
+    first_only: bool = False
 
     def shown(self, turns: tuple[Turn, ...]) -> Asking:
         """The same with demonstrations."""
@@ -68,7 +70,9 @@ class Asking:
         """What a store's key needs of it."""
         settings = self.settings()
         turns = settings.pop("turns")
-        return {**settings, "turns": sha256_text([list(turn) for turn in turns])} if turns else settings
+        if turns:
+            settings["turns"] = sha256_text([list(turn) for turn in turns])
+        return {**settings, "first_only": True} if self.first_only else settings
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ class Elsewhere:
         if isinstance(self.config, FileSupervisor):
             from outgrow.supervisors.file import answer as look_up
 
-            return look_up(self.config, self.folder, task, examples, variants=asking.variants, samples=asking.samples)
+            return look_up(self.config, self.folder, task, examples, first_only=asking.first_only)
         from outgrow.supervisors.server import answer as ask
 
         settings = asking.settings()

@@ -29,7 +29,7 @@ def identity(config: FileSupervisor, folder: Path) -> str:
 
 
 def answer(
-    config: FileSupervisor, folder: Path, task: Task, examples: pa.Table, *, variants: int, samples: int
+    config: FileSupervisor, folder: Path, task: Task, examples: pa.Table, *, first_only: bool = False
 ) -> pa.Table:
     """The file's answers to these questions, in its order.
 
@@ -38,12 +38,13 @@ def answer(
         folder: where the file is.
         task: tells which values a question's answer may have.
         examples: the questions.
-        variants: 1 takes variant 0 alone; else all that the file has.
-        samples: with `variants` 1, how many samples at most.
+        first_only: take variant 0, sample 0 alone, not all that the file has.
 
     Returns:
         Answers (`records.ANSWERS`); empty when the file has none for these questions. A question that the file does
         not answer is simply not there. A value that is none of a question's options becomes null: an invalid answer.
+        Where answers are free the task reads it, so that "1,119" and "1119.0" are one; what it cannot read stays as
+        given.
 
     Raises:
         DataError: the file is wrong; it holds several sources and neither `source` nor `together` is set; or none of
@@ -61,11 +62,11 @@ def answer(
             "your ids: id: COLUMN"
         )
     mine = answers.filter(pc.is_in(answers["example_id"], examples["example_id"].combine_chunks()))
-    if variants == 1:
-        mine = mine.filter(pc.and_(pc.equal(mine["variant"], 0), pc.less(mine["sample"], samples)))
+    if first_only:
+        mine = mine.filter(pc.and_(pc.equal(mine["variant"], 0), pc.equal(mine["sample"], 0)))
     by_id = {example.example_id: example for example in iter_examples(examples)}
     values = [
-        _allowed(task, by_id[i], value)
+        _read(task, by_id[i], value)
         for i, value in zip(mine["example_id"].to_pylist(), mine["value"].to_pylist(), strict=True)
     ]
     place = mine.column_names.index("value")
@@ -89,8 +90,12 @@ def _of_source(answers: pa.Table, config: FileSupervisor, path: Path) -> pa.Tabl
     return as_one_source(answers, config.name) if len(sources) > 1 else answers
 
 
-def _allowed(task: Task, example: Example, value: str | None) -> str | None:
-    options = task.wording(example, 0).values or task.classes
-    if value is None or options is None or value in options:
+def _read(task: Task, example: Example, value: str | None) -> str | None:
+    wording = task.wording(example, 0)
+    options = wording.values or task.classes
+    if value is None or (options is not None and value in options):
         return value
-    return task.extract(value, example, task.wording(example, 0))
+    said = task.extract(value, example, wording)
+    if said is None and options is None:
+        said = task.extract(f"\\boxed{{{value}}}", example, wording) or value  # a formula, and all of it is the answer
+    return said

@@ -16,7 +16,9 @@ INSTRUCTION = (
     "Say the following question in other words. Keep its meaning, every name and every number. "
     "Answer with the new question alone.\n\nQuestion: {question}\nNew question:"
 )
+READING_VERSION = 2
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_NAMED_LINE = re.compile(r"(?<=\n)[A-Z][a-z]+(?: [a-z]+)?: .*")  # "Proposed answer: ...", which is what is judged
 _LEAD = re.compile(r"^\s*(?:new question|question|paraphrase)\s*:\s*", re.IGNORECASE)
 
 
@@ -52,8 +54,8 @@ class ParaphraseTask:
         return self._task.splits
 
     def fingerprint(self) -> str:
-        """Nothing more than the task's and the instruction."""
-        return f"{self._task.fingerprint()}/{self._instruction}"
+        """Nothing more than the task's, the instruction, and how texts are read."""
+        return f"{self._task.fingerprint()}/{READING_VERSION}/{self._instruction}"
 
     def examples(self, split: str) -> pa.Table:
         """The task's."""
@@ -75,7 +77,8 @@ class ParaphraseTask:
         """The paraphrase, or None when it cannot stand for the question.
 
         It must say something, differ from the question, be neither much shorter nor much longer, and hold the same
-        numbers: a question that lost a number is another question. Whether the meaning was kept cannot be told here.
+        numbers and the lines that begin with a name ("Trait: ..."): without them it is another question. Whether the
+        meaning was kept cannot be told here.
         """
         said = _LEAD.sub("", text.strip()).strip().strip('"')
         if not said or normalise_text(said) == normalise_text(example.question):
@@ -83,6 +86,8 @@ class ParaphraseTask:
         if not 0.3 <= len(said) / max(1, len(example.question)) <= 3.0:
             return None
         if sorted(_NUMBER.findall(said)) != sorted(_NUMBER.findall(example.question)):
+            return None
+        if any(line not in said for line in _NAMED_LINE.findall(example.question)):
             return None
         return said
 

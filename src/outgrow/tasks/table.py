@@ -20,7 +20,7 @@ from outgrow.tasks.questions import UNLABELLED, Audit, Dealt, Question, deal, ex
 from outgrow.tasks.table_config import TableConfig
 from outgrow.tasks.table_rows import read_questions
 
-WORDINGS_VERSION = 1
+WORDINGS_VERSION = 2
 
 
 def _classes(config: TableConfig, questions: Sequence[Question]) -> tuple[str, ...] | None:
@@ -101,11 +101,11 @@ class TableTask:
     @cached_property
     def _fingerprint(self) -> str:
         content = {
-            split: [[question_id(self.name, q), q.gold, q.stratum, group] for q, group in rows]
+            split: [[question_id(self.name, q), q.text, q.choices, q.gold, q.stratum, group] for q, group in rows]
             for split, rows in self._dealt.splits.items()
         }
         words = [*self._words(), *([self.config.answer] if self.config.answer != "options" else [])]
-        return sha256_text("table", WORDINGS_VERSION, words, self._classes, content)
+        return sha256_text("table", WORDINGS_VERSION, words, self.max_new_tokens, self._classes, content)
 
     def fingerprint(self) -> str:
         """Hash of the questions in their splits, their gold, and the wordings; not of paths or unused columns."""

@@ -98,7 +98,8 @@ class VariedTask:
     Args:
         task: whose questions, gold and parsing these are.
         dealt: one entry per variant from 1 on.
-        paraphrases: other ways to say each question; a question that has too few lacks the wording (`MISSING`).
+        paraphrases: other ways to say each question; a question that has too few, or whose
+            prompt does not show them, lacks the wording (`MISSING`).
     """
 
     def __init__(self, task: Task, dealt: Sequence[Dealt], paraphrases: Paraphrases) -> None:
@@ -167,8 +168,10 @@ class VariedTask:
         said = self._paraphrases.get(example.example_id, ())
         if len(said) < dealt.number:
             return replace(self._task.wording(example, 0), kind=MISSING)
-        reworded = replace(example, question=said[dealt.number - 1])
-        return replace(self._task.wording(reworded, 0), kind="paraphrase", template=f"paraphrase {dealt.number}")
+        reworded = self._task.wording(replace(example, question=said[dealt.number - 1]), 0)
+        if reworded.prompt == self._task.wording(example, 0).prompt:  # the prompt does not hold the question's text
+            return replace(reworded, kind=MISSING)
+        return replace(reworded, kind="paraphrase", template=f"paraphrase {dealt.number}")
 
     def solution(self, example: Example, value: str) -> str:
         """The task's."""

@@ -10,12 +10,37 @@ from benchmark_sets import MADE, TOOLS, rows, virtue, write
 from outgrow import tasks
 from outgrow.errors import ConfigError, DataError
 from outgrow.records import ANSWERS, Example, build, iter_examples
+from outgrow.tasks.base import MISSING
 from outgrow.tasks.orders import number_of_orders, option_order, variant_parts
+from outgrow.tasks.varied import Dealt, VariedTask
 
 
 def table(task, split):
     """(example, gold) of a split."""
     return list(zip(iter_examples(task.examples(split)), task.gold(split)["value"].to_pylist(), strict=True))
+
+
+# Paraphrases ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", sorted(MADE))
+def test_a_paraphrase_is_put_in_place_of_the_question(load, kind):
+    task = load(kind)
+    example = next(iter_examples(task.examples("pool")))
+    assert example.question in task.wording(example, 0).prompt
+    varied = VariedTask(task, [Dealt("paraphrase", 1)], {example.example_id: ["Said otherwise?"]})
+    reworded = varied.wording(example, 1)
+    assert reworded.kind == "paraphrase"
+    assert reworded.prompt == task.wording(example, 0).prompt.replace(example.question, "Said otherwise?")
+
+
+def test_a_prompt_that_shows_no_question_has_no_paraphrase(tmp_path):
+    write(tmp_path / "utilitarianism" / "util_train.csv", rows(benchmark_sets.utilitarian, 0, 15), False)
+    write(tmp_path / "utilitarianism" / "util_test.csv", rows(benchmark_sets.utilitarian, 15, 20), False)
+    task = tasks.load("ethics", subset="utilitarianism", path=str(tmp_path))
+    example = next(iter_examples(task.examples("pool")))
+    varied = VariedTask(task, [Dealt("paraphrase", 1)], {example.example_id: ["Said otherwise?"]})
+    assert varied.wording(example, 1).kind == MISSING  # not a copy of the identity, which would agree with it
 
 
 # Orders -----------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from outgrow.tasks.orders import number_of_orders, option_order, variant_parts
 from outgrow.tasks.parsing import canonicalise_answers, read_words
 from outgrow.tasks.questions import Audit, Question, Rows, deal, examples_table, gold_table, question_id
 
-WORDINGS_VERSION = 1
+WORDINGS_VERSION = 2
 
 
 class BenchmarkTask:
@@ -147,6 +147,8 @@ class BenchmarkTask:
     def wording(self, example: Example, variant: int) -> Wording:
         """Variant 0 is the first template with the answers in their own order; see `outgrow.tasks.orders`.
 
+        The question is put as the example says it, which a paraphrase says otherwise.
+
         Raises:
             ConfigError: there is no such variant.
             DataError: the example is not of this task.
@@ -159,7 +161,7 @@ class BenchmarkTask:
         number, order_number, kind = variant_parts(variant, self._n_templates, self._orders)
         template = self._prompts[question.form][number]
         if isinstance(self._answer, Free):
-            return Wording(_filled(template, question, {}), None, None, kind, str(number), None)
+            return Wording(_filled(template, question, {"text": example.question}), None, None, kind, str(number), None)
         values = question.choices if isinstance(self._answer, Choice) else self.classes
         assert values is not None
         order = option_order(len(values), order_number) if self._orders > 1 else tuple(range(len(values)))
@@ -167,7 +169,8 @@ class BenchmarkTask:
         said = self._said(question, values)
         lettered = isinstance(self._answer, Choice) and self._answer.letters
         lines = [f"{mark}. {own}" if lettered else f"- {own}" for mark, own in zip(said, values, strict=True)]
-        prompt = _filled(template, question, {"options": "\n".join(lines), "words": listed(said)})
+        parts = {"text": example.question, "options": "\n".join(lines), "words": listed(said)}
+        prompt = _filled(template, question, parts)
         return Wording(prompt, said, values, kind, str(number), order if self._orders > 1 else None)
 
     def _said(self, question: Question, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -203,5 +206,5 @@ class BenchmarkTask:
 
 
 def _filled(template: str, question: Question, parts: dict[str, str]) -> str:
-    parts = {**question.fields, "text": question.text, **parts}
+    parts = {**question.fields, **parts}
     return re.sub(r"{(\w+)}", lambda found: parts.get(found.group(1), found.group(0)), template)
