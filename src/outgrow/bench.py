@@ -19,7 +19,7 @@ from outgrow.methods.rows import gold_rows, normalise_weights
 from outgrow.recipe import Labelling
 from outgrow.records import ANSWERS, Source, Student, sha256_text
 from outgrow.reliability import DecoyQuestions
-from outgrow.starts import Start, model_folder, settings_of
+from outgrow.starts import Start, content_hash, model_folder, settings_of
 from outgrow.store import Step, Store, Work
 from outgrow.supervisors.asking import Asking, Elsewhere
 from outgrow.supervisors.config import LocalSupervisor
@@ -50,11 +50,6 @@ Report = Callable[[str, int, int], None]
 
 def silent(what: str, done: int, total: int) -> None:
     """The progress report that says nothing."""
-
-
-def content_hash(table: pa.Table) -> str:
-    """A hash of a table's rows, whatever its chunks and metadata."""
-    return sha256_text(table.schema.names, table.to_pylist())
 
 
 class Bench:

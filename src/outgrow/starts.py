@@ -1,4 +1,4 @@
-"""What a model in the lab is: a base model, or one trained by an earlier step."""
+"""What steps start from: a base model or one trained by an earlier step, and tables by their content."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from outgrow.records import Source
+import pyarrow as pa
+
+from outgrow.records import Source, sha256_text
 from outgrow.store import Artefact
 from outgrow.training.config import ModelRef
 
@@ -31,3 +33,8 @@ def model_folder(artefact: Artefact) -> Path:
     return artefact.path("model/config.json" if "model/config.json" in artefact.files else next(
         f for f in artefact.files if f.startswith("model/")
     )).parent  # fmt: skip
+
+
+def content_hash(table: pa.Table) -> str:
+    """A hash of a table's rows, whatever its chunks and metadata."""
+    return sha256_text(table.schema.names, table.to_pylist())
