@@ -11,6 +11,7 @@ from outgrow.errors import ConfigError
 from outgrow.records import ANSWERS, EXAMPLES, build
 from outgrow.supervisors import local
 from outgrow.supervisors.local import answer
+from outgrow.supervisors.queries import Turn
 from outgrow.tasks.base import Task, Wording
 from outgrow.training import ModelRef, classify, load, score_options
 
@@ -253,3 +254,43 @@ def test_scoring_needs_options_and_a_language_model(lm, classifier):
 def test_no_questions_give_no_answers(lm):
     empty = pa.table({name: [] for name in EXAMPLES.names}, schema=EXAMPLES)
     assert ask(lm, examples=empty).num_rows == 0
+
+
+# Demonstrations -----------------------------------------------------------------------------------------------------
+
+
+def test_demonstrations_are_text_before_the_question_and_no_part_of_its_prompt(tiny_lm):
+    loaded = load(ModelRef(model=str(tiny_lm)))
+    turns = [Turn("question : w1 w9 ?", "is red"), Turn("question : w2 w9 ?", "is blue")]
+    shown = answer(loaded, TASK, TASK.examples("pool"), source="weak", variants=1, seed=0, turns=turns)
+    first = shown.slice(0, 1).to_pylist()[0]
+    assert first["prompt"] == "question : w0 w9 red green blue ?"
+    said = f"question : w1 w9 ? is red\n\nquestion : w2 w9 ? is blue\n\n{first['prompt']}"
+    by_hand = score_options(loaded, [said], [("is red", "is green", "is blue")])[0]
+    assert first["logprob"] == pytest.approx(float(by_hand.logprobs.max()), abs=1e-4)
+
+
+def test_a_chatting_model_is_shown_demonstrations_as_turns(tiny_lm, tmp_path):
+    import shutil
+
+    from transformers import AutoTokenizer
+
+    folder = tmp_path / "chat"
+    shutil.copytree(tiny_lm, folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    turn = "{{ m.role == 'user' and 'question' or 'answer' }} {{ m.content }} "
+    tokenizer.chat_template = "<s> {% for m in messages %}" + turn + "{% endfor %}"
+    tokenizer.save_pretrained(folder)
+    turns = [Turn("w1 ?", "is red")]
+    chat = load(ModelRef(model=str(folder), chat=True))
+    found = answer(chat, TASK, TASK.examples("pool").slice(0, 1), source="weak", variants=1, seed=0, turns=turns)
+    plain = load(ModelRef(model=str(folder)))
+    said = "question w1 ? answer is red question question : w0 w9 red green blue ?"
+    by_hand = score_options(plain, [said], [("is red", "is green", "is blue")])[0]
+    assert found["logprob"][0].as_py() == pytest.approx(float(by_hand.logprobs.max()), abs=1e-3)
+
+
+def test_a_classifier_cannot_be_shown_demonstrations(tiny_lm):
+    loaded = load(ModelRef(model=str(tiny_lm), head="classifier"), TASK.classes)
+    with pytest.raises(ConfigError, match="demonstrations need head 'lm'"):
+        answer(loaded, TASK, TASK.examples("pool"), source="w", variants=1, seed=0, turns=[Turn("a", "b")])

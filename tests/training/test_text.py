@@ -5,7 +5,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from outgrow.errors import DataError
-from outgrow.training.text import Coder, cut_left
+from outgrow.training.text import Coder, Dialogue, cut_left
 
 
 def bpe(vocabulary: list[str], merges: list[tuple[str, str]], **options) -> PreTrainedTokenizerFast:
@@ -72,6 +72,16 @@ def test_chat_template_wraps_the_prompt_and_leaves_no_boundary_space():
     coder = Coder(tokenizer, chat=True)
     assert coder.prompts(["a"]) == [[5, 2, 6]]
     assert coder.targets(["a"], ["b"]) == [[3, 1]]
+
+
+def test_demonstrations_are_earlier_turns_of_a_chat():
+    tokenizer = bpe(["<pad>", "</s>", "a", "b", "[", "]", "u", "m", " "], [])
+    tokenizer.chat_template = (
+        "{% for m in messages %}[{{ 'u' if m.role == 'user' else 'm' }}{{ m.content }}]{% endfor %}"
+    )
+    coder = Coder(tokenizer, chat=True)
+    (ids,) = coder.prompts([Dialogue((("a", "b"), ("b", "a")), "a")])
+    assert "".join(tokenizer.convert_ids_to_tokens(ids)) == "[ua][mb][ub][ma][ua]"
 
 
 def test_chat_without_a_template_is_refused():
