@@ -114,11 +114,15 @@ class _Collector:
         settings = {"seed": seed, **self.recipe.reliability.model_dump()}
         asked = {"seed": seed, "full": True, "shown": True}
         pool, test = self._answers(source, "pool", **asked), self._answers(source, "test", **asked)
-        labels = agreement(test, **settings) if test.num_rows else LABELS.empty_table()
-        known = None
-        if self.known is not None:
-            known = agreement(self._answers(source, "known", **asked), **settings)
-        return Seed(seed, source, pool, agreement(pool, **settings), labels, identity_values(test), known)
+        known = None if self.known is None else self._answers(source, "known", **asked)
+
+        def labels(answers: pa.Table) -> pa.Table:  # a file may have no answer to any question of a split
+            return agreement(answers, **settings) if answers.num_rows else LABELS.empty_table()
+
+        return Seed(
+            seed, source, pool, agreement(pool, **settings), labels(test), identity_values(test),
+            None if known is None else labels(known),
+        )  # fmt: skip
 
     def _floor(self, said: Sequence[Mapping[str, str | None]]) -> Scores:
         """Supervisors' answers scored; NaN throughout when test questions were never put to them."""
