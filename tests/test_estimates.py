@@ -95,6 +95,21 @@ def test_known_labels_that_are_all_right_cannot_calibrate(simulated):
     assert "right" in found["reason"]
 
 
+def test_a_test_question_that_was_answered_in_other_wordings_alone_has_no_floor():
+    collector = object.__new__(_Collector)
+    collector.test = split_of(["q1", "q2", "q3"], ["a", "a", "a"])
+    collector.seeds = [SimpleNamespace(seed=0, supervisor=Source("file", "key"))]
+    said = {
+        "example_id": ["q1", "q2"],
+        "source": ["file"] * 2,
+        "variant": [0, 1],
+        "sample": [0, 0],
+        "value": [None, "a"],
+    }
+    collector.bench = SimpleNamespace(answer=lambda *source_and_split, **asked: build(ANSWERS, said))
+    assert collector._unanswered() == 2  # q2 and q3; the answer to q1 could not be parsed, but it was given
+
+
 def test_a_supervisor_without_answers_to_the_known_questions_still_gets_its_results(simulated, monkeypatch):
     """A file may hold answers to the pool alone: calibration then says why there is none."""
     seed, pool, known = simulated

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from outgrow import evaluation as ev
 from outgrow.bench import Bench, gold_values, identity_values
 from outgrow.experiment import Done
+from outgrow.lab import identity_answers
 from outgrow.methods import METHODS
 from outgrow.recipe import Recipe
 from outgrow.records import LABELS, Example, Source, Student, iter_examples
@@ -21,6 +22,7 @@ from outgrow.reliability import agreement
 from outgrow.reliability.agreement import as_floats
 from outgrow.results.estimates import calibration_quality, label_free_accuracy
 from outgrow.results.labels import label_quality, mean_of
+from outgrow.results.plain import clean, without_places
 from outgrow.results.tables import answers_table, labels_table
 from outgrow.results.views import Seed, Split
 from outgrow.splits import contradictions, normalise_text, overlap
@@ -58,8 +60,7 @@ class _Collector:
         self.students = {(d.job.arm, d.job.seed): d for d in done if d.student is not None}
         zero = self.bench.start(recipe.student, "zero_shot").source
         self.zero_said = identity_values(self._answers(zero, "test"))
-        answered = set(self.seeds[0].test["example_id"].to_pylist())
-        self.unanswered = sum(i not in answered for i in self.test.ids)
+        self.unanswered = self._unanswered()
         self.said: dict[str, list[dict[str, str]]] = {}
         self.unparsed: dict[str, float] = {}
         for arm in recipe.methods:
@@ -123,6 +124,12 @@ class _Collector:
             seed, source, pool, agreement(pool, **settings), labels(test), identity_values(test),
             None if known is None else labels(known),
         )  # fmt: skip
+
+    def _unanswered(self) -> int:
+        """Test questions whose identity wording a file has no answer to, not even one that could not be parsed."""
+        first = self.seeds[0]
+        said = self.bench.answer(first.supervisor, "test", seed=first.seed, full=True, shown=True)
+        return len(set(self.test.ids) - set(identity_answers(said)["example_id"].to_pylist()))
 
     def _floor(self, said: Sequence[Mapping[str, str | None]]) -> Scores:
         """Supervisors' answers scored; NaN throughout when test questions were never put to them."""
@@ -373,25 +380,3 @@ def _values(labels: pa.Table) -> dict[str, str | None]:
 def _shares(counts: Mapping[str, float]) -> dict[str, float]:
     total = sum(counts.values())
     return {value: counts[value] / total for value in sorted(counts)} if total else {}
-
-
-def without_places(recipe: dict[str, Any]) -> dict[str, Any]:
-    """A recipe's plain values without what names a host or a folder, or changes no number."""
-    supervisors = [{k: v for k, v in s.items() if k != "base_url"} for s in recipe["supervisors"]]
-    ask = dict(recipe["ask"])
-    if isinstance(ask["paraphraser"], dict):
-        ask["paraphraser"] = {k: v for k, v in ask["paraphraser"].items() if k != "base_url"}
-    return {**recipe, "supervisors": supervisors, "ask": ask, "jobs": None, "data_dir": None}
-
-
-def clean(value: Any) -> Any:
-    """Plain JSON values; NaN and infinities become null."""
-    if isinstance(value, dict):
-        return {str(k): clean(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [clean(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
