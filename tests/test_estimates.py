@@ -1,10 +1,14 @@
 """Accuracy without gold and calibration in the results: the truth beside the estimate, per seed."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from outgrow.recipe_parts import Reliability
 from outgrow.records import ANSWERS, Source, build
 from outgrow.reliability import agreement
+from outgrow.results.collect import _Collector
 from outgrow.results.estimates import accuracy_by_votes, calibration_quality
 from outgrow.results.views import Seed, Split
 
@@ -89,3 +93,34 @@ def test_known_labels_that_are_all_right_cannot_calibrate(simulated):
     found = calibration_quality([seed], pool, flattered)
     assert found["seeds"] == []
     assert "right" in found["reason"]
+
+
+def test_a_test_question_that_was_answered_in_other_wordings_alone_has_no_floor():
+    collector = object.__new__(_Collector)
+    collector.test = split_of(["q1", "q2", "q3"], ["a", "a", "a"])
+    collector.seeds = [SimpleNamespace(seed=0, supervisor=Source("file", "key"))]
+    said = {
+        "example_id": ["q1", "q2"],
+        "source": ["file"] * 2,
+        "variant": [0, 1],
+        "sample": [0, 0],
+        "value": [None, "a"],
+    }
+    collector.bench = SimpleNamespace(answer=lambda *source_and_split, **asked: build(ANSWERS, said))
+    assert collector._unanswered() == 2  # q2 and q3; the answer to q1 could not be parsed, but it was given
+
+
+def test_a_supervisor_without_answers_to_the_known_questions_still_gets_its_results(simulated, monkeypatch):
+    """A file may hold answers to the pool alone: calibration then says why there is none."""
+    seed, pool, known = simulated
+    said = {"pool": seed.pool_answers, "test": seed.pool_answers.slice(0, 0), "known": seed.pool_answers.slice(0, 0)}
+    collector = object.__new__(_Collector)
+    collector.bench = SimpleNamespace(tune_supervisor=lambda index, number: seed.supervisor)
+    collector.recipe = SimpleNamespace(reliability=Reliability())
+    collector.known = known
+    monkeypatch.setattr(_Collector, "_answers", lambda self, source, split, **asked: said[split])
+    found = collector._seed(0)
+    assert (found.pool.num_rows, found.test.num_rows, found.known.num_rows) == (1500, 0, 0)
+    made = calibration_quality([found], pool, known)
+    assert made["seeds"] == []
+    assert "there are 300 known gold values and 0 known labels" in made["reason"]

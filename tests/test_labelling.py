@@ -162,6 +162,18 @@ def test_all_answers_of_a_file_count_where_a_task_has_one_wording_and_the_first_
         assert found["value"].to_pylist() == said
 
 
+def test_samples_that_are_counted_from_one_begin_at_nought(tmp_path, pool):
+    first, second = pool[0], pool[1]
+    rows = [{"example_id": e.example_id, "value": e.choices[k], "variant": v, "sample": s} for e, k, v, s in (
+        (first, 1, 0, 2), (first, 0, 0, 1), (second, 2, 0, 5), (first, 3, 1, 1))]  # fmt: skip
+    write(tmp_path / "answers.jsonl", rows)
+    said = label(file_recipe(tmp_path), store=tmp_path / "store").answers
+    assert said.select(["variant", "sample", "value"]).to_pylist() == [
+        {"variant": 0, "sample": 1, "value": first.choices[1]}, {"variant": 0, "sample": 0, "value": first.choices[0]},
+        {"variant": 0, "sample": 0, "value": second.choices[2]}, {"variant": 1, "sample": 0, "value": first.choices[3]},
+    ]  # fmt: skip
+
+
 def test_a_crowds_file_needs_to_be_told_how_its_workers_count(tmp_path, pool):
     rows = [{"task": pool[0].example_id, "worker": w, "label": pool[0].choices[k]} for w, k in (("ann", 1), ("bob", 2))]
     write(tmp_path / "answers.jsonl", rows)

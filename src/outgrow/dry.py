@@ -80,6 +80,7 @@ class DryLab(Lab):
             ask=ask,
             train=train,
             known_gold=lambda: made_up_gold(task, task.examples("known"), seed),
+            in_form_of=lambda gold, said: said,
             gold=(lambda questions: made_up_gold(task, questions, seed)) if spec.uses_gold else sealed(spec.name),
             notes=[],
         )

@@ -136,6 +136,7 @@ def run_arm(bench: Any, job: Job, supervisors: tuple[Source, ...]) -> Done:
     """One method for one seed; its log is left empty."""
     from outgrow.bench import gold_values, identity_values
     from outgrow.methods import METHODS
+    from outgrow.tasks.sameness import in_form_of
     from outgrow.training.schedule import total_steps
 
     recipe: Recipe = bench.recipe
@@ -187,10 +188,14 @@ def run_arm(bench: Any, job: Job, supervisors: tuple[Source, ...]) -> Done:
                 return found.filter(pc.is_in(found["example_id"], questions["example_id"].combine_chunks()))
         raise ConfigError("lab.gold takes questions of lab.pool or lab.validation")
 
+    def in_form(gold: Any, said: Any) -> Any:
+        return in_form_of(bench.plain_task, gold_values(gold), said)
+
     lab = Lab(
         seed=seed, pool=pool, validation=splits["validation"], known=splits["known"], supervisors=supervisors,
         student=bench.start(recipe.student, "student").source, variants=recipe.ask.variants,
-        ask=ask, train=train, gold=gold if spec.uses_gold else sealed(spec.name), known_gold=known_gold, notes=notes,
+        ask=ask, train=train, gold=gold if spec.uses_gold else sealed(spec.name), known_gold=known_gold,
+        in_form_of=in_form, notes=notes,
     )  # fmt: skip
     student: Student = spec.function(lab, arm.config)
     count = sum(n for (_, split), n in asked.items() if split in ("pool", "known"))

@@ -20,6 +20,7 @@ Ask = Callable[[Source, pa.Table, int | None], pa.Table]
 Train = Callable[[Source, pa.Table, Any, str], Student]
 Gold = Callable[[pa.Table], pa.Table]
 KnownGold = Callable[[], pa.Table]
+InForm = Callable[[pa.Table, pa.Table], pa.Table]
 
 
 class Lab:
@@ -31,6 +32,7 @@ class Lab:
     __slots__ = (
         "_ask",
         "_gold",
+        "_in_form_of",
         "_known_gold",
         "_notes",
         "_train",
@@ -58,6 +60,7 @@ class Lab:
         train: Train,
         gold: Gold,
         known_gold: KnownGold,
+        in_form_of: InForm,
         notes: list[str],
     ) -> None:
         self.seed = seed
@@ -72,6 +75,7 @@ class Lab:
         self._train = train
         self._gold = gold
         self._known_gold = known_gold
+        self._in_form_of = in_form_of
         self._notes = notes
 
     def ask(self, source: Source, questions: pa.Table, *, variants: int | None = None) -> pa.Table:
@@ -89,6 +93,10 @@ class Lab:
     def known_gold(self) -> pa.Table:
         """Gold labels of `known`, which the report charges to the arm."""
         return self._known_gold()
+
+    def in_form_of(self, gold: pa.Table, said: pa.Table) -> pa.Table:
+        """`said` with gold's own form where the task judges a value equal to its gold (`1+x` where gold is `x+1`)."""
+        return self._in_form_of(gold, said)
 
     def gold(self, questions: pa.Table) -> pa.Table:
         """Gold labels, for methods that declared `uses_gold=True`.

@@ -15,6 +15,7 @@ from outgrow.config_errors import fault, validate
 from outgrow.names import import_attr, unknown
 from outgrow.supervisors import SUPERVISORS
 from outgrow.supervisors.config import NAME, FileSupervisor, LocalSupervisor
+from outgrow.supervisors.server.config import refuse_keys
 from outgrow.tasks.varied import Kind
 from outgrow.training.config import TrainConfig
 
@@ -29,7 +30,9 @@ def _read_supervisor(raw: Any) -> BaseModel:
     kind = raw.get("kind", "local")
     if not isinstance(kind, str) or kind not in SUPERVISORS:
         raise fault(unknown("kind of supervisor", str(kind), SUPERVISORS), kind, "kind")
-    return validate(SUPERVISORS[kind].config_model(), raw)
+    model = SUPERVISORS[kind].config_model()
+    refuse_keys(raw, model.model_fields)
+    return validate(model, raw)
 
 
 def _read_paraphraser(raw: Any) -> Any:

@@ -236,6 +236,10 @@ class Lab(Protocol):
         """Gold labels of `known`; the report says how many an arm has bought."""
         ...
 
+    def in_form_of(self, gold: pa.Table, said: pa.Table) -> pa.Table:
+        """`said` (answers or labels), each value in its gold's own form where the task judges the two equal."""
+        ...
+
     def gold(self, questions: pa.Table) -> pa.Table:
         """Gold labels of `questions`, for methods that declared `uses_gold=True`; others get `SealedError`."""
         ...

@@ -95,6 +95,23 @@ def test_a_declared_method_gets_gold_of_pool_and_validation_and_not_of_test(with
         within(lambda lab: lab.gold(bench.examples("test")), uses_gold=True)
 
 
+def test_the_lab_judges_what_equals_a_gold_that_the_method_has_and_no_other(within, bench, monkeypatch):
+    plain = bench.plain_task
+
+    class Judge:
+        def __getattr__(self, name):
+            return getattr(plain, name)
+
+        def canonicalise(self, answers):
+            lower = [value.lower() for value in answers["value"].to_pylist()]
+            return answers.set_column(answers.column_names.index("value"), "value", pa.array(lower, pa.string()))
+
+    monkeypatch.setattr(bench, "plain_task", Judge())
+    gold = pa.table({"example_id": ["q1", "q2"], "value": ["Red", "Blue"]})
+    said = pa.table({"example_id": ["q1", "q2", "q2"], "value": ["RED", "red", None]})
+    assert within(lambda lab: lab.in_form_of(gold, said))["value"].to_pylist() == ["Red", "red", None]
+
+
 def test_gold_of_known_is_for_any_method_and_is_charged_to_it(tiny_lm, tmp_path, monkeypatch):
     bench = make_bench(tiny_lm, tmp_path, known=4)
     supervisors = (bench.tune_supervisor(0, 0),)

@@ -55,6 +55,17 @@ def test_weights_are_p_correct_and_follow_what_known_gold_taught():
     assert weight["p2"] == pytest.approx(40 / 120, abs=0.06)
 
 
+def test_a_right_label_may_be_written_otherwise_than_gold():
+    _, alike = run("calibrated_reweighting")
+    truth = {i: value.upper() for i, value in KNOWN_TRUTH.items()}
+    answers = fake.answers_table({**KNOWN, **POOL})
+    lab = fake.FakeLab(answers, known_truth=truth, equal={"a": "A", "b": "B", "c": "C"})
+    spec = METHODS["calibrated_reweighting"]
+    spec.function(lab, spec.config())
+    assert lab.trained[0].column("weight") == alike.column("weight")
+    assert lab.trained[0].targets == alike.targets  # trained on as the supervisor wrote it
+
+
 def test_the_filter_keeps_the_most_probable_half():
     _, trained = run("calibrated_filtering", keep=0.5)
     assert trained.targets == {"p1/sup/0": "a", "p3/sup/0": "b"}

@@ -62,11 +62,11 @@ def table():
     return fake.answers_table(SAID, logprobs=LOGPROBS, probabilities=PROBABILITIES)
 
 
-def run(name, answers=None, *, seed=0, truth=None, bought=None, **settings):
+def run(name, answers=None, *, seed=0, truth=None, bought=None, equal=None, **settings):
     """The lab after a method has run on it, and the one training it asked for."""
     spec = METHODS[name]
     given = table() if answers is None else answers
-    lab = fake.FakeLab(given, truth=truth or {}, known_truth=bought or {}, seed=seed)
+    lab = fake.FakeLab(given, truth=truth or {}, known_truth=bought or {}, equal=equal or {}, seed=seed)
     assert isinstance(lab, Lab)
     student = spec.function(lab, spec.config(**settings))
     assert len(lab.trained) == 1
@@ -283,6 +283,14 @@ def test_oracle_filtering_takes_right_labels_first():
     lab, trained = run("oracle_filtering", keep=0.5, truth=TRUTH)
     assert set(trained.targets) == {"q1/sup/0", "q3/sup/0", "q4/sup/0"}  # the consensus of q2 and q6 is wrong
     assert lab.notes == []
+
+
+def test_oracle_filtering_takes_a_label_for_right_that_gold_writes_otherwise():
+    _, alike = run("oracle_filtering", keep=0.5, truth=TRUTH)
+    capitals = {value: value.upper() for value in {*TRUTH.values(), *CONSENSUS.values()}}
+    truth = {i: value.upper() for i, value in TRUTH.items()}
+    lab, trained = run("oracle_filtering", keep=0.5, truth=truth, equal=capitals)
+    assert (trained.targets, lab.notes) == (alike.targets, [])
 
 
 def test_oracle_filtering_says_when_there_are_fewer_right_labels_than_it_keeps():

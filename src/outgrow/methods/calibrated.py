@@ -70,5 +70,5 @@ def calibrated_labels(lab: Lab, answers: pa.Table, calibrator: Calibrator) -> pa
     known = agreement(lab.ask(lab.supervisors[0], lab.known), seed=lab.seed)
     known = known.sort_by("example_id")  # the fit's last digits depend on the order
     groups = dict(zip(lab.known["example_id"].to_pylist(), lab.known["group_id"].to_pylist(), strict=True))
-    labels = agreement(answers, seed=lab.seed)
-    return calibrate(labels, known, lab.known_gold(), kind=calibrator, seed=lab.seed, groups=groups)
+    labels, gold = agreement(answers, seed=lab.seed), lab.known_gold()
+    return calibrate(labels, lab.in_form_of(gold, known), gold, kind=calibrator, seed=lab.seed, groups=groups)

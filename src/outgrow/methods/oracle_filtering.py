@@ -26,7 +26,8 @@ def oracle_filtering(lab: Lab, config: OracleFiltering) -> Student:
     labels = labels.filter(with_consensus(labels))
     gold = lab.gold(lab.pool)
     truth = dict(zip(gold["example_id"].to_pylist(), gold["value"].to_pylist(), strict=True))
-    pairs = zip(labels["example_id"].to_pylist(), labels["value"].to_pylist(), strict=True)
+    judged = lab.in_form_of(gold, labels)
+    pairs = zip(judged["example_id"].to_pylist(), judged["value"].to_pylist(), strict=True)
     wrong = np.array([truth[example_id] != value for example_id, value in pairs], dtype=np.float64)
     kept = keep_lowest(labels, [wrong], fraction=config.keep, seed=lab.seed)
     if kept.num_rows > (right := int((wrong == 0).sum())):

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from outgrow import evaluation as ev
 from outgrow.bench import Bench, gold_values, identity_values
 from outgrow.experiment import Done, decoys_of
+from outgrow.lab import identity_answers
 from outgrow.methods import METHODS
 from outgrow.recipe import Recipe
 from outgrow.records import LABELS, Example, Source, Student, iter_examples
@@ -59,8 +60,7 @@ class _Collector:
         self.students = {(d.job.arm, d.job.seed): d for d in done if d.student is not None}
         zero = self.bench.start(recipe.student, "zero_shot").source
         self.zero_said = identity_values(self._answers(zero, "test"))
-        answered = set(self.seeds[0].test["example_id"].to_pylist())
-        self.unanswered = sum(i not in answered for i in self.test.ids)
+        self.unanswered = self._unanswered()
         self.said: dict[str, list[dict[str, str]]] = {}
         self.unparsed: dict[str, float] = {}
         for arm in recipe.methods:
@@ -116,10 +116,21 @@ class _Collector:
         settings = {"seed": seed, **self.recipe.reliability.settings()}
         asked = {"seed": seed, "full": True, "shown": True}
         pool, test = self._answers(source, "pool", **asked), self._answers(source, "test", **asked)
-        labels = agreement(test, **settings) if test.num_rows else LABELS.empty_table()
-        answers = None if self.known is None else self._answers(source, "known", **asked)
-        known = agreement(answers, **settings) if answers is not None and answers.num_rows else None
-        return Seed(seed, source, pool, agreement(pool, **settings), labels, identity_values(test), known)
+        known = None if self.known is None else self._answers(source, "known", **asked)
+
+        def labels(answers: pa.Table) -> pa.Table:  # a file may have no answer to any question of a split
+            return agreement(answers, **settings) if answers.num_rows else LABELS.empty_table()
+
+        return Seed(
+            seed, source, pool, agreement(pool, **settings), labels(test), identity_values(test),
+            None if known is None else labels(known),
+        )  # fmt: skip
+
+    def _unanswered(self) -> int:
+        """Test questions whose identity wording a file has no answer to, not even one that could not be parsed."""
+        first = self.seeds[0]
+        said = self.bench.answer(first.supervisor, "test", seed=first.seed, full=True, shown=True)
+        return len(set(self.test.ids) - set(identity_answers(said)["example_id"].to_pylist()))
 
     # Results ------------------------------------------------------------------------------------------------
 

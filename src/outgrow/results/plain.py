@@ -1,4 +1,4 @@
-"""Results as plain JSON values that name no host and no folder."""
+"""What may stand in results.json: no host and no folder, and numbers that JSON has."""
 
 from __future__ import annotations
 

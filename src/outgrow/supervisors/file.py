@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,6 +14,7 @@ from outgrow.records import Example, iter_examples, sha256_text
 from outgrow.store.files import sha256_file
 from outgrow.supervisors.config import FileSupervisor
 from outgrow.tables import as_one_source, read_answers
+from outgrow.tables.answers import numbers_within
 from outgrow.tasks.base import Task
 
 
@@ -51,7 +53,7 @@ def answer(
             its ids is a question of the task at all.
     """
     path = folder / config.path
-    answers = _of_source(read_answers(path), config, path)
+    answers = _from_zero(_of_source(read_answers(path), config, path))
     known = {i for split in task.splits for i in task.examples(split)["example_id"].to_pylist()}
     ids = set(answers["example_id"].to_pylist())
     if not ids & known:
@@ -88,6 +90,18 @@ def _of_source(answers: pa.Table, config: FileSupervisor, path: Path) -> pa.Tabl
             "source: NAME, or take them for one crowd with together: true"
         )
     return as_one_source(answers, config.name) if len(sources) > 1 else answers
+
+
+def _from_zero(answers: pa.Table) -> pa.Table:
+    """Samples numbered 0, 1, ... within question and wording, in their own order: some files count from 1."""
+    question, variant, sample = (
+        np.unique(answers[name].to_numpy(), return_inverse=True)[1] for name in ("example_id", "variant", "sample")
+    )
+    order = np.lexsort((sample, variant, question))
+    numbers = np.empty(len(order), np.int64)
+    numbers[order] = numbers_within((question * (variant.max(initial=0) + 1) + variant)[order])
+    place = answers.column_names.index("sample")
+    return answers.set_column(place, answers.schema.field(place), pa.array(numbers))
 
 
 def _read(task: Task, example: Example, value: str | None) -> str | None:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from outgrow.config import Config
 from outgrow.config_errors import report, validate
 from outgrow.errors import ConfigError
+from outgrow.recipe import parse_labelling
 from outgrow.supervisors.server import ServerConfig
 from outgrow.supervisors.server.secret import Secret
 
@@ -43,6 +44,7 @@ def complaint(**settings):
         {"extra": {"api_key": KEY}},
         {"extra": {"extra_headers": {"x": KEY}}},
         {"extra": {"options": {"access_token": KEY}}},
+        {"extra": {"metadata": [{"api_key": KEY}]}},
         {"my_key": KEY},
         {"api_key_env": KEY},
         {"api_key_env": "abcdef0123456789abcdef"},
@@ -60,6 +62,14 @@ def test_a_key_in_the_settings_is_refused_and_not_shown(settings):
     for key in (KEY, KEY.replace("/", ""), "abcdef0123456789abcdef"):
         for start in range(len(key) - 5):
             assert key[start : start + 6] not in shown
+
+
+@pytest.mark.parametrize("forgotten", [{}, {"kind": "file"}, {"kind": "servr"}])
+def test_a_key_is_not_shown_where_the_kind_of_supervisor_was_forgotten(forgotten):
+    raw = {"task": {"kind": "microworld"}, "supervisors": [{"model": "gpt", "api_key": KEY, **forgotten}]}
+    with pytest.raises(ConfigError) as caught:
+        parse_labelling(raw)
+    assert KEY[:6] not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -53,8 +53,34 @@ def _endpoint(url: str, *place: int | str) -> str:
     return url.rstrip("/")
 
 
+def refuse_keys(raw: Any, known: Collection[str]) -> None:
+    """Refuse a setting whose name says that it holds a secret, before any other complaint shows its value.
+
+    Args:
+        raw: a supervisor as a recipe has it, of whatever kind.
+        known: the names its kind knows.
+
+    Raises:
+        ValidationError: names the setting, not its value.
+    """
+    if not isinstance(raw, Mapping):
+        return
+    unknown = [str(name) for name in raw if name not in known]
+    found: list[tuple[str, ...]] = [(name,) for name in unknown if _SECRET_SETTING.search(name)]
+    found += [path for path in _paths(raw.get("extra"), "extra") if _SECRET_PARAMETER.search(path[-1])]
+    if found:
+        raise fault(
+            "a key does not belong here; put it into an environment variable and name that in api_key_env "
+            "(supervisors of kind server)",
+            HIDDEN, *found[0],
+        )  # fmt: skip
+
+
 def _paths(value: Any, *place: str) -> Iterator[tuple[str, ...]]:
     """The names of nested settings, each with those that lead there."""
+    if isinstance(value, list | tuple):
+        for inner in value:
+            yield from _paths(inner, *place)
     for name, inner in value.items() if isinstance(value, Mapping) else ():
         yield (*place, str(name))
         yield from _paths(inner, *place, str(name))
@@ -125,16 +151,9 @@ class ServerConfig(Config):
     @classmethod
     def _no_secrets(cls, raw: Any) -> Any:
         """Before anything else is looked at, so that no other complaint shows the key."""
+        refuse_keys(raw, cls.model_fields)
         if not isinstance(raw, Mapping):
             return raw
-        unknown = [str(name) for name in raw if name not in cls.model_fields]
-        found: list[tuple[str, ...]] = [(name,) for name in unknown if _SECRET_SETTING.search(name)]
-        found += [path for path in _paths(raw.get("extra"), "extra") if _SECRET_PARAMETER.search(path[-1])]
-        if found:
-            raise fault(
-                "a key does not belong here; put it into an environment variable and name that in api_key_env",
-                HIDDEN, *found[0],
-            )  # fmt: skip
         variable = raw.get("api_key_env", "X")
         if not isinstance(variable, str) or not _VARIABLE.match(variable):
             raise fault(
