@@ -189,7 +189,12 @@ def test_a_mean_leaves_out_what_is_missing():
 def collector(**attributes):
     """The part of a collector that a block needs."""
     made = object.__new__(_Collector)
-    given = {"pool": POOL, "seeds": [seed_of(SAID)], "bench": SimpleNamespace(task=None), "answered_freely": {}}
+    given = {
+        "pool": POOL,
+        "seeds": [seed_of(SAID)],
+        "bench": SimpleNamespace(task=MicroworldTask(MicroworldConfig())),
+        "answered_freely": {},
+    }
     for name, value in {**given, **attributes}.items():
         setattr(made, name, value)
     return made
