@@ -205,8 +205,15 @@ def test_parts_of_a_set_are_read_one_after_another_at_the_pinned_revision(monkey
     assert task.examples("test").num_rows == 1
 
 
-@pytest.mark.parametrize("error", [ConnectionError("no route"), ValueError("BuilderConfig 'main' not found"),
-                                   FakeDatasets.exceptions.DatasetsError("gone")])  # fmt: skip
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionError("no route"),
+        TimeoutError(),
+        ValueError("BuilderConfig 'main' not found"),
+        FakeDatasets.exceptions.DatasetsError("gone"),
+    ],
+)
 def test_a_hub_that_gives_nothing_is_told_in_one_line(monkeypatch, error):
     monkeypatch.setitem(sys.modules, "datasets", FakeDatasets(error))
     where = r"openai/gsm8k/main/train \(revision newest\) cannot be read from the hub: "

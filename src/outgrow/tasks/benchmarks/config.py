@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -47,9 +48,9 @@ class BenchmarkConfig(Config):
     name: Annotated[str, Field(min_length=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
 
+    @abstractmethod
     def benchmark(self) -> Benchmark:
         """The set as these options choose it."""
-        raise NotImplementedError
 
     @property
     def from_hub(self) -> bool:

@@ -106,9 +106,10 @@ def _from_hub(hub: Hub, benchmark: Benchmark, split: str, limit: int | None) -> 
         try:
             table: Any = datasets.load_dataset(hub.id, config, split=part, revision=hub.revision)
         except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+            said = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise PrerequisiteError(
                 f"{where} (revision {hub.revision or 'newest'}) cannot be read from the hub: "
-                f"{str(error).strip().splitlines()[0][:200]}; get the set's files and give path, their folder"
+                f"{said[:200]}; get the set's files and give path, their folder"
             ) from None
         rows += _checked(benchmark, split, where, [(f"row {n}", cells) for n, cells in enumerate(table, 1)])
     if not rows:
