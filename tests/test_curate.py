@@ -197,3 +197,23 @@ def test_the_mix_is_of_labels_also_where_the_target_is_text():
 def test_weights_have_no_meaning_where_rows_weigh_the_same():
     with pytest.raises(ConfigError, match="weights has no meaning for majority_vote"):
         run("majority_vote", weights="resample")
+
+
+def test_a_text_stands_under_the_prompt_it_answered():
+    """With permuted letters the same option is "A" under one prompt and "B" under another."""
+    answers = build(
+        ANSWERS,
+        {
+            "example_id": ["q"] * 3,
+            "source": ["sup"] * 3,
+            "variant": [0, 1, 2],
+            "sample": [0, 0, 0],
+            "prompt": ["A red B blue", "A blue B red", "A red B blue ?"],
+            "text": ["A", "A", "B"],
+            "value": ["red", "blue", "blue"],
+        },
+    )
+    (row,) = curate(answers, method="majority_vote", target="text").rows.to_pylist()
+    assert (row["prompt"], row["target"]) == ("A blue B red", "A")
+    (row,) = curate(answers, method="majority_vote").rows.to_pylist()
+    assert (row["prompt"], row["target"]) == ("A red B blue", "blue")

@@ -118,7 +118,8 @@ def curate(
         questions: `example_id`, `question`, `choices`: prompts for rows whose answers have none.
 
     Returns:
-        Rows with the prompt of the question's first answer (lowest variant, then sample), and a summary.
+        Rows with the prompt of the question's first answer (lowest variant, then sample; with target `text`, of the
+        first that gave the consensus), and a summary.
 
     Raises:
         ConfigError: unknown method, target, stratify or weights, or a setting without meaning for the method.
@@ -149,7 +150,8 @@ def curate(
         measure = _reliability(labels) if method in WEIGHTED else None
         rows = imitation_rows(labels, said if target == "text" else None, weights=measure)
     weighted = normalise_weights(rows)
-    built = _with_measures(weighted.rows, labels, first, soft=method == "soft_labels")
+    asked = _that_said(answers, labels) if target == "text" else first
+    built = _with_measures(weighted.rows, labels, asked, soft=method == "soft_labels")
     if questions is not None:
         built = _with_prompts(built, questions)
     if relabelled is not None:
@@ -253,6 +255,12 @@ def _reliability(labels: pa.Table) -> Float[np.ndarray, "questions"]:
             f"reliability_reweighting needs several answers per question; {once} of {len(weight)} questions have one"
         )
     return weight
+
+
+def _that_said(answers: pa.Table, labels: pa.Table) -> pa.Table:
+    """Each question's first answer that gave its consensus: a text belongs to the prompt it answered."""
+    label = look_up(answers.column("example_id"), labels, labels.column("value"))
+    return first_answers(answers.filter(pc.equal(answers.column("value"), label)))
 
 
 def _without_text(answers: pa.Table) -> pa.Table:

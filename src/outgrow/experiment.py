@@ -165,12 +165,14 @@ def run_arm(bench: Any, job: Job, supervisors: tuple[Source, ...]) -> Done:
         bought.update(splits["known"]["example_id"].to_pylist())
         return bench.gold("known")
 
-    validation: dict[str, str] | None
-    if spec.uses_gold:
+    said = bench.answer(supervisors[0], "validation", seed=seed, full=False, shown=True)
+    validation = identity_values(said) or None
+    if validation is None:
+        notes.append(
+            "The supervisor answers no validation question, so every arm of this run keeps its last checkpoint."
+        )
+    elif spec.uses_gold:
         validation = gold_values(bench.gold("validation"))
-    else:
-        said = bench.answer(supervisors[0], "validation", seed=seed, full=False, shown=True)
-        validation = identity_values(said) or None  # a file may have no answers there: the last checkpoint is taken
 
     def train(start: Source, rows: Any, objective: Any, weights: str) -> Student:
         steps = total_steps(pool.num_rows, recipe.train)
