@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outgrow.recipe import Recipe
+from outgrow.supervisors.config import LocalSupervisor
 from outgrow.tasks.benchmarks import BenchmarkConfig
 from outgrow.tasks.benchmarks.made_up import UNKNOWN_ROWS, expected_rows
 from outgrow.training.models import resolve
@@ -44,7 +45,8 @@ def downloads(recipe: Recipe) -> list[Download]:
 
 
 def _models(recipe: Recipe) -> Iterator[Download]:
-    for ref in (*recipe.supervisors, recipe.student):
+    local = [own for own in recipe.supervisors if isinstance(own, LocalSupervisor)]
+    for ref in (*local, recipe.student):
         if not isinstance(resolve(ref.model), Path):
             yield Download("model", ref.model, ref.revision)
 

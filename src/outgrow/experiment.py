@@ -120,6 +120,7 @@ def run_arm(bench: Any, job: Job, supervisors: tuple[Source, ...]) -> Done:
     from outgrow.bench import gold_values, identity_values
     from outgrow.methods import METHODS
     from outgrow.training.schedule import total_steps
+    from outgrow.words import without_option_texts
 
     recipe: Recipe = bench.recipe
     assert job.seed is not None
@@ -140,7 +141,7 @@ def run_arm(bench: Any, job: Job, supervisors: tuple[Source, ...]) -> Done:
         everything = bench.answer(source, split, seed=seed, full=split != "validation", shown=shown)
         answers = everything if variants is None else _first_variants(everything, variants)
         asked[source.key, split] = max(asked.get((source.key, split), 0), answers.num_rows)
-        return answers
+        return without_option_texts(bench.task, answers, questions)
 
     def known_gold() -> Any:
         bought.update(splits["known"]["example_id"].to_pylist())
