@@ -252,9 +252,9 @@ def test_identity_values_are_the_valid_first_answers_to_variant_0():
 
 def test_a_generated_choice_is_trained_on_as_the_students_own_prompt_says_it(make):
     """The supervisor read the options in another order and said "B."; in the identity wording its option is another."""
-    from outgrow.experiment import _options_by_value
     from outgrow.methods.rows import imitation_rows
     from outgrow.reliability import agreement
+    from outgrow.words import without_option_texts
 
     bench = make(task={"kind": "microworld", "mix": "natural", "questions": QUESTIONS, "answer": "letter"})
     example = next(iter_examples(bench.examples("pool")))
@@ -262,7 +262,7 @@ def test_a_generated_choice_is_trained_on_as_the_students_own_prompt_says_it(mak
     value = wording.values[wording.options.index("B")]
     said = {"example_id": [example.example_id] * 2, "source": ["weak"] * 2, "variant": [0, 1], "sample": [0, 0]}
     said |= {"text": ["?", "B."], "value": [None, value], "finish_reason": ["stop", "stop"]}
-    answers = _options_by_value(bench.task, bench.examples("pool"), build(ANSWERS, said))
+    answers = without_option_texts(bench.task, build(ANSWERS, said), bench.examples("pool"))
     (row,) = words(bench, imitation_rows(agreement(answers), answers))
     identity = bench.task.wording(example, 0)
     assert row.prompt == identity.prompt

@@ -221,6 +221,8 @@ def test_show_names_rows_that_are_not_there_or_have_no_prompt(cli, tmp_path, tin
     assert found.code == 2
     assert "no row 'r2'" in found.err
     assert "has no prompt" in cli("show", rows, "--model", tiny_model).err
+    rows.write_text('{"prompt": "a", "completion": " b"}\n')  # as TRL reads it
+    assert "row 0 has neither a target nor probabilities" in cli("show", rows, "--model", tiny_model).err
 
 
 # microworld -----------------------------------------------------------------------------------------------------

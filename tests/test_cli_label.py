@@ -134,3 +134,18 @@ def test_gold_that_does_not_fit_is_told_and_nothing_is_written(cli, voted, gold,
     assert done.code == 2
     assert message in done.err
     assert not (voted / "labels.csv").exists()
+
+
+def test_questions_with_fewer_answers_than_others_are_counted(cli, folder):
+    done = cli("label", "recipe.yaml", "--out", "answers.jsonl")
+    assert "note: 2 of 3 questions have fewer than 3 answers" in done.out + done.err
+
+
+def test_a_dry_run_looks_for_the_file_of_answers_and_says_where_files_are_looked_up(cli, folder):
+    student = ["student={model: microworld/nano}", "methods=[naive]"]
+    done = cli("run", "--dry", "recipe.yaml", "supervisors=[{kind: file, path: none.csv}]", *student)
+    assert done.code == 2
+    assert "none.csv: no such file; supervisor 'none.csv'" in done.err
+    done = cli("label", "recipe.yaml", "data_dir=elsewhere", "--out", "a.csv")
+    assert "elsewhere/data.csv: no such file" in done.err
+    assert "looked up in data_dir, now 'elsewhere'" in done.err

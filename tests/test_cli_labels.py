@@ -181,3 +181,11 @@ def test_the_verbs_need_no_heavy_library(answers, tmp_path):
 def test_importing_the_verbs_loads_no_table_library():
     code = "import sys, outgrow.cli_labels; sys.exit(bool({'pyarrow', 'numpy', 'rich.table'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_estimator_that_finds_nothing_is_said(tmp_path):
+    plain = tmp_path / "a.csv"
+    plain.write_text("example_id,value\nq1,x\nq1,y\nq2,x\n")
+    assert "warning: no label has a reliability" in invoke(
+        "reliability", plain, "--out", tmp_path / "o.jsonl", "--estimator", "mean_logprob"
+    )

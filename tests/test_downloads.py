@@ -116,3 +116,10 @@ def test_the_recipes_of_paper_01_have_the_papers_sizes(name, supervisor, pool, s
     assert [d.name for d in downloads(made)][:2] == [
         "meta-llama/Llama-2-7b-chat-hf", "mistralai/Mistral-7B-Instruct-v0.2",
     ]  # fmt: skip
+
+
+def test_supervisors_elsewhere_are_not_downloaded():
+    server = {"kind": "server", "model": "someone/weak-1b", "base_url": "http://localhost:1/v1"}
+    file = {"kind": "file", "path": "answers.csv"}
+    found = downloads(recipe({"kind": "microworld"}, supervisors=[server, file]))
+    assert [needed.name for needed in found] == ["someone/strong-9b"]

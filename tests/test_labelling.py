@@ -2,6 +2,7 @@
 
 import json
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
@@ -11,7 +12,8 @@ from outgrow.labelling import label
 from outgrow.recipe import load_labelling, parse_labelling
 from outgrow.records import Example, iter_examples
 from outgrow.store import Store
-from outgrow.words import put_into_words
+from outgrow.tables import as_answers
+from outgrow.words import put_into_words, without_option_texts
 
 QUESTIONS = {"supervisor_train": 6, "pool": 8, "validation": 4, "test": 4}
 TASK = {"kind": "microworld", "mix": "natural", "questions": QUESTIONS}
@@ -120,6 +122,28 @@ def test_the_supervisors_own_paraphrases_are_asked_and_trained_on_as_they_were_w
     steps = [use.detail for use in bench.store.log if use.name == "answer"]
     assert steps == ["weak paraphrases pool", "weak paraphrases test"]
     assert all(use.cached for use in bench.store.log)
+
+
+# Words --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("family", "kept"), [("claim", None), ("sums", "Let me see. So 7.")])
+def test_a_question_with_options_is_trained_on_in_its_options_words(family, kept, tiny_lm, tmp_path):
+    """ "Yes." was read as "yes": the target is "yes". A worked sum has no options and stays as it was said."""
+    from outgrow.methods.rows import answer_rows
+
+    mix = "sums" if family == "sums" else "natural"
+    raw = recipe(tiny_lm, task={"kind": "microworld", "family": family, "mix": mix, "questions": QUESTIONS})
+    bench = Bench(parse_labelling(raw), Store(tmp_path, unsealed=True))
+    questions = bench.examples("pool").slice(0, 1)
+    value, text = ("yes", "Yes.") if family == "claim" else ("7", kept)
+    said = as_answers(
+        pa.table({"example_id": questions["example_id"], "value": [value], "text": [text], "finish_reason": ["stop"]})
+    )
+    plain = without_option_texts(bench.task, said, questions)
+    assert plain["text"].to_pylist() == [kept]
+    (row,) = put_into_words(bench.task, answer_rows(plain), questions)
+    assert row.target == (kept or "yes")
 
 
 # Files --------------------------------------------------------------------------------------------------------------

@@ -93,12 +93,15 @@ def explore(
     answers: Annotated[
         Path | None, typer.Option(help="The answers behind the labels, to read them row by row.")
     ] = None,
+    questions: Annotated[
+        Path | None, typer.Option(help="With --answers: prompts for answers without: example_id, question.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Breaks ties where labels are made of answers.")] = 0,
 ) -> None:
     """Write a page of labels: histograms that filter a table of questions."""
     from outgrow.cli_explore import explore as verb
 
-    verb(labels, out=out, answers=answers, seed=seed)
+    verb(labels, out=out, answers=answers, questions=questions, seed=seed)
 
 
 @app.command()

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from outgrow.cli_run import split_arguments
 from outgrow.cli_words import check_paths, console, line, say_counts, say_levels, say_mix, say_path, warn_one_class
 from outgrow.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from rich.console import Console
 
 
 def label(
@@ -45,12 +50,13 @@ def label(
     shown = console()
     line(shown, f"{found.supervisor} answered the questions of split '{split}'")
     say_counts(shown, found.answers, labels)
+    _say_fewer(shown, found.answers)
     for used in found.usage:
         cost = "" if used.get("cost") is None else f", cost {used['cost']:,.4f}"
         line(
             shown,
             f"{used['about']}: {used['requests']:,} requests ({used['retries']:,} retries), "
-            f"{used['prompt_tokens']:,} + {used['completion_tokens']:,} tokens{cost}",
+            f"{used['prompt_tokens']:,} + {used['completion_tokens']:,} tokens{cost}; in all, earlier runs included",
         )
     say_levels(shown, labels)
     mix = label_mix(labels)
@@ -59,3 +65,11 @@ def label(
     say_path(shown, out, found.answers.num_rows)
     if labels_out is not None:
         say_path(shown, labels_out, labels.num_rows)
+
+
+def _say_fewer(shown: Console, answers: pa.Table) -> None:
+    """How many questions have fewer answers than others: too few usable paraphrases, or a file that has not more."""
+    counts = answers.column("example_id").value_counts().field("counts").to_pylist()
+    most = max(counts)
+    if fewer := sum(n < most for n in counts):
+        line(shown, f"note: {fewer:,} of {len(counts):,} questions have fewer than {most:,} answers")

@@ -123,6 +123,8 @@ def reliability(
         line(shown, f"reliability is P(correct), learnt from {bought.num_rows:,} known gold labels ({calibrate})")
     if about is not None:
         say_accuracy(shown, about)
+    if labels["reliability"].null_count == labels.num_rows:
+        line(shown, f"warning: no label has a reliability; the estimator {estimator} finds nothing in these answers")
     say_levels(shown, labels)
     mix = room.label_mix(labels)
     say_mix(shown, {"share": mix})

@@ -46,9 +46,14 @@ def report(folder: Path) -> None:
 def _dry(recipe: Recipe) -> None:
     from outgrow.downloads import downloads
     from outgrow.dry import dry_run, planned_task
+    from outgrow.supervisors.config import FileSupervisor
+    from outgrow.supervisors.file import identity
     from outgrow.tasks.benchmarks import BenchmarkTask
 
     console = Console()
+    for own in recipe.supervisors:
+        if isinstance(own, FileSupervisor):
+            identity(own, Path(recipe.data_dir))  # the file is there
     task = planned_task(recipe)
     console.print(dry_run(recipe, task))
     for note in task.audit.notes if isinstance(task, BenchmarkTask) else ():

@@ -37,7 +37,7 @@ def tokens_of(tokenizer: Any, prompt: str, target: str | None, *, chat: bool) ->
     coder = Coder(tokenizer, chat=chat)
     (ids,) = coder.prompts([prompt])
     answer = coder.targets([prompt], [target])[0] if target is not None else []
-    shares = [0.0] * len(ids) + [1 / len(answer)] * len(answer)
+    shares = [0.0] * len(ids) + [1 / len(answer) for _ in answer]
     return [Token(i, str(tokenizer.decode([i])), share) for i, share in zip([*ids, *answer], shares, strict=True)]
 
 
@@ -47,6 +47,11 @@ def show(path: Path, *, model: str, row: str, chat: bool, classifier: bool) -> N
     if not found["prompt"]:
         raise DataError(
             f"{path}: row {row} has no prompt; only rows in words can be shown (curate answers with prompts)"
+        )
+    if found["target"] is None and not found["probabilities"]:
+        raise DataError(
+            f"{path}: row {row} has neither a target nor probabilities; show reads our own rows "
+            "(curate --format rows), not those of other trainers"
         )
     tokenizer = _tokenizer(ModelRef(model=model, chat=chat))
     weight = 1.0 if found["weight"] is None else found["weight"]

@@ -17,7 +17,7 @@ from outgrow.curation.relabel import Relabelled, relabel
 from outgrow.curation.weights import Weights, check_weights, class_mix, settle_weights
 from outgrow.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.methods.rows import answer_rows, imitation_rows, normalise_weights
-from outgrow.names import unknown
+from outgrow.names import did_you_mean
 from outgrow.records import LABELS, PROBABILITIES
 from outgrow.reliability import Estimator, agreement, at_random, label_mix, mean_probabilities, most_certain
 from outgrow.reliability.selection import Stratify
@@ -153,7 +153,7 @@ def curate(
     asked = _that_said(answers, labels) if target == "text" else first
     built = _with_measures(weighted.rows, labels, asked, soft=method == "soft_labels")
     if questions is not None:
-        built = _with_prompts(built, questions)
+        built = with_prompts(built, questions)
     if relabelled is not None:
         built = _set(built, "given", look_up(built.column("example_id"), relabelled.labels, relabelled.given))
     values = _values(built, answers if method == "all_answers" else labels, each=method == "all_answers")
@@ -186,7 +186,11 @@ def _check_settings(
     min_reliability: float | int | None,
 ) -> None:
     if method not in get_args(Method):
-        raise ConfigError(unknown("method", method, get_args(Method)))
+        raise ConfigError(
+            f"unknown method '{method}'{did_you_mean(method, get_args(Method)) or '.'} "
+            f"Known to curate: {', '.join(get_args(Method))}; other methods of `outgrow methods` need a recipe and "
+            "`outgrow run`"
+        )
     if target not in ("value", "text"):
         raise ConfigError(f"unknown target {target!r}; choose 'value' or 'text'")
     if stratify is not None and method not in FILTERS:
@@ -283,7 +287,12 @@ def _with_measures(rows: pa.Table, labels: pa.Table, first: pa.Table, *, soft: b
     return pa.table([columns[field.name] for field in CURATED], schema=CURATED)
 
 
-def _with_prompts(rows: pa.Table, questions: pa.Table) -> pa.Table:
+def with_prompts(rows: pa.Table, questions: pa.Table) -> pa.Table:
+    """Rows or answers, those without a prompt with that of their question.
+
+    Raises:
+        DataError: no row is about one of the questions.
+    """
     found = look_up(rows.column("example_id"), questions, prompts_of(questions))
     if not pc.any(pc.is_in(rows.column("example_id"), value_set=questions.column("example_id"))).as_py():
         ids = [repr(each) for each in questions.column("example_id").to_pylist()[:3]]

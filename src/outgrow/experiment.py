@@ -21,7 +21,7 @@ from outgrow.errors import ConfigError, PrerequisiteError
 from outgrow.lab import Lab, public, sealed
 from outgrow.progress import Event, Progress, Sink
 from outgrow.recipe import Recipe
-from outgrow.records import Source, Student, iter_examples, sha256_text
+from outgrow.records import Source, Student, sha256_text
 from outgrow.store import StepUse, Store
 
 # glibc gives large blocks back to the system at once and takes them anew; keeping them saves a third of the time.
@@ -138,6 +138,7 @@ def run_arm(bench: Any, job: Job, supervisors: tuple[Source, ...]) -> Done:
     from outgrow.methods import METHODS
     from outgrow.tasks.sameness import in_form_of
     from outgrow.training.schedule import total_steps
+    from outgrow.words import without_option_texts
 
     recipe: Recipe = bench.recipe
     assert job.seed is not None
@@ -156,10 +157,9 @@ def run_arm(bench: Any, job: Job, supervisors: tuple[Source, ...]) -> Done:
             raise ConfigError("lab.ask takes lab.pool, lab.known or lab.validation; select from the answers afterwards")
         shown = source in supervisors
         everything = bench.answer(source, split, seed=seed, full=split != "validation", shown=shown)
-        everything = _options_by_value(bench.plain_task, bench.examples(split), everything)
         answers = everything if variants is None else _first_variants(everything, variants)
         asked[source.key, split] = max(asked.get((source.key, split), 0), answers.num_rows)
-        return answers
+        return without_option_texts(bench.task, answers, questions)
 
     def known_gold() -> Any:
         bought.update(splits["known"]["example_id"].to_pylist())
@@ -203,22 +203,6 @@ def run_arm(bench: Any, job: Job, supervisors: tuple[Source, ...]) -> Done:
     student: Student = spec.function(lab, arm.config)
     count = sum(n for (_, split), n in asked.items() if split in ("pool", "known"))
     return Done(job, student, count, len(bought), tuple(notes), ())
-
-
-def _options_by_value(task: Any, questions: Any, answers: Any) -> Any:
-    """Answers without the text of those that chose an option.
-
-    A student is trained on the option as its own prompt says it; what was generated ("B, because ...") belongs to the
-    order in which the options stood in another wording.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    chosen = [e.example_id for e in iter_examples(questions) if task.wording(e, 0).options is not None]
-    of_option = pc.is_in(answers["example_id"], pa.array(chosen, pa.string()))
-    place = answers.column_names.index("text")
-    text = pc.if_else(of_option, pa.scalar(None, pa.string()), answers["text"])
-    return answers.set_column(place, answers.schema.field(place), text)
 
 
 def _first_variants(answers: Any, variants: int) -> Any:

@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from outgrow.errors import DataError
 from outgrow.records import iter_examples
 from outgrow.tasks.base import Task
 from outgrow.training.rows import TrainRow
+
+
+def without_option_texts(task: Task, answers: pa.Table, questions: pa.Table) -> pa.Table:
+    """Answers whose `text` is null where their question has options: there the option is learned, not how it was said.
+
+    A text such as "The answer is B." holds for the wording it answers alone; `put_into_words` says the value anew.
+
+    Args:
+        task: words the questions.
+        answers: answers (`records.ANSWERS`).
+        questions: the examples they are about.
+    """
+    chosen = [e.example_id for e in iter_examples(questions) if task.wording(e, 0).options is not None]
+    of_options = pc.is_in(answers["example_id"], pa.array(chosen, pa.string()))
+    texts = pc.if_else(of_options, pa.scalar(None, pa.string()), answers["text"])
+    return answers.set_column(answers.column_names.index("text"), answers.schema.field("text"), texts)
 
 
 def put_into_words(task: Task, rows: pa.Table, questions: pa.Table) -> list[TrainRow]:

@@ -168,6 +168,13 @@ def test_known_questions_without_gold_or_gold_without_questions_are_named():
         calibrate(POOL, KNOWN.slice(0, 0), GOLD)
 
 
+def test_gold_in_other_words_than_the_labels_is_told_from_wrong_labels():
+    loud = gold_of({example_id: value.upper() + "!" for example_id, value in zip(
+        GOLD["example_id"].to_pylist(), GOLD["value"].to_pylist(), strict=True)})  # fmt: skip
+    with pytest.raises(DataError, match=r"all 60 known labels are wrong: no label is a value.*gold like '.!'"):
+        calibrate(POOL, KNOWN, loud)
+
+
 def test_known_labels_of_one_kind_alone_teach_nothing():
     with pytest.raises(DataError, match="all 60 known labels are wrong"):
         calibrate(POOL, KNOWN, gold_of(dict.fromkeys(KNOWN["example_id"].to_pylist(), "else")))

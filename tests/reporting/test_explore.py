@@ -171,6 +171,27 @@ def test_the_verb_writes_a_page_of_labels_with_their_answers_or_of_answers_alone
     assert "q1, wording 1?" in (tmp_path / "q.html").read_text("utf-8")
 
 
+def test_prompts_come_from_a_file_of_questions_where_the_answers_have_none(cli, tmp_path):
+    said, questions, out = tmp_path / "a.csv", tmp_path / "q.csv", tmp_path / "p.html"
+    said.write_text("example_id,value\nq1,x\nq1,y\nq2,x\nq2,x\n")
+    questions.write_text('example_id,question\nq1,"Said ""first""?"\n')
+    assert cli("explore", said, "--out", out).code == 0
+    assert "Said" not in out.read_text("utf-8")
+    assert cli("explore", said, "--out", out, "--questions", questions).code == 0
+    assert "Said" in out.read_text("utf-8")
+    labels = write_table(agreement(answers(), seed=0), tmp_path / "l.jsonl")
+    assert "add them: --answers FILE" in cli("explore", labels, "--out", out, "--questions", questions).err
+
+
+def test_a_file_of_workers_is_told_from_labels_and_the_way_is_named(cli, tmp_path):
+    crowd = tmp_path / "crowd.csv"
+    crowd.write_text("task,worker,label\nq1,ann,x\nq1,bob,y\n")
+    found = cli("explore", crowd, "--out", tmp_path / "p.html")
+    assert found.code == 2
+    assert f"outgrow reliability {crowd} --together --out labels.jsonl" in found.err
+    assert not (tmp_path / "p.html").exists()
+
+
 def test_bad_input_ends_in_one_line_and_no_page(cli, tmp_path):
     labels, said = tmp_path / "l.jsonl", tmp_path / "a.jsonl"
     write_table(answers(), said)

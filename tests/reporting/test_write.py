@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import pytest
@@ -156,3 +157,17 @@ def test_a_report_written_again_replaces_the_old_one(tmp_path, results):
     assert "old" not in write_report(tmp_path).html.read_text("utf-8")[:40]
     assert not (tmp_path / "figures" / "pgr.svg").exists()
     assert (tmp_path / "figures" / "mine.svg").exists()
+
+
+def test_what_servers_charged_stands_in_both_forms_of_a_report_that_asked_one(report, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(report, folder)
+    assert "Answers from servers" not in (folder / "report.html").read_text("utf-8")
+    provenance = json.loads((folder / "provenance.json").read_text("utf-8"))
+    counts = {"answers": 1, "requests": 91_234, "retries": 0, "prompt_tokens": 1, "completion_tokens": 1}
+    used = {"about": "weak answers pool", **counts, "cost": None, "latency_p50": 0.25, "latency_p95": 1.5}
+    (folder / "provenance.json").write_text(json.dumps({**provenance, "usage": [used]}), "utf-8")
+    files = write_report(folder)
+    for text in (files.html.read_text("utf-8"), (folder / "report.md").read_text("utf-8")):
+        assert "Answers from servers" in text
+        assert "91,234" in text

@@ -63,6 +63,18 @@ def test_hash_of_a_hub_model_is_its_commit():
     assert models.model_hash(ModelRef(model="org/name", revision=commit)) == f"org/name@{commit}"
 
 
+def test_a_hub_without_network_is_a_clear_error(monkeypatch):
+    import httpx2
+    from huggingface_hub import HfApi
+
+    def unreachable(*_, **__):
+        raise httpx2.ConnectError("Name or service not known")
+
+    monkeypatch.setattr(HfApi, "model_info", unreachable)
+    with pytest.raises(PrerequisiteError, match="'some-org/not-here'.*cannot be reached: Name or service not known"):
+        models.model_hash(ModelRef(model="some-org/not-here"))
+
+
 def test_hub_model_that_cannot_be_reached_is_a_clear_error():
     with pytest.raises(PrerequisiteError, match="cannot be reached"):
         models.model_hash(ModelRef(model="some-org/not-here"))

@@ -206,9 +206,12 @@ def soft_refusal(form: Format) -> str:
 def _check_words(rows: pa.Table, form: Format) -> None:
     missing = rows.column("prompt").null_count
     if missing:
+        ids = rows.column("example_id") if "example_id" in rows.column_names else None
+        row = pc.index(rows.column("prompt").is_null(), True).as_py()
+        first = "" if ids is None else f"; the first without is of question {ids[row].as_py()!r}"
         raise DataError(
-            f"{missing:,} of {rows.num_rows:,} rows have no prompt, and {form.reader} needs one in each: give the "
-            "answers a column 'prompt', or add --questions FILE with the columns example_id and question"
+            f"{missing:,} of {rows.num_rows:,} rows have no prompt, and {form.reader} needs one in each{first}: give "
+            "the answers a column 'prompt', or add --questions FILE with example_id and question for all of them"
         )
     for name in ("prompt", "target"):
         blank = pc.equal(pc.utf8_trim_whitespace(rows.column(name)), "")

@@ -110,7 +110,7 @@ def known_right(known_labels: pa.Table, known_gold: pa.Table) -> Bool[np.ndarray
     if not gold or not ids:
         raise DataError(
             f"there are {len(gold)} known gold values and {len(ids)} known labels; calibration learns from questions "
-            "that have both: give the task a 'known' split, or a file of gold values"
+            f"that have both: {_check(next(iter(gold), None))}"
         )
     for what, lacking in (
         ("gold values belong to no known label; were their questions asked?", [i for i in gold if i not in set(ids)]),
@@ -119,7 +119,19 @@ def known_right(known_labels: pa.Table, known_gold: pa.Table) -> Bool[np.ndarray
         if lacking:
             raise DataError(f"{len(lacking)} known {what} The first is {lacking[0]!r}")
     values = known_labels["value"].to_pylist()
+    said = sorted({v for v in values if v is not None})
+    if said and not set(said) & set(gold.values()):
+        raise DataError(
+            f"all {len(ids)} known labels are wrong: no label is a value of the known gold at all; labels are like "
+            f"{said[0]!r}, gold like {next(iter(gold.values()))!r}. Gold must be written as the answers are"
+        )
     return np.array([v is not None and v == gold[i] for i, v in zip(ids, values, strict=True)], dtype=bool)
+
+
+def _check(gold_id: str | None) -> str:
+    if gold_id is None:
+        return "give the task a 'known' split, or a file of gold values"
+    return f"the gold is about questions such as {gold_id!r}; check that the labels name them alike"
 
 
 def _one_each(table: pa.Table, name: str) -> None:

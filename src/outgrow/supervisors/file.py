@@ -60,8 +60,8 @@ def answer(
         given, wanted = sorted(ids)[0], sorted(known)[0]
         raise DataError(
             f"{path}: none of its {len(ids)} example_ids is a question of task '{task.name}'; the file has {given!r}, "
-            f"the task {wanted!r}{did_you_mean(given, known)}. With a task of kind 'table', name the column that holds "
-            "your ids: id: COLUMN"
+            f"the task {wanted!r}{did_you_mean(given, known) or '.'} With a task of kind 'table', name the "
+            "column that holds your ids: id: COLUMN"
         )
     mine = answers.filter(pc.is_in(answers["example_id"], examples["example_id"].combine_chunks()))
     if first_only:
@@ -80,7 +80,7 @@ def _of_source(answers: pa.Table, config: FileSupervisor, path: Path) -> pa.Tabl
     if config.source is not None:
         if config.source not in sources:
             raise DataError(
-                f"{path}: no answer has the source {config.source!r}{did_you_mean(config.source, sources)} "
+                f"{path}: no answer has the source {config.source!r}{did_you_mean(config.source, sources) or '.'} "
                 f"There are {', '.join(map(repr, sources[:20]))}"
             )
         return answers.filter(pc.equal(answers["source"], config.source))

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from outgrow.errors import DataError
 from outgrow.records import LABELS
-from outgrow.tables.reading import load
+from outgrow.tables.reading import column_names, load
 
 MEASURES = ("votes", "entropy", "reliability", "n_valid")
 GIVEN = pa.schema([pa.field(f.name, f.type, nullable=f.name != "example_id") for f in LABELS])
@@ -24,6 +24,8 @@ def read_labels(path: Path | str) -> pa.Table | None:
     Raises:
         DataError: as `tables.read_table`, or a question and source stand there twice.
     """
+    if "example_id" not in (present := column_names(path)) and {"task", "label"} <= set(present):
+        return None  # answers as tools for crowdsourcing write them
     loaded = load(path, GIVEN, required=("example_id", "value"), name="labels")
     table = loaded.table
     if all(table.column(name).null_count == table.num_rows for name in MEASURES):

@@ -204,6 +204,8 @@ def _check_columns(path: Path, present: Sequence[str], needed: Sequence[str]) ->
     for name in missing:
         near = difflib.get_close_matches(name, spare, 1, 0.5) or [p for p in spare if p.lower() in name]
         hints += [f"rename '{near[0]}' to '{name}'?"] if near else []
+    if not hints and {"task", "label"} <= {p.strip().lower() for p in present}:
+        hints = ["columns of crowdsourcing tools are named task, worker, label, in lower case"]
     if len(present) == 1 and any(mark in present[0] for mark in ";\t|"):
         hints = ["separate the columns with commas"]
     raise DataError(f"{path}: missing columns {missing}; found {list(present)}" + "".join(f"; {h}" for h in hints))

@@ -75,16 +75,19 @@ def _hash_folder(folder: Path) -> str:
 def _commit(name: str, revision: str | None) -> str:
     if revision is not None and re.fullmatch(r"[0-9a-f]{40}", revision):
         return revision
-    from huggingface_hub import HfApi, try_to_load_from_cache
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+    from huggingface_hub import HfApi, errors, try_to_load_from_cache
+
+    no_hub = (errors.HTTPError, errors.HFValidationError, errors.OfflineModeIsEnabled, OSError)  # type: ignore[attr-defined]
 
     try:
         cached = try_to_load_from_cache(name, "config.json", revision=revision)
         if isinstance(cached, str):
             return Path(cached).parent.name
         return str(HfApi().model_info(name, revision=revision).sha)
-    except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, OSError) as error:
-        raise PrerequisiteError(f"{unknown_model(name)} As a hub model it cannot be reached: {error}") from error
+    except no_hub as error:
+        raise PrerequisiteError(
+            f"{unknown_model(name)}. As a hub model it cannot be reached: {str(error).strip() or type(error).__name__}"
+        ) from error
 
 
 def _microworld() -> Path:
