@@ -170,6 +170,9 @@ def test_answers_given_before_are_a_supervisor(tmp_path, pool):
     assert found.supervisor == "answers.jsonl"
     assert found.answers["value"].to_pylist() == [row["value"] for row in rows] + [None]  # no option: invalid
     assert found.answers["sample"].to_pylist() == [0, 1, 2] * 3 + [0]
+    task = parse_labelling(file_recipe(tmp_path)).build_task()
+    prompts = {example.example_id: task.wording(example, 0).prompt for example in pool}
+    assert all(row["prompt"] == prompts[row["example_id"]] for row in found.answers.to_pylist())
 
 
 def test_all_answers_of_a_file_count_where_a_task_has_one_wording_and_the_first_where_one_is_asked_for(tmp_path):

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from outgrow.training.loading import Loaded
 
 ANSWER_VERSION = 1
-ELSEWHERE_VERSION = 2
+ELSEWHERE_VERSION = 3
 TRAIN_VERSION = 2
 FULLY_ASKED = ("pool", "test", "known")
 """Splits that supervisors are asked in all wordings."""

@@ -71,7 +71,7 @@ def test_a_hub_without_network_is_a_clear_error(monkeypatch):
         raise httpx2.ConnectError("Name or service not known")
 
     monkeypatch.setattr(HfApi, "model_info", unreachable)
-    with pytest.raises(PrerequisiteError, match="'some-org/not-here'.*cannot be reached: Name or service not known"):
+    with pytest.raises(PrerequisiteError, match=r"'some-org/not-here'.*cannot be reached: Name or service not known"):
         models.model_hash(ModelRef(model="some-org/not-here"))
 
 

@@ -46,7 +46,7 @@ def answer(
         Answers (`records.ANSWERS`); empty when the file has none for these questions. A question that the file does
         not answer is simply not there. A value that is none of a question's options becomes null: an invalid answer.
         Where answers are free the task reads it, so that "1,119" and "1119.0" are one; what it cannot read stays as
-        given.
+        given. A `prompt` that the file does not have is the task's identity wording.
 
     Raises:
         DataError: the file is wrong; it holds several sources and neither `source` nor `together` is set; or none of
@@ -71,8 +71,12 @@ def answer(
         _read(task, by_id[i], value)
         for i, value in zip(mine["example_id"].to_pylist(), mine["value"].to_pylist(), strict=True)
     ]
-    place = mine.column_names.index("value")
-    return mine.set_column(place, mine.schema.field("value"), pa.array(values, pa.string()))
+    said = [task.wording(by_id[i], 0).prompt for i in mine["example_id"].to_pylist()]
+    found = {"value": pa.array(values, pa.string()), "prompt": pc.coalesce(mine["prompt"], pa.array(said, pa.string()))}
+    for name, column in found.items():
+        place = mine.column_names.index(name)
+        mine = mine.set_column(place, mine.schema.field(name), column)
+    return mine
 
 
 def _of_source(answers: pa.Table, config: FileSupervisor, path: Path) -> pa.Table:
