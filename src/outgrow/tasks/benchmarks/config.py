@@ -30,7 +30,8 @@ class BenchmarkConfig(Config):
             are posed as candidates or made equally frequent. By default as the paper cuts the set; where the
             folder has only one of the files, 20 % `supervisor_train`, 10 % `validation`, 20 % `test`, the rest `pool`.
         balance: `downsample` makes the classes of every split equally frequent; `keep` leaves their shares.
-        limit: rows read of each file, from its beginning; null reads all.
+        limit: rows read of each of the set's own splits, from its beginning (of one in several files, from the
+            first files); null reads all.
         max_new_tokens: of a generated answer; null takes what the set's answers need.
         name: of the task; by default the set's.
         seed: of the order in which questions are dealt out, and of draws of candidates.
