@@ -243,7 +243,9 @@ option_words = st.text(st.characters(categories=("Ll", "Lu", "Nd", "Zs", "Po")),
 def test_an_option_that_is_said_is_read(options, data):
     assume(all(normalise_text(option) for option in options))
     index = data.draw(st.integers(0, len(options) - 1))
-    assert read_words(f"\n  {options[index].upper().swapcase()} \nbecause", [*options]) in (index, None)
+    shouted = options[index].upper().swapcase()
+    assume(normalise_text(shouted) == normalise_text(options[index]))  # a dotless i comes back as another letter
+    assert read_words(f"\n  {shouted} \nbecause", [*options]) in (index, None)
     assert read_words(options[index], options) == index
 
 
