@@ -118,9 +118,10 @@ def carry_out(recipe: Recipe, store_path: Path, job: Job, sink: Sink | None = No
 
 
 def decoys_of(bench: Any, recipe: Recipe) -> Any:
-    """The recipe's decoy questions, the same for all seeds; None where it wants none, or the task has none.
+    """The recipe's decoy questions, the same for all seeds; None where it wants none, or a file would be asked.
 
-    File supervisors cannot be asked again, and questions need options that others share.
+    Raises:
+        PrerequisiteError: no question shares its options with others.
     """
     from outgrow.reliability import with_decoys
     from outgrow.reliability.hashing import hash_order

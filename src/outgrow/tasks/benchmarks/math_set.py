@@ -14,7 +14,7 @@ answers that math-verify calls equal become one (extra `math`). The report break
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -34,15 +34,7 @@ Subject = Literal[
     "prealgebra",
     "precalculus",
 ]
-SUBJECTS: tuple[Subject, ...] = (
-    "algebra",
-    "counting_and_probability",
-    "geometry",
-    "intermediate_algebra",
-    "number_theory",
-    "prealgebra",
-    "precalculus",
-)
+SUBJECTS: tuple[Subject, ...] = get_args(Subject)
 ENDING = "\nProblem: {text}\n### Answer:"
 PROMPTS = tuple(
     instruction + ENDING
