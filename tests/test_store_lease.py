@@ -9,8 +9,7 @@ import time
 import pytest
 
 import outgrow.store.files
-from outgrow.errors import StoreError
-from outgrow.store import LeaseLostError, Step, Store
+from outgrow.store import LeaseLostError, Step, StepBusyError, Store
 from outgrow.store.lease import Lease, _host, _process
 
 STEP = Step("ask", 1, {})
@@ -165,7 +164,7 @@ def test_make_waits_for_an_owner_that_falls_silent_and_takes_over(tmp_path):
 
 def test_make_without_waiting_names_who_is_at_it(tmp_path):
     card(tmp_path / "work" / STEP.key / "lease", pid=4711, host="node7")
-    with pytest.raises(StoreError, match=r"step 'ask' .* is being made by process 4711 on node7"):
+    with pytest.raises(StepBusyError, match=r"step 'ask' .* is being made by process 4711 on node7"):
         Store(tmp_path, wait=False).make(STEP, maker)
 
 

@@ -5,7 +5,7 @@ from outgrow.store.environment import environment, environment_id
 from outgrow.store.journal import DamagedWorkError, Journal
 from outgrow.store.keys import Step, canonical_json, source_fingerprint
 from outgrow.store.lease import LeaseLostError
-from outgrow.store.store import StepUse, Store
+from outgrow.store.store import StepBusyError, StepUse, Store
 from outgrow.store.work import Work
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Journal",
     "LeaseLostError",
     "Step",
+    "StepBusyError",
     "StepUse",
     "Store",
     "StoreWarning",

@@ -40,6 +40,17 @@ from outgrow.store.work import Work
 _logger = logging.getLogger("outgrow.store")
 
 
+class StepBusyError(StoreError):
+    """Another process is making the step, and the store was told not to wait; `key` is the step's."""
+
+    def __init__(self, text: str, key: str) -> None:
+        super().__init__(text, key)
+        self.text, self.key = text, key
+
+    def __str__(self) -> str:
+        return self.text
+
+
 @dataclass(frozen=True)
 class StepUse:
     """That a step's result was used: an entry of `Store.log`.
@@ -141,8 +152,8 @@ class Store:
             meta: JSON-able facts for readers of the manifest that do not decide the result; `detail` goes to the log.
 
         Raises:
-            StoreError: the disk is full, the store cannot be written, `maker` left no file, or another process is
-                making the step and `wait` is off.
+            StoreError: the disk is full, the store cannot be written, or `maker` left no file.
+            StepBusyError: another process is making the step and `wait` is off.
             SealedError: the result holds gold labels, and this store was not opened for those.
         """
         artefact = self.get(step)
@@ -189,7 +200,8 @@ class Store:
             else:
                 artefact = self.get(step)
                 if artefact is None and not self.wait:
-                    raise StoreError(f"step '{step.name}' ({step.key[:12]}) is being made by {lease.holder()}")
+                    text = f"step '{step.name}' ({step.key[:12]}) is being made by {lease.holder()}"
+                    raise StepBusyError(text, step.key)
             if artefact is not None:
                 return artefact
             if not waited:
