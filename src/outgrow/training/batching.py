@@ -66,6 +66,12 @@ class Sequences:
     positions: Int[Tensor, "sequences length"] | None
     places: Int[Tensor, "places"]
 
+    def to(self, device: torch.device) -> Sequences:
+        """The same on another device."""
+        mask = None if self.mask is None else self.mask.to(device)
+        positions = None if self.positions is None else self.positions.to(device)
+        return Sequences(self.ids.to(device), mask, positions, self.places.to(device))
+
 
 @dataclass(frozen=True)
 class Targets:
