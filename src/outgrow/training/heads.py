@@ -96,6 +96,23 @@ class LanguageHead(nn.Module):
         self.train(training)
         return self.abilities
 
+    @torch.no_grad()
+    def random(self) -> bool:
+        """Whether training draws numbers, as dropout does: prompts that share positions would share the draws."""
+        training = self.training
+        self.train()
+        ids = (
+            torch.arange(8, device=next(self.model.parameters()).device)[None]
+            % self.model.config.get_text_config().vocab_size
+        )
+        found = []
+        with torch.random.fork_rng():
+            for seed in (1, 2):
+                torch.manual_seed(seed)
+                found.append(self(Sequences(ids, None, None, ids[0])))
+        self.train(training)
+        return not torch.equal(*found)
+
     def _scores(
         self, groups: Sequence[Group], *, direct: bool = False, unmasked: bool = False, share: bool = False
     ) -> Tensor:
