@@ -242,7 +242,7 @@ def collate(
 
     mask = None
     if tree:
-        mask = _tree_mask(torch.from_numpy(branch)).to(device)
+        mask = _tree_mask(torch.from_numpy(branch).to(device))
     elif not unmasked and (branch < 0).any():
         mask = tensor(branch[0] >= 0)
     lengths = [len(answer) for group in groups for answer in group.answers]
@@ -261,4 +261,5 @@ def _tree_mask(branch: Int[Tensor, "2 sequences length"]) -> Float[Tensor, "sequ
     looks, seen = branch[:, :, :, None], branch[:, :, None, :]
     same = (seen == 0) | (seen == looks)
     allowed = ((seen[0] == 0) | (same[0] & same[1])).tril_()
-    return torch.zeros(allowed.shape).masked_fill_(~allowed, torch.finfo(torch.float32).min)[:, None]
+    blank = torch.zeros(allowed.shape, device=branch.device)
+    return blank.masked_fill_(~allowed, torch.finfo(torch.float32).min)[:, None]
