@@ -89,7 +89,7 @@ def test_the_live_display_shows_label_and_count(stream):
 
 def test_a_stream_that_is_no_terminal_gets_plain_lines(stream):
     progress = Progress(stream)
-    assert type(progress._display).__name__ == "_Lines"
+    assert type(progress._display).__name__ == "Lines"
 
 
 def test_a_queue_sink_is_rate_limited_but_always_sends_the_end():
