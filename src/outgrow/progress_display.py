@@ -33,13 +33,16 @@ class Lines:
         """Nothing to set up."""
 
     def stop(self) -> None:
+        """Stop showing."""
         self._stream.flush()
 
     def say(self, text: str) -> None:
+        """Show a line that stays."""
         self._stream.write(text + "\n")
         self._stream.flush()
 
     def show(self, event: Event) -> None:
+        """Show one event."""
         now = self._clock()
         row = self._rows.setdefault(event.key, _Row(now, event.label, now, event.done, now, event.overall))
         if event.label != row.label:
@@ -105,15 +108,19 @@ class Live:
         self._labels: dict[str, str] = {}
 
     def start(self) -> None:
+        """Begin to show."""
         self._bars.start()
 
     def stop(self) -> None:
+        """Stop showing."""
         self._bars.stop()
 
     def say(self, text: str) -> None:
+        """Show a line that stays."""
         self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def show(self, event: Event) -> None:
+        """Show one event."""
         if event.closed:
             if event.key in self._ids:
                 self._labels.pop(event.key)

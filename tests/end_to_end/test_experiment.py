@@ -25,30 +25,12 @@ tiny = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(tiny)
 
 
-def make_model(template):
-    def make(folder, hidden, seed):
-        """A random Llama of two layers with the words of the shared tiny model."""
-        import torch
-        from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
-
-        from outgrow.training.loading import quiet
-
-        config = LlamaConfig.from_pretrained(template, hidden_size=hidden, intermediate_size=2 * hidden)
-        config.head_dim = hidden // config.num_attention_heads
-        with torch.random.fork_rng(), quiet():
-            torch.manual_seed(seed)
-            LlamaForCausalLM(config).save_pretrained(folder)
-            AutoTokenizer.from_pretrained(template).save_pretrained(folder)
-
-    return make
-
-
 @pytest.fixture(scope="module")
 def here(tiny_lm, tmp_path_factory):
     """A folder with data and two models."""
     folder = tmp_path_factory.mktemp("experiment")
     tiny.write_data(folder)
-    tiny.write_models(folder, make_model(tiny_lm))
+    tiny.write_models(folder, tiny.make_model(tiny_lm))
     return folder
 
 

@@ -8,13 +8,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from outgrow.experiment import Job
-from outgrow.progress import seldom
+from outgrow.progress import Event, seldom
 from outgrow.recipe import Recipe
 from outgrow.running.outcome import Died, Outcome, Told, attempt
 
@@ -41,9 +42,7 @@ class Here:
         while self._given:
             job, wait = self._given.pop()
             self._tell(Told(job))
-            yield attempt(
-                self._recipe, self._store, job, wait=wait, sink=lambda event, job=job: self._tell(Told(job, event))
-            )
+            yield attempt(self._recipe, self._store, job, wait=wait, sink=partial(_tell, self._tell, job))
 
 
 @dataclass
@@ -149,7 +148,11 @@ def _work(link: Connection, recipe: Recipe, store: Any) -> None:
         except EOFError:
             return
         say(Told(job))
-        say(attempt(recipe, store, job, wait=wait, sink=seldom(lambda event, job=job: say(Told(job, event)))))
+        say(attempt(recipe, store, job, wait=wait, sink=seldom(partial(_tell, say, job))))
+
+
+def _tell(say: Callable[[Told], None], job: Job, event: Event) -> None:
+    say(Told(job, event))
 
 
 def _follow_parent() -> None:

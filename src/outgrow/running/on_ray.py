@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,13 +30,6 @@ EVERY = 1.0
 """Seconds between two looks at the board, and between two pieces of news of one job."""
 PATIENCE = 30
 """Seconds that a cluster is given to do something trivial."""
-
-
-def version() -> str:
-    """Python and outgrow, which must be the same on all machines."""
-    from outgrow import __version__
-
-    return f"Python {platform.python_version()} with outgrow {__version__}"
 
 
 @dataclass(frozen=True)
@@ -72,19 +64,23 @@ class Board:
         return news
 
 
-def _look() -> str:
-    """Which versions a machine of the cluster has; sent by value, because outgrow may be missing there."""
+def _look() -> Callable[[], str]:
+    """What says which versions a machine has; Ray sends an inner function as it is, so outgrow may be missing there."""
 
     def look() -> str:
         import platform
 
+        python = "Python " + ".".join(platform.python_version_tuple()[:2])
         try:
             from outgrow import __version__
         except ImportError:
-            return f"Python {platform.python_version()} without outgrow"
-        return f"Python {platform.python_version()} with outgrow {__version__}"
+            return f"{python} without outgrow"
+        return f"{python} with outgrow {__version__}"
 
-    return look  # type: ignore[return-value]
+    return look
+
+
+version = _look()
 
 
 def _job(parcel: Parcel, expected: str, job: Job, wait: bool, board: Any) -> Outcome:
@@ -126,7 +122,8 @@ class Cluster:
             raise PrerequisiteError(
                 "running on a cluster needs Ray; install it with: pip install 'outgrow[ray]'"
             ) from error
-        self._ray, self._address, self._gpus = ray, address, gpus
+        self._ray: Any = ray
+        self._address, self._gpus = address, gpus
         absolute = recipe.model_copy(update={"data_dir": str(Path(recipe.data_dir).absolute())})
         self._parcel = Parcel(pickle.dumps(absolute), store, str(Path.cwd()))
         self._recipe = recipe
@@ -196,7 +193,7 @@ class Cluster:
 
     def _compare(self) -> None:
         """Compare versions with one machine; every job compares again, because others may join later."""
-        task = self._ray.remote(_look()).options(num_cpus=0, max_retries=3)
+        task = self._ray.remote(version).options(num_cpus=0, max_retries=3)
         try:
             found = self._ray.get(task.remote(), timeout=PATIENCE)
         except self._ray.exceptions.GetTimeoutError as error:
