@@ -241,7 +241,7 @@ def run_recipe(
     jobs: int | None = None,
     command: Iterable[str] = (),
     on: str | None = None,
-    gpus: float | None = None,
+    gpus: int | float | None = None,
     fail_fast: bool = False,
 ) -> RunResult:
     """Carry a recipe out and write its folder: results, provenance, tables.

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from outgrow.errors import Failure
 from outgrow.experiment import Job
+from outgrow.progress import Number
 
 ATTEMPTS = 3
 """Times that a job is begun whose worker dies under it."""
@@ -27,8 +28,8 @@ class Graph:
     def __init__(self, needs: Mapping[Job, Sequence[Job]]) -> None:
         self._needs = {job: tuple(before) for job, before in needs.items()}
         self._state = dict.fromkeys(needs, "waiting")
-        self._due: dict[Job, float] = {}
-        self._pauses: dict[Job, float] = {}
+        self._due: dict[Job, Number] = {}
+        self._pauses: dict[Job, Number] = {}
         self._busy_with: dict[Job, str] = {}
         self._deaths: dict[Job, int] = {}
         self.failures: list[Failure] = []
@@ -56,7 +57,7 @@ class Graph:
         """Jobs that are not over."""
         return len(self.of("waiting", "ready", "running"))
 
-    def take(self, now: float) -> Job | None:
+    def take(self, now: Number) -> Job | None:
         """The job to begin at the time `now`, which is running from here on; those that met a busy step come last."""
         ready = [job for job in self.of("ready") if self._due.get(job, now) <= now]
         if not ready:
@@ -65,7 +66,7 @@ class Graph:
         self._state[job] = "running"
         return job
 
-    def pause(self, now: float) -> float | None:
+    def pause(self, now: Number) -> Number | None:
         """Seconds until `take` has a job without news; None if it has none before that."""
         due = [self._due.get(job, now) for job in self.of("ready")]
         return max(0.0, min(due) - now) if due else None
@@ -77,7 +78,7 @@ class Graph:
         for other in [other for other, key in self._busy_with.items() if key in keys]:
             self._clear(other)
 
-    def hand_back(self, job: Job, key: str, now: float) -> None:
+    def hand_back(self, job: Job, key: str, now: Number) -> None:
         """The job met a step that another process is making."""
         pause = self._pauses.get(job, PAUSES[0])
         self._state[job] = "waiting"

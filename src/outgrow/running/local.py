@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from outgrow.experiment import Job
-from outgrow.progress import Event, seldom
+from outgrow.progress import Event, Number, seldom
 from outgrow.recipe import Recipe
 from outgrow.running.outcome import Died, Outcome, Told, attempt
 
@@ -37,7 +37,7 @@ class Here:
         """Keep the job for `news`."""
         self._given.append((job, wait))
 
-    def news(self, timeout: float) -> Iterator[Outcome]:
+    def news(self, timeout: Number) -> Iterator[Outcome]:
         """Carry out what was given; takes as long as that takes."""
         while self._given:
             job, wait = self._given.pop()
@@ -90,7 +90,7 @@ class Processes:
         with contextlib.suppress(OSError):  # a process that is gone is found by `news`
             worker.link.send((job, wait))
 
-    def news(self, timeout: float) -> Iterator[Told | Outcome]:
+    def news(self, timeout: Number) -> Iterator[Told | Outcome]:
         """What the processes say, and which of them died."""
         workers = {worker.link: worker for worker in self._workers if worker is not None and worker.job is not None}
         for link in wait(list(workers), timeout):

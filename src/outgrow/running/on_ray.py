@@ -7,9 +7,11 @@ graph of jobs and shows progress.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import pickle
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from typing import Any
 
 from outgrow.errors import Failure, OutgrowError, PrerequisiteError
 from outgrow.experiment import Done, Job
-from outgrow.progress import seldom
+from outgrow.progress import Number, seldom
 from outgrow.recipe import Recipe
 from outgrow.running.local import MALLOC
 from outgrow.running.outcome import Died, Failed, Outcome, Told, attempt
@@ -115,7 +117,7 @@ class Cluster:
         PrerequisiteError: Ray is not installed, there is no cluster, or its versions are others.
     """
 
-    def __init__(self, address: str, recipe: Recipe, store: str, jobs: int | None, gpus: float | None) -> None:
+    def __init__(self, address: str, recipe: Recipe, store: str, jobs: int | None, gpus: int | float | None) -> None:
         try:
             import ray
         except ImportError as error:
@@ -210,16 +212,19 @@ def connect(ray: Any, address: str) -> None:
     Raises:
         PrerequisiteError: it is not there, or has another version of Ray or Python.
     """
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
-        ray.init(address="auto" if address == "ray" else address, **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # an address that does not answer: the error says so too
+            ray.init(address="auto" if address == "ray" else address, **options)
     except (ConnectionError, RuntimeError, ImportError, ValueError, TimeoutError) as error:
         advice = (
             "set RAY_ADDRESS to HOST:PORT of its head, or start one with: ray start --head"
             if address == "ray"
             else "is its client server there, and are Ray and Python the same as here?"
         )
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+        reason = lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]}"  # between them a traceback
         raise PrerequisiteError(f"no connection to a Ray cluster at {address}: {reason}; {advice}") from error
 
 
@@ -245,7 +250,7 @@ class Tasks:
         """Send the job to the cluster, which begins it as soon as it has room."""
         self._tasks[self._send(job, wait)] = job
 
-    def news(self, timeout: float) -> Iterator[Told | Outcome]:
+    def news(self, timeout: Number) -> Iterator[Told | Outcome]:
         """What stands on the board, and what tasks came to."""
         yield from self._board_news()
         ready, _ = self._ray.wait(list(self._tasks), timeout=min(timeout, EVERY))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from outgrow.errors import Failure
 from outgrow.experiment import Done, Job, carry_out
-from outgrow.progress import Event, Sink
+from outgrow.progress import Event, Number, Sink
 from outgrow.recipe import Recipe
 from outgrow.store import StepBusyError, StepUse, Store
 
@@ -28,7 +28,7 @@ class Finished:
 
     job: Job
     done: Done
-    seconds: float
+    seconds: Number
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Died:
 Outcome = Finished | Busy | Failed | Died
 
 
+@runtime_checkable
 class Workers(Protocol):
     """Those who carry jobs out.
 
@@ -76,7 +77,7 @@ class Workers(Protocol):
     def begin(self, job: Job, *, wait: bool) -> None:
         """Give a job to a free worker; `wait` allows it to stay there while another process makes a step of it."""
 
-    def news(self, timeout: float) -> Iterable[Told | Outcome]:
+    def news(self, timeout: Number) -> Iterable[Told | Outcome]:
         """What has happened; comes back after `timeout` seconds at the latest when nothing has."""
 
 

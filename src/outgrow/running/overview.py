@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from outgrow.errors import Failure
 from outgrow.experiment import Job
-from outgrow.progress import Event, Progress
+from outgrow.progress import Event, Number, Progress
 from outgrow.running.graph import Graph
 from outgrow.running.outcome import Busy, Died, Failed, Finished, Outcome, Told
 
@@ -25,10 +25,10 @@ class Overview:
         clock: seconds.
     """
 
-    def __init__(self, graph: Graph, progress: Progress, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, graph: Graph, progress: Progress, clock: Callable[[], Number] = time.monotonic) -> None:
         self._graph, self._progress, self._clock = graph, progress, clock
-        self._begun: dict[Job, float] = {}
-        self._took: dict[str, list[float]] = {}
+        self._begun: dict[Job, Number] = {}
+        self._took: dict[str, list[Number]] = {}
         self._most = 1
 
     def hear(self, news: Told | Outcome) -> None:
@@ -66,7 +66,7 @@ class Overview:
             Event("jobs", "jobs", done, len(states), ", ".join(parts), closed, None if closed else self.left(), True)
         )
 
-    def left(self) -> float | None:
+    def left(self) -> Number | None:
         """Seconds left, from how long finished jobs of the same kind took; None as long as none has finished.
 
         Jobs under way share the work that is left: all of it over as many workers as were seen at once, and no less
@@ -76,8 +76,8 @@ class Overview:
             return None
         now = self._clock()
         all_of_them = [seconds for took in self._took.values() for seconds in took]
-        need: dict[Job, float] = {}
-        chain: dict[Job, float] = {}
+        need: dict[Job, Number] = {}
+        chain: dict[Job, Number] = {}
         for job in self._graph.jobs:  # what a job needs stands before it
             before = max((chain[other] for other in self._graph.needs(job)), default=0.0)
             chain[job] = before

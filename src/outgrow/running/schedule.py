@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from outgrow.errors import Failure
 from outgrow.experiment import Done, Job
+from outgrow.progress import Number
 from outgrow.running.graph import Graph
 from outgrow.running.outcome import Busy, Died, Failed, Finished, Told, Workers
 from outgrow.running.overview import Overview
@@ -23,9 +24,9 @@ def run_jobs(
     overview: Overview,
     *,
     fail_fast: bool = False,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> list[tuple[Done, float]]:
+    clock: Callable[[], Number] = time.monotonic,
+    sleep: Callable[[Number], None] = time.sleep,
+) -> list[tuple[Done, Number]]:
     """Carry out every job that can be.
 
     A failing job stops none but those that need it; `graph.failures` has what failed.
@@ -41,7 +42,7 @@ def run_jobs(
     Returns:
         what the jobs found and the seconds each took its worker, in the order in which they ended.
     """
-    finished: list[tuple[Done, float]] = []
+    finished: list[tuple[Done, Number]] = []
     made: dict[tuple[Job, str], StepUse] = {}  # by a job that was handed back, and finds it in the store next time
     under_way = 0
     while graph.left and not (fail_fast and graph.failures):

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from outgrow.experiment import Done
+from outgrow.progress import Number
 
 
 def steps_of(done: Iterable[Done]) -> list[dict[str, Any]]:
@@ -19,7 +20,7 @@ def steps_of(done: Iterable[Done]) -> list[dict[str, Any]]:
     return list(steps.values())
 
 
-def times_of(ended: Sequence[tuple[Done, float]]) -> list[dict[str, Any]]:
+def times_of(ended: Sequence[tuple[Done, Number]]) -> list[dict[str, Any]]:
     """Seconds of every job, in the order of names.
 
     Returns:

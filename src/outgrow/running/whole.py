@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from outgrow.errors import ConfigError
 from outgrow.experiment import Done, RunResult, jobs_of, threads
@@ -45,6 +45,7 @@ class Gathered:
     environment: dict[str, Any]
 
 
+@runtime_checkable
 class Place(Protocol):
     """Where a run happens: what has to see the store, the models and the recipe's files is done there."""
 
@@ -96,7 +97,7 @@ class ThisMachine:
 
 
 @contextmanager
-def place_of(on: str | None, recipe: Recipe, store: Any, jobs: int | None, gpus: float | None) -> Iterator[Any]:
+def place_of(on: str | None, recipe: Recipe, store: Any, jobs: int | None, gpus: int | float | None) -> Iterator[Any]:
     """The place that `--on` names."""
     if on is None or on == "local":
         if gpus is not None:
@@ -119,7 +120,7 @@ def run(
     jobs: int | None,
     command: Sequence[str],
     on: str | None,
-    gpus: float | None,
+    gpus: int | float | None,
     fail_fast: bool,
 ) -> RunResult:
     """As `outgrow.experiment.run_recipe`."""
