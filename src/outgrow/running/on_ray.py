@@ -129,7 +129,7 @@ class Cluster:
         absolute = recipe.model_copy(update={"data_dir": str(Path(recipe.data_dir).absolute())})
         self._parcel = Parcel(pickle.dumps(absolute), store, str(Path.cwd()))
         self._recipe = recipe
-        self.jobs = jobs or MANY
+        self.jobs = jobs
 
     def __enter__(self) -> Cluster:
         self._connected = not self._ray.is_initialized()
@@ -167,7 +167,7 @@ class Cluster:
         task = self._ray.remote(_job).options(**self._needs(), max_retries=0)
         expected = version()
         tasks = Tasks(
-            self._ray, board, lambda job, wait: task.remote(self._parcel, expected, job, wait, board), self.jobs
+            self._ray, board, lambda job, wait: task.remote(self._parcel, expected, job, wait, board), self.jobs or MANY
         )
         try:
             yield tasks

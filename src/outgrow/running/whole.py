@@ -47,7 +47,13 @@ class Gathered:
 
 @runtime_checkable
 class Place(Protocol):
-    """Where a run happens: what has to see the store, the models and the recipe's files is done there."""
+    """Where a run happens: what has to see the store, the models and the recipe's files is done there.
+
+    Attributes:
+        jobs: jobs at a time; None where the place decides that itself.
+    """
+
+    jobs: int | None
 
     def check(self, recipe: Recipe, store: Any) -> None:
         """As `check`."""
@@ -81,7 +87,7 @@ class ThisMachine:
     def __init__(self, recipe: Recipe, store: Any, jobs: int | None) -> None:
         threads(recipe.threads)
         self._recipe, self._store, self._cards = recipe, store, cards()
-        self.jobs = jobs or recipe.jobs or len(self._cards) or max(1, cores() // recipe.threads)
+        self.jobs: int = jobs or recipe.jobs or len(self._cards) or max(1, cores() // recipe.threads)
 
     check = staticmethod(check)
     gather = staticmethod(gather)
