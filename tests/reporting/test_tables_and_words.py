@@ -7,8 +7,8 @@ from outgrow.reporting.checks import check_run
 from outgrow.reporting.result_tables import arms_table, comparisons_table, quality_table, strata_table
 from outgrow.reporting.run import as_provenance, as_results
 from outgrow.reporting.run_tables import budget_table, facts, splits_table, usage_table
-from outgrow.reporting.time_tables import jobs_table, time_table
 from outgrow.reporting.summary import best_arm, formula, in_words, tiles
+from outgrow.reporting.time_tables import jobs_table, time_table
 
 
 def cells(table, name):
