@@ -1,6 +1,6 @@
 """Run by test_local.py in a process of its own: made-up jobs in real processes, which die, fail and hang.
 
-`python local_jobs.py MODE FOLDER`. What a job does stands in its name; its processes import this file, so they do the same.
+`python local_jobs.py MODE FOLDER`. What a job does stands in its name; its processes import this file too.
 """
 
 import io
@@ -43,8 +43,7 @@ outgrow.running.outcome.carry_out = made_up
 
 
 def main(mode, folder):
-    arms = {"mixed": ["fine", "dies2", "dies9", "fails", "exits", "fine too"], "hang": ["hangs", "hangs too"]}[mode]
-    arms = [arm.replace("hangs too", "hangs") if mode == "hang" else arm for arm in arms]
+    arms = {"mixed": ["fine", "dies2", "dies9", "fails", "exits", "fine too"], "hang": ["hangs", "hangs"]}[mode]
     jobs = [Job(seed, arm) for seed, arm in enumerate(arms)]
     after = Job(9, "fine")
     graph = Graph({**dict.fromkeys(jobs, ()), after: (jobs[-1],)})

@@ -16,11 +16,21 @@ import time
 from pathlib import Path
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-os.environ["RAY_raylet_start_wait_time_s"] = "240"  # a busy machine starts nodes slowly
 
 from ray.cluster_utils import Cluster
 
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+
+
+def patiently(start):
+    """On a busy machine a node may need longer than the 30 s that Ray gives it; then another is started."""
+    for _ in range(5):
+        try:
+            return start()
+        except Exception as error:
+            if "timed out during startup" not in str(error):
+                raise
+    return start()
 
 
 def free_port():
@@ -59,10 +69,10 @@ def main(recipe, store, out, how):
     head = {**NODE, "include_dashboard": False}
     if how == "client":
         head["ray_client_server_port"] = port
-    cluster = Cluster(initialize_head=True, head_node_args=head)
+    cluster = patiently(lambda: Cluster(initialize_head=True, head_node_args=head))
     address = f"ray://127.0.0.1:{port}" if how == "client" else "ray"
     if how != "client":
-        workers = [cluster.add_node(**NODE) for _ in range(2)]
+        workers = [patiently(lambda: cluster.add_node(**NODE)) for _ in range(2)]
         os.environ["RAY_ADDRESS"] = cluster.address
     run = subprocess.Popen(
         [sys.executable, "-m", "outgrow", "run", recipe, f"--store={store}", f"--out={out}", f"--on={address}"],
