@@ -132,8 +132,8 @@ def test_time_tells_supervisors_and_students_apart(provenance):
     assert rows == [
         ["train: students", "3", "0", "15.0 s", "75.0 %", "15.0 s"],  # 4 + 5 + 6
         ["train: weak", "2", "0", "5.0 s", "25.0 %", "5.0 s"],
-        ["answer: students answer test", "0", "2", "0 ms", "0.0 %", "750 ms"],
-        ["answer: weak answers pool", "0", "1", "0 ms", "0.0 %", "30.0 s"],
+        ["answer: students, test", "0", "2", "0 ms", "0.0 %", "750 ms"],
+        ["answer: weak, pool", "0", "1", "0 ms", "0.0 %", "30.0 s"],
         ["all", "5", "3", "20.0 s", "100.0 %", "50.8 s"],
     ]
 

@@ -50,10 +50,10 @@ def time_table(provenance: Provenance) -> TableView | None:
 
 
 def _kind(step: StepTime, arms: set[str]) -> str:
-    """What a step is, and whose, without its seed: `train: students`, `answer: weak answers pool`."""
+    """What a step is, and whose, without its seed: `train: students`, `answer: weak, pool`."""
     about = re.sub(r",? ?seed \d+,? ?", "", step.detail)
-    who, answers, what = about.partition(" answers ")
-    about = f"{'students' if who in arms else who}{answers}{what}"
+    who, _, what = about.partition(" answers ")
+    about = ", ".join(part for part in ("students" if who in arms else who, what) if part)
     return f"{step.name}: {about}" if about and arms else step.name
 
 

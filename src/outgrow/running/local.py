@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -134,6 +135,7 @@ def _work(link: Connection, recipe: Recipe, store: Any) -> None:
     """What a process does: the jobs that it is sent, one after the other."""
     import warnings
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("default")
     threading.Thread(target=_follow_parent, daemon=True).start()
     lock = threading.Lock()
@@ -181,6 +183,7 @@ def _environment(own: dict[str, str]) -> Iterator[None]:
 @contextlib.contextmanager
 def _no_interrupt() -> Iterator[None]:
     """Ctrl-C is for this process alone: one that is started meanwhile never sees it, and is ended by this one."""
+    resource_tracker.ensure_running()  # it would unblock signals when it is started on the way
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield

@@ -26,6 +26,8 @@ from outgrow.running.local import MALLOC
 from outgrow.running.outcome import Died, Failed, Outcome, Told, attempt
 from outgrow.running.overview import Overview
 
+_logger = logging.getLogger("outgrow.running")
+
 MANY = 10_000
 """Tasks that a cluster is given at a time: it queues those that it has no room for, and may grow to their number."""
 EVERY = 1.0
@@ -183,15 +185,25 @@ class Cluster:
         return {"num_cpus": threads, "num_gpus": self._gpus, "runtime_env": {"env_vars": own}}
 
     def _on_cluster(self, function: Callable[..., Any], *more: Any) -> Any:
-        task = self._ray.remote(_call).options(**self._needs(), max_retries=3)
+        task = self._ray.remote(_call).options(**self._needs(), max_retries=3).remote(self._parcel, function, *more)
+        if not self._ray.wait([task], timeout=PATIENCE)[0] and not self._room():
+            cards = f" and {self._gpus:g} graphics cards" if self._gpus else ""
+            needed = f"{self._recipe.threads} processor cores{cards}"
+            _logger.warning("no machine of the Ray cluster has %s; waiting until one joins", needed)
         try:
-            return self._ray.get(task.remote(self._parcel, function, *more))
+            return self._ray.get(task)
         except self._ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, OutgrowError):
                 raise error.cause from None
             raise
         except self._ray.exceptions.RuntimeEnvSetupError as error:
             raise PrerequisiteError(f"the Ray cluster cannot set up processes for jobs: {error}") from error
+
+    def _room(self) -> bool:
+        """Whether a machine could do a job if it did nothing else."""
+        alive = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        needed = {"CPU": self._recipe.threads, "GPU": self._gpus or 0}
+        return any(all(has.get(name, 0) >= number for name, number in needed.items()) for has in alive)
 
     def _compare(self) -> None:
         """Compare versions with one machine; every job compares again, because others may join later."""
