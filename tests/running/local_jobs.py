@@ -63,6 +63,7 @@ def main(mode, folder):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts in background
     try:
         main(sys.argv[1], Path(sys.argv[2]))
     except KeyboardInterrupt:

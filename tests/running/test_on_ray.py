@@ -3,11 +3,15 @@
 import importlib.util
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from outgrow.errors import PrerequisiteError
+from outgrow.running.on_ray import connect
 
 SCRIPT = Path(__file__).with_name("ray_cluster.py")
 _spec = importlib.util.spec_from_file_location("tiny_run", SCRIPT.parent.parent / "end_to_end" / "tiny_run.py")
@@ -71,12 +75,22 @@ def test_the_client_server_gives_the_same_bytes(here, serial):
 
 
 def test_without_a_cluster_the_address_is_asked_for(here):
-    ended = outgrow(here, "run", "recipe.json", "--on=ray", "--store=nowhere", RAY_TMPDIR=str(here))
+    ended = outgrow(here, "run", "recipe.json", "--on=ray", "--store=nowhere", RAY_ADDRESS="nobody")
     assert ended.returncode == 2
     assert "no connection to a Ray cluster at ray: " in ended.stderr
     assert "set RAY_ADDRESS to HOST:PORT of its head" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not (here / "nowhere").exists()
+
+
+@pytest.mark.parametrize("through", ["ray", "ray://127.0.0.1:{}"])
+def test_an_address_where_nobody_listens_is_told_at_once(monkeypatch, through):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, and not listening
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")
+        with pytest.raises(PrerequisiteError, match=rf"no Ray cluster answers at (ray://)?127.0.0.1:{port}: .*refused"):
+            connect(None, through.format(port))
 
 
 def test_without_ray_the_extra_is_named(here, cli, monkeypatch):

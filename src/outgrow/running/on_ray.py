@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import pickle
+import socket
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -224,6 +225,7 @@ def connect(ray: Any, address: str) -> None:
     Raises:
         PrerequisiteError: it is not there, or has another version of Ray or Python.
     """
+    _reach(address if address != "ray" else os.environ.get("RAY_ADDRESS", ""))
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         with warnings.catch_warnings():
@@ -238,6 +240,23 @@ def connect(ray: Any, address: str) -> None:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         reason = lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]}"  # between them a traceback
         raise PrerequisiteError(f"no connection to a Ray cluster at {address}: {reason}; {advice}") from error
+
+
+def _reach(address: str) -> None:
+    """Fail at once where nobody listens; Ray itself tries for minutes.
+
+    Raises:
+        PrerequisiteError: HOST:PORT, with or without ray://, does not answer.
+    """
+    host, _, port = address.removeprefix("ray://").partition("/")[0].rpartition(":")
+    if not (host and port.isdecimal()):
+        return  # no address, or one that Ray looks up or refuses
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
+    except OSError as error:
+        raise PrerequisiteError(
+            f"no Ray cluster answers at {address}: {error}; is its head (for ray://, its client server) running?"
+        ) from error
 
 
 class Tasks:
