@@ -52,6 +52,42 @@ def test_a_resumed_step_counts_only_its_own_speed(stream):
     assert lines(stream) == ["train: 90/100 (90%), 10 s left"]
 
 
+def test_a_row_that_counts_something_else_by_now_begins_its_speed_anew(stream):
+    clock = Clock()
+    progress = Progress(stream, live=False, every=5, clock=clock)
+    progress(Event("k", "job: reading", 0, 10))
+    clock.now += 1
+    progress(Event("k", "job: training", 0, 100))
+    clock.now += 10
+    progress(Event("k", "job: training", 20, 100))
+    clock.now += 1
+    progress(Event("k", "job", 0, closed=True))
+    # 20 in 10 s, 80 to go; the row has been there for 12 s
+    assert lines(stream) == ["job: training: 20/100 (20%), 40 s left", "job, ended after 12 s"]
+
+
+def test_of_many_steps_each_has_its_turn_and_the_whole_is_told_as_often_as_all_of_them(stream):
+    clock = Clock()
+    progress = Progress(stream, live=False, every=5, clock=clock)
+    for second in range(41):
+        for key in "abcd":
+            progress(Event(key, key, second, 1000))
+        progress(Event("all", "jobs", second, 1000, overall=True, left=7))
+        clock.now += 1
+    said = lines(stream)
+    assert [line.partition(":")[0] for line in said].count("jobs") == 8  # every 5 s of 40
+    assert all([line.partition(":")[0] for line in said].count(key) == 2 for key in "abcd")  # every 4 x 5 s
+    assert "jobs: 5/1,000 (0%), 7 s left" in said  # as the sender says, not by its speed
+
+
+def test_a_line_that_is_said_stays(stream):
+    for live in (False, True):
+        with Progress(stream, live=live) as progress:
+            progress(Event("k", "row", 0, 1))
+            progress.say("failed: [naive]")
+    assert lines(stream).count("failed: [naive]") == 2
+
+
 def test_a_short_step_prints_nothing(stream):
     progress = Progress(stream, live=False, every=5, clock=Clock())
     with progress, step(progress, "quick", total=3) as quick:
@@ -75,6 +111,15 @@ def test_a_step_is_closed_when_its_work_fails():
     assert events[-1].closed
 
 
+def shown_key(progress):
+    (key,) = progress._display._ids
+    return key
+
+
+def stream_text(stream):
+    return "\n".join(lines(stream))
+
+
 def test_the_live_display_shows_label_and_count(stream):
     progress = Progress(stream, live=True)
     with progress:
@@ -84,12 +129,19 @@ def test_the_live_display_shows_label_and_count(stream):
             progress._display._bars.refresh()
             shown = progress._display._bars.tasks[0]
             assert (shown.completed, shown.total) == (4, 10)
+            progress(Event(shown_key(progress), "other [2]", 1, None, left=65))
+            progress._display._bars.refresh()
+            shown = progress._display._bars.tasks[0]
+            assert (shown.description, shown.completed, shown.total) == (r"other \[2]", 1, None)
+            progress(Event(shown_key(progress), "other [2]", 1, 3, left=65))
+            progress._display._bars.refresh()
+            assert "1 min 5 s left" in stream_text(stream)
         assert progress._display._bars.tasks == []
 
 
 def test_a_stream_that_is_no_terminal_gets_plain_lines(stream):
     progress = Progress(stream)
-    assert type(progress._display).__name__ == "_Lines"
+    assert type(progress._display).__name__ == "Lines"
 
 
 def test_a_queue_sink_is_rate_limited_but_always_sends_the_end():

@@ -49,13 +49,24 @@ def run(
     ] = None,
     store: Store = Path("outgrow-store"),
     out: Annotated[Path | None, typer.Option(help="Folder of the results; by default made from the name.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Processes at a time; by default one per core.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Jobs at a time; by default one per graphics card, or else per core.")
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(help="Where jobs run: local, ray (the cluster of RAY_ADDRESS), or ray://HOST:PORT."),
+    ] = None,
+    gpus: Annotated[
+        float | None,
+        typer.Option(min=0, help="On Ray, cards per job, or a share of one; by default 1 if the cluster has any."),
+    ] = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop everything at the first failure.")] = False,
     dry: Annotated[bool, typer.Option("--dry", help="Check everything and list the jobs; train nothing.")] = False,
 ) -> None:
     """Carry out a recipe, end to end, and write its report."""
     from outgrow.cli_run import run as verb
 
-    verb(arguments or [], store=store, out=out, jobs=jobs, dry=dry)
+    verb(arguments or [], store=store, out=out, jobs=jobs, dry=dry, on=on, gpus=gpus, fail_fast=fail_fast)
 
 
 @app.command(epilog="Example: outgrow label recipe.yaml ask.variants=5 --out answers.jsonl --labels labels.jsonl")

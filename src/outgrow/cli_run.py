@@ -18,7 +18,17 @@ def split_arguments(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
     return None, list(arguments)
 
 
-def run(arguments: Sequence[str], *, store: Path, out: Path | None, jobs: int | None, dry: bool) -> None:
+def run(
+    arguments: Sequence[str],
+    *,
+    store: str | Path,
+    out: Path | None,
+    jobs: int | None,
+    dry: bool,
+    on: str | None = None,
+    gpus: float | None = None,
+    fail_fast: bool = False,
+) -> None:
     """Carry out a recipe and print its table and the report's path; with `dry`, print its jobs instead."""
     recipe = load_recipe(*split_arguments(arguments))
     if dry:
@@ -27,7 +37,8 @@ def run(arguments: Sequence[str], *, store: Path, out: Path | None, jobs: int | 
     from outgrow.experiment import run_recipe
     from outgrow.reporting import summary_table
 
-    result = run_recipe(recipe, store=store, out=out, jobs=jobs or recipe.jobs, command=["outgrow", *sys.argv[1:]])
+    command = ["outgrow", *sys.argv[1:]]
+    result = run_recipe(recipe, store=store, out=out, jobs=jobs, command=command, on=on, gpus=gpus, fail_fast=fail_fast)
     console = Console()
     if not console.is_terminal:  # a file or a pipe has no edge to keep within
         console = Console(width=120)

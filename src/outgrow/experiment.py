@@ -1,32 +1,24 @@
 """A recipe carried out: supervisors, answers, methods x seeds, results.
 
-Work is a list of jobs without order among those of one stage: first one per seed (tune the supervisor, ask it),
-then one per arm and seed. Jobs run in processes of their own; what they share goes through the store, so a run that
-was stopped goes on where it was.
+Work is a graph of jobs: one per seed (tune the supervisors, ask them), then one per arm of that seed. What they share
+goes through the store, so a run that was stopped goes on where it was. Here is what one job does, and a whole run from
+outside; `outgrow.running` has who carries many jobs out.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import time
-from collections.abc import Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from outgrow.errors import ConfigError, PrerequisiteError
 from outgrow.lab import Lab, public, sealed
-from outgrow.progress import Event, Progress, Sink
+from outgrow.progress import Event, Sink
 from outgrow.recipe import Recipe
-from outgrow.records import Source, Student, sha256_text
+from outgrow.records import Source, Student
 from outgrow.store import StepUse, Store
-
-# glibc gives large blocks back to the system at once and takes them anew; keeping them saves a third of the time.
-MALLOC = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296", "MALLOC_TOP_PAD_": "67108864"}
-
 
 ASKED = ("pool", "validation", "test", "known")
 """Splits whose questions are put to supervisors; all but those of `validation` in every wording."""
@@ -54,6 +46,18 @@ class Job:
             return "student before training"
         return f"seed {self.seed}: {self.arm or 'supervisor'}"
 
+    @property
+    def kind(self) -> str:
+        """What it has in common with the same job of other seeds."""
+        return self.arm or self.stage
+
+    @property
+    def stage(self) -> str:
+        """`start`, `supervisors` or `arms`."""
+        if self.seed is None:
+            return "start"
+        return "supervisors" if self.arm is None else "arms"
+
 
 @dataclass(frozen=True)
 class Done:
@@ -80,18 +84,22 @@ class Done:
     trained: dict[str, str] = field(default_factory=dict)
 
 
-def jobs_of(recipe: Recipe) -> tuple[list[Job], list[Job]]:
-    """The two stages of a recipe."""
-    first = [Job(None, None), *(Job(seed, None) for seed in recipe.seeds)]
-    return first, [Job(seed, arm.id) for seed in recipe.seeds for arm in recipe.methods]
+def jobs_of(recipe: Recipe) -> dict[Job, tuple[Job, ...]]:
+    """The jobs of a recipe, each with those it needs: an arm needs the supervisors of its own seed."""
+    needs: dict[Job, tuple[Job, ...]] = {Job(None, None): ()}
+    needs |= {Job(seed, None): () for seed in recipe.seeds}
+    return needs | {Job(seed, arm.id): (Job(seed, None),) for seed in recipe.seeds for arm in recipe.methods}
 
 
-def carry_out(recipe: Recipe, store_path: Path, job: Job, sink: Sink | None = None) -> Done:
-    """Do one job; every result goes to the store."""
+def carry_out(recipe: Recipe, store: Store, job: Job, sink: Sink | None = None) -> Done:
+    """Do one job; every result goes to the store, which was opened with `unsealed=True`.
+
+    Raises:
+        StepBusyError: another process is making a step of the job, and the store was opened not to wait.
+    """
     from outgrow.bench import Bench
 
     threads(recipe.threads)
-    store = Store(store_path, unsealed=True)
 
     def report(what: str, done: int, total: int) -> None:
         if sink is not None:
@@ -225,157 +233,36 @@ def threads(count: int) -> None:
         torch.set_num_threads(count)
 
 
-# Many jobs -------------------------------------------------------------------------------------------------------
-
-
-def _in_worker(recipe: Recipe, store: Path, job: Job) -> Done:
-    from outgrow.progress import to_queue
-
-    return carry_out(recipe, store, job, to_queue(_queue) if _queue is not None else None)
-
-
-_queue: Any = None
-
-
-def _prepare(queue: Any) -> None:
-    global _queue
-    _queue = queue
-    import threading
-    import warnings
-
-    warnings.simplefilter("default")
-    threading.Thread(target=_follow_parent, daemon=True).start()
-
-
-def _follow_parent() -> None:
-    """End this process when the one that started it has been killed; it would wait for jobs for ever."""
-    import multiprocessing
-
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def run_jobs(
-    recipe: Recipe, store: Path, stages: Sequence[Sequence[Job]], workers: int, progress: Progress
-) -> list[Done]:
-    """All jobs, stage after stage; the first failure stops what has not begun and is raised."""
-    finished: list[Done] = []
-    total = sum(len(stage) for stage in stages)
-
-    def tick(done: Done) -> None:
-        finished.append(done)
-        progress(Event("jobs", "jobs", len(finished), total, closed=len(finished) == total))
-
-    progress(Event("jobs", "jobs", 0, total))
-    if workers == 1:
-        for job in (job for stage in stages for job in stage):
-            tick(carry_out(recipe, store, job, progress))
-        return finished
-    import multiprocessing
-
-    context = multiprocessing.get_context("spawn")
-    before = {name: os.environ.get(name) for name in (*MALLOC, "OMP_NUM_THREADS")}
-    os.environ.update(
-        {**{k: v for k, v in MALLOC.items() if k not in os.environ}, "OMP_NUM_THREADS": str(recipe.threads)}
-    )
-    queue = context.Queue()
-    try:
-        with (
-            progress.listen(queue),
-            ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare, initargs=(queue,)) as pool,
-        ):
-            for stage in stages:
-                waiting = {pool.submit(_in_worker, recipe, store, job) for job in stage}
-                while waiting:
-                    ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    try:
-                        for future in ready:
-                            tick(future.result())
-                    except BaseException:
-                        for future in waiting:
-                            future.cancel()
-                        raise
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-    return finished
-
-
 def run_recipe(
     recipe: Recipe,
     *,
-    store: Path,
+    store: str | os.PathLike[str],
     out: Path | None = None,
     jobs: int | None = None,
     command: Iterable[str] = (),
+    on: str | None = None,
+    gpus: int | float | None = None,
+    fail_fast: bool = False,
 ) -> RunResult:
     """Carry a recipe out and write its folder: results, provenance, tables.
 
     Args:
         recipe: what to run.
-        store: folder of the artefacts; what is there already is not done again.
+        store: where artefacts are kept; what is there already is not done again.
         out: the run's folder; `runs/<name>-<hash>` by default.
-        jobs: processes at a time; one per core by default. Does not change the numbers.
+        jobs: jobs at a time. By default here one per graphics card, or per core where there is none; on Ray as many as
+            the cluster has room for. Does not change the numbers.
         command: the command line, for the provenance.
+        on: where jobs run: None for this machine, `ray` for the cluster that RAY_ADDRESS names or this machine belongs
+            to, `ray://HOST:PORT` for one elsewhere. Its machines share the store and the recipe's files.
+        gpus: on Ray, graphics cards per job, or a fraction that several jobs share; by default 1 where the cluster
+            has any, else 0. With 0 a job does not see a card, which decides its numbers.
+        fail_fast: stop everything at the first failure.
+
+    Raises:
+        RunFailedError: jobs failed; `.failures` says which. Everything that did not need them is done and in the store.
+        OutgrowError: nothing was begun, because the recipe's files or prerequisites are at fault.
     """
-    from outgrow.results import collect, write_tables
-    from outgrow.store.environment import environment
+    from outgrow.running.whole import run
 
-    started, clock = datetime.now(UTC), time.monotonic()
-    threads(recipe.threads)
-    workers = jobs or recipe.jobs or max(1, (os.cpu_count() or 1) // recipe.threads)
-    stages = jobs_of(recipe)
-    store.mkdir(parents=True, exist_ok=True)
-    folder = out or Path("runs") / f"{recipe.name}-{sha256_text(recipe.canonical_json())[:8]}"
-    with Progress() as progress:
-        done = run_jobs(recipe, store, stages, workers, progress)
-    results, tables, models = collect(recipe, Store(store, unsealed=True), done)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_tables(tables, folder)
-    provenance = {
-        "recipe_given": recipe.given,
-        "recipe_path": recipe.path,
-        "command": list(command),
-        **provenance_of(environment()),
-        "started": started.isoformat(timespec="seconds"),
-        "seconds": round(time.monotonic() - clock, 1),
-        "steps": steps_of(done),
-        "models": models,
-        "trained": [
-            {"name": name, "seed": item.job.seed, "key": key}
-            for item in sorted(done, key=lambda d: d.job.label)
-            for name, key in item.trained.items()
-        ],
-        "usage": [used for _, used in sorted({key: used for d in done for key, used in d.usage.items()}.items())],
-        "jobs": workers,
-    }
-    write_json(provenance, folder / "provenance.json")
-    write_json(results, folder / "results.json")  # last: its being there means the folder is complete
-    return RunResult(folder, results)
-
-
-def provenance_of(found: dict[str, Any]) -> dict[str, Any]:
-    """The environment as the report shows it."""
-    return {key: found.get(key) for key in ("versions", "python", "platform", "hardware", "git")}
-
-
-def steps_of(done: Iterable[Done]) -> list[dict[str, Any]]:
-    """Every step once, in the order of jobs."""
-    steps: dict[str, dict[str, Any]] = {}
-    for use in (use for item in sorted(done, key=lambda d: d.job.label) for use in item.log):
-        if use.key not in steps or not use.cached:
-            steps[use.key] = asdict(use)
-    return list(steps.values())
-
-
-def write_json(value: Any, path: Path) -> None:
-    """JSON, whole or not at all."""
-    text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(path)
+    return run(recipe, store=store, out=out, jobs=jobs, command=tuple(command), on=on, gpus=gpus, fail_fast=fail_fast)

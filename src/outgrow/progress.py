@@ -20,7 +20,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from outgrow.progress_display import Lines, Live
 
 _numbers = itertools.count()
 Number = int | float
@@ -32,11 +35,13 @@ class Event:
 
     Attributes:
         key: names the step across processes.
-        label: what a person reads.
+        label: what a person reads; when it changes, so has what is counted.
         done: units done so far.
         total: units in all, or None when that is not known.
         note: a few more words, such as the current loss.
         closed: the step has ended, complete or not.
+        left: seconds left, where the sender knows better than the average speed so far.
+        overall: it is about everything at once; plain lines about it come as often as those of all others together.
     """
 
     key: str
@@ -45,6 +50,8 @@ class Event:
     total: Number | None = None
     note: str = ""
     closed: bool = False
+    left: Number | None = None
+    overall: bool = False
 
 
 Sink = Callable[[Event], None]
@@ -56,13 +63,20 @@ def silent(event: Event) -> None:
 
 def to_queue(queue: Any, *, every: Number = 0.2, clock: Callable[[], Number] = time.monotonic) -> Sink:
     """A sink for a worker process: puts events on `queue`, at most one per step and `every` seconds."""
+    return seldom(queue.put, every=every, clock=clock)
+
+
+def seldom(send: Sink, *, every: Number = 0.2, clock: Callable[[], Number] = time.monotonic) -> Sink:
+    """A sink that hands on at most one event per step and `every` seconds; the first and the last always."""
     last: dict[str, Number] = {}
 
     def sink(event: Event) -> None:
         now = clock()
         if event.closed or event.key not in last or now - last[event.key] >= every:
             last[event.key] = now
-            queue.put(event)
+            send(event)
+        if event.closed:
+            del last[event.key]
 
     return sink
 
@@ -119,7 +133,7 @@ class Progress:
     Args:
         stream: where to write; stderr by default, so that a table on stdout stays clean.
         live: a live display (True) or plain lines (False); by default live when the stream is a terminal.
-        every: seconds between two plain lines of the same step.
+        every: seconds between two plain lines; of several steps under way at once each has its turn.
         clock: seconds, for tests.
     """
 
@@ -131,10 +145,12 @@ class Progress:
         every: Number = 5.0,
         clock: Callable[[], Number] = time.monotonic,
     ) -> None:
+        from outgrow.progress_display import Lines, Live
+
         self._stream = sys.stderr if stream is None else stream
         self._clock = clock
         wants_live = self._stream.isatty() if live is None else live
-        self._display: _Live | _Lines = _Live(self._stream) if wants_live else _Lines(self._stream, every, clock)
+        self._display: Live | Lines = Live(self._stream) if wants_live else Lines(self._stream, every, clock)
         self._lock = threading.Lock()
 
     def __enter__(self) -> Progress:
@@ -152,6 +168,11 @@ class Progress:
         with self._lock:
             self._display.show(event)
 
+    def say(self, text: str) -> None:
+        """Show a line that stays."""
+        with self._lock:
+            self._display.say(text)
+
     @contextmanager
     def listen(self, queue: Any) -> Iterator[None]:
         """Show the events that worker processes put on `queue` until the block ends."""
@@ -167,82 +188,3 @@ class Progress:
         finally:
             queue.put(None)
             thread.join(timeout=5)
-
-
-class _Lines:
-    """Plain lines: a step's first event, then one line per interval, then its end."""
-
-    def __init__(self, stream: Any, every: Number, clock: Callable[[], Number]) -> None:
-        self._stream, self._every, self._clock = stream, every, clock
-        self._started: dict[str, tuple[Number, Number]] = {}  # key -> time and units done at the first event
-        self._printed: dict[str, Number] = {}
-
-    def start(self) -> None:
-        """Nothing to set up."""
-
-    def stop(self) -> None:
-        self._stream.flush()
-
-    def show(self, event: Event) -> None:
-        now = self._clock()
-        start, before = self._started.setdefault(event.key, (now, event.done))
-        if event.closed:
-            self._started.pop(event.key)
-            if self._printed.pop(event.key, None) is not None or now - start >= self._every:
-                self._print(event, f"ended after {duration(now - start)}")
-        elif now - self._printed.get(event.key, start) >= self._every:
-            self._printed[event.key] = now
-            self._print(event, _left(event, before, now - start))
-
-    def _print(self, event: Event, ending: str) -> None:
-        of = f"/{event.total:,.0f} ({event.done / event.total:.0%})" if event.total else ""
-        parts = [f"{event.label}: {event.done:,.0f}{of}", ending, event.note]
-        self._stream.write(", ".join(part for part in parts if part) + "\n")
-        self._stream.flush()
-
-
-def _left(event: Event, before: Number, elapsed: Number) -> str:
-    """Time left by the average speed so far; empty when it cannot be told."""
-    progressed = event.done - before
-    if not event.total or progressed <= 0:
-        return ""
-    return f"{duration(elapsed * (event.total - event.done) / progressed)} left"
-
-
-class _Live:
-    """rich's bars; a closed step leaves the display."""
-
-    def __init__(self, stream: Any) -> None:
-        from rich.console import Console
-        from rich.markup import escape
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bars
-
-        self._escape = escape
-        self._bars = Bars(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=Console(file=stream),
-            transient=True,
-        )
-        self._ids: dict[str, Any] = {}
-
-    def start(self) -> None:
-        self._bars.start()
-
-    def stop(self) -> None:
-        self._bars.stop()
-
-    def show(self, event: Event) -> None:
-        if event.closed:
-            if event.key in self._ids:
-                self._bars.remove_task(self._ids.pop(event.key))
-            return
-        if event.key not in self._ids:
-            self._ids[event.key] = self._bars.add_task(self._escape(event.label), total=event.total, note="")
-        self._bars.update(self._ids[event.key], completed=event.done, total=event.total, note=self._escape(event.note))

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from outgrow.__main__ import main
-from outgrow.errors import TrainingError
+from outgrow.errors import RunFailedError
 from outgrow.store import Store
 
 SCRIPT = Path(__file__).with_name("tiny_run.py")
@@ -25,30 +25,12 @@ tiny = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(tiny)
 
 
-def make_model(template):
-    def make(folder, hidden, seed):
-        """A random Llama of two layers with the words of the shared tiny model."""
-        import torch
-        from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
-
-        from outgrow.training.loading import quiet
-
-        config = LlamaConfig.from_pretrained(template, hidden_size=hidden, intermediate_size=2 * hidden)
-        config.head_dim = hidden // config.num_attention_heads
-        with torch.random.fork_rng(), quiet():
-            torch.manual_seed(seed)
-            LlamaForCausalLM(config).save_pretrained(folder)
-            AutoTokenizer.from_pretrained(template).save_pretrained(folder)
-
-    return make
-
-
 @pytest.fixture(scope="module")
 def here(tiny_lm, tmp_path_factory):
     """A folder with data and two models."""
     folder = tmp_path_factory.mktemp("experiment")
     tiny.write_data(folder)
-    tiny.write_models(folder, make_model(tiny_lm))
+    tiny.write_models(folder, tiny.make_model(tiny_lm))
     return folder
 
 
@@ -264,7 +246,8 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_rows_and_leaves_nothing_h
     supervisors = [
         {"model": str(here / "weak"), "train": {**tiny.recipe(here)["train"], "epochs": 2, "schedule": "linear"}}
     ]
-    with pytest.raises(TrainingError, match=r"step \d+: the (loss|gradient) is not finite.*rows \w+/weak/0.*learning"):
+    said = r"TrainingError: step \d+: the (loss|gradient) is not finite.*rows \w+/weak/0.*learning"
+    with pytest.raises(RunFailedError, match=said) as raised:
         tiny.run(
             here,
             tmp_path / "store",
@@ -275,9 +258,76 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_rows_and_leaves_nothing_h
             primary=None,
         )
     assert {manifest["key"] for manifest in Store(tmp_path / "store").steps()} == before
-    assert not (tmp_path / "out").exists()
+    assert [(failure.job, failure.error) for failure in raised.value.failures] == [
+        ("seed 0: naive", "TrainingError"),
+        ("seed 1: naive", "TrainingError"),
+    ]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["failures.json"]
     for folder in (tmp_path / "store").iterdir():
         if len(folder.name) == 64:
             assert (folder / "manifest.json").is_file()  # no attempt without its commit
     good = tiny.run(here, tmp_path / "store", tmp_path / "out")  # and the store is as good as before
     assert results_of(good.folder) == results_of(first.folder)
+    assert not (tmp_path / "out" / "failures.json").exists()
+
+
+def test_what_fails_does_not_stop_the_rest_and_a_repaired_run_does_only_what_is_missing(here, first, tmp_path, cli):
+    methods = ["calibrated_filtering", "naive"]  # the first wants questions of `known`, and there are none
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps(tiny.recipe(here, methods=methods, primary=None, seeds=[0, 1])))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "results.json").write_text("of an earlier recipe")
+    found = cli("run", path, "--store", here / "store", "--out", tmp_path / "out", "--jobs", 1)
+    assert found.code == 2  # the recipe is at fault
+    assert "2 of 5 jobs failed\n  seed 0: calibrated_filtering, seed 1: calibrated_filtering: " in found.err
+    assert f"where each came from: {tmp_path / 'out' / 'failures.json'}" in found.err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["failures.json", "results.json.before"]
+    told = json.loads((tmp_path / "out" / "failures.json").read_text())
+    assert [failure["job"] for failure in told["failures"]] == [f"seed {s}: calibrated_filtering" for s in (0, 1)]
+    assert all("Traceback" in failure["traceback"] for failure in told["failures"])
+    assert {"seed 0: naive", "seed 1: naive"} < set(told["done"])
+    assert told["not_begun"] == []
+    again = cli("run", path, "methods=[naive]", "--store", here / "store", "--out", tmp_path / "out", "--jobs", 1)
+    assert again.code == 0
+    assert all(step["cached"] for step in provenance(tmp_path / "out")["steps"])
+    assert not (tmp_path / "out" / "failures.json").exists()
+
+
+def test_a_faulty_file_is_told_before_anything_begins(here, tmp_path, cli):
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps(tiny.recipe(here, data_dir=str(tmp_path))))
+    found = cli("run", path, "--store", tmp_path / "store", "--out", tmp_path / "out", "--jobs", 2)
+    assert found.code == 2
+    assert "words.jsonl" in found.err
+    assert "jobs failed" not in found.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["recipe.json"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--on", "spark"], "jobs cannot run on 'spark'; say local, ray, or ray://HOST:PORT"),
+        (["--gpus", "1"], "gpus is for runs on Ray"),
+    ],
+)
+def test_a_place_that_is_none_is_told(here, tmp_path, cli, options, said):
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps(tiny.recipe(here)))
+    found = cli("run", path, "--store", tmp_path / "store", *options)
+    assert (found.code, said in found.err) == (2, True)
+
+
+@pytest.mark.slow
+def test_two_runs_at_once_share_one_store_and_the_work(here, first, tmp_path):
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    runs = [
+        subprocess.Popen(
+            [sys.executable, str(SCRIPT), str(here), str(tmp_path / "store"), str(tmp_path / out), jobs], **quiet
+        )
+        for out, jobs in (("one", "1"), ("two", "2"))
+    ]
+    assert [run.wait(timeout=600) for run in runs] == [0, 0]
+    made = [[s["key"] for s in provenance(tmp_path / out)["steps"] if not s["cached"]] for out in ("one", "two")]
+    assert results_of(tmp_path / "one") == results_of(tmp_path / "two") == results_of(first.folder)
+    assert not set(made[0]) & set(made[1])  # no step was made twice
+    assert len(made[0]) + len(made[1]) == 2 * 14 + 1

@@ -29,6 +29,24 @@ def write_data(folder):
     (folder / "words.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
+def make_model(template):
+    def make(folder, hidden, seed):
+        """A random Llama of two layers with the words of the shared tiny model."""
+        import torch
+        from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+        from outgrow.training.loading import quiet
+
+        config = LlamaConfig.from_pretrained(template, hidden_size=hidden, intermediate_size=2 * hidden)
+        config.head_dim = hidden // config.num_attention_heads
+        with torch.random.fork_rng(), quiet():
+            torch.manual_seed(seed)
+            LlamaForCausalLM(config).save_pretrained(folder)
+            AutoTokenizer.from_pretrained(template).save_pretrained(folder)
+
+    return make
+
+
 def write_models(folder, make):
     """Two random models: `make(folder, hidden, seed)` writes one."""
     make(folder / "weak", 16, 1)

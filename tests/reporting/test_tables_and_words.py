@@ -6,8 +6,9 @@ from outgrow.reporting import summary_table
 from outgrow.reporting.checks import check_run
 from outgrow.reporting.result_tables import arms_table, comparisons_table, quality_table, strata_table
 from outgrow.reporting.run import as_provenance, as_results
-from outgrow.reporting.run_tables import budget_table, facts, splits_table, time_table, usage_table
+from outgrow.reporting.run_tables import budget_table, facts, splits_table, usage_table
 from outgrow.reporting.summary import best_arm, formula, in_words, tiles
+from outgrow.reporting.time_tables import jobs_table, time_table
 
 
 def cells(table, name):
@@ -109,9 +110,59 @@ def test_time_is_summed_per_kind_of_step_and_cached_steps_are_told_apart(provena
     ]
     table = time_table(as_provenance(provenance))
     assert [[cell.text for cell in row.cells] for row in table.rows] == [
-        ["ask", "1", "0", "9.0 s", "9.0 s"],
-        ["train", "1", "1", "2.0 s", "5.0 s"],
+        ["ask", "1", "0", "9.0 s", "81.8 %", "9.0 s"],
+        ["train", "1", "1", "2.0 s", "18.2 %", "5.0 s"],
+        ["all", "2", "1", "11.0 s", "100.0 %", "14.0 s"],
     ]
+
+
+def test_time_tells_supervisors_and_students_apart(provenance):
+    details = ["weak, seed 0", "weak, seed 1", "naive, seed 0", "vote, seed 0", "naive 2, seed 0"]
+    provenance["steps"] = [
+        {"name": "train", "key": str(i), "seconds": 2.0 + i, "cached": False, "detail": detail}
+        for i, detail in enumerate(details)
+    ]
+    asked = [("weak answers pool", 30.0), ("naive answers test", 0.5), ("vote answers test", 0.25)]
+    provenance["steps"] += [
+        {"name": "answer", "key": detail, "seconds": seconds, "cached": True, "detail": detail}
+        for detail, seconds in asked
+    ]
+    provenance["times"] = [{"job": arm, "arm": arm, "seed": 0} for arm in ("naive", "vote", "naive 2")]
+    rows = [[cell.text for cell in row.cells] for row in time_table(as_provenance(provenance)).rows]
+    assert rows == [
+        ["train: students", "3", "0", "15.0 s", "75.0 %", "15.0 s"],  # 4 + 5 + 6
+        ["train: weak", "2", "0", "5.0 s", "25.0 %", "5.0 s"],
+        ["answer: students, test", "0", "2", "0 ms", "0.0 %", "750 ms"],
+        ["answer: weak, pool", "0", "1", "0 ms", "0.0 %", "30.0 s"],
+        ["all", "5", "3", "20.0 s", "100.0 %", "50.8 s"],
+    ]
+
+
+def test_time_per_arm_tells_what_was_made_what_was_shared_and_the_rest(provenance):
+    def job(arm, seed, seconds, made, reused):
+        return {"job": "j", "arm": arm, "seed": seed, "seconds": seconds, "made": made, "reused": reused}
+
+    provenance["times"] = [
+        job(None, None, 2.0, 1.5, 0.0),
+        job(None, 0, 11.0, 10.0, 0.0),
+        job(None, 1, 9.0, 8.0, 0.0),
+        *(job("naive", seed, 4.0, 3.0, 10.0 - 2 * seed) for seed in (0, 1)),
+        *(job("vote", seed, 6.0, 5.0, 10.0 - 2 * seed) for seed in (0, 1)),
+    ]
+    table = jobs_table(as_provenance(provenance))
+    assert [[cell.text for cell in row.cells] for row in table.rows] == [
+        ["supervisors", "2", "20.0 s", "47.6 %", "18.0 s", "2.0 s", "0 ms"],
+        ["vote", "2", "12.0 s", "28.6 %", "10.0 s", "2.0 s", "18.0 s"],
+        ["naive", "2", "8.0 s", "19.0 %", "6.0 s", "2.0 s", "18.0 s"],
+        ["student before training", "1", "2.0 s", "4.8 %", "1.5 s", "500 ms", "0 ms"],
+        ["all", "7", "42.0 s", "100.0 %", "35.5 s", "6.5 s", "36.0 s"],
+    ]
+    # alone, each arm with its own supervisor: naive 6 + 18, vote 10 + 18; together they and the supervisors took 34
+    assert "would have taken 52.0 s one by one; this run made them in 34.0 s." in table.caption
+
+
+def test_a_run_of_an_older_version_has_no_time_per_arm(provenance):
+    assert jobs_table(as_provenance(provenance)) is None
 
 
 def test_provenance_names_seeds_revision_versions_and_hardware(results, provenance):

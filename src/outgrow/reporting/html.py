@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from markupsafe import Markup
 
-from outgrow.reporting import forms, result_tables, run_tables, summary
+from outgrow.reporting import forms, result_tables, run_tables, summary, time_tables
 from outgrow.reporting.answers import answers_payload
 from outgrow.reporting.checks import Check
 from outgrow.reporting.figures import Drawn, to_inline
@@ -57,7 +57,7 @@ def shared_context(run: Run, checks: Sequence[Check]) -> dict[str, Any]:
     ]
     if provenance is not None:
         tables += [run_tables.models_table(provenance), run_tables.usage_table(provenance)]
-        tables += [run_tables.time_table(provenance)]
+        tables += [time_tables.time_table(provenance), time_tables.jobs_table(provenance)]
         tables += [run_tables.steps_table(provenance)]
     return {
         "results": results,

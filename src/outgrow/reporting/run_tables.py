@@ -1,4 +1,4 @@
-"""The tables of how it was run: budget, splits, models, time."""
+"""The tables of how it was run: budget, splits, models, steps; `time_tables` has where the time went."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 from outgrow.reporting.checks import say_pair
 from outgrow.reporting.forms import NO_DATA, count, counts, duration, listed, plural
-from outgrow.reporting.schema import Provenance, Results, StepTime
+from outgrow.reporting.schema import Provenance, Results
 from outgrow.reporting.schema.results import Audit
 from outgrow.reporting.views import Cell, TableView, columns, row
 
@@ -130,35 +130,6 @@ def usage_table(provenance: Provenance) -> TableView | None:
                 else Cell(duration(each.latency_p50), duration(each.latency_p95)),
             )
             for each in provenance.usage
-        ),
-    )
-
-
-def time_table(provenance: Provenance) -> TableView | None:
-    """Time per kind of step, longest first, shaded by its share of the time."""
-    if not provenance.steps:
-        return None
-    kinds: dict[str, list[StepTime]] = {}
-    for step in provenance.steps:
-        kinds.setdefault(step.name, []).append(step)
-    fresh = {name: [s for s in steps if not s.cached and not math.isnan(s.seconds)] for name, steps in kinds.items()}
-    spent = {name: math.fsum(step.seconds for step in steps) for name, steps in fresh.items()}
-    longest = max(spent.values()) or 1.0
-    return TableView(
-        key="time",
-        title="Time per kind of step",
-        caption="Steps that were already in the store cost nothing in this run; the last column is what all of them "
-        "took when they were made. Steps run side by side, so that times add up to more than the clock's.",
-        columns=columns("Step", "Made now", "From the store", "Time now", "Time in all"),
-        rows=tuple(
-            row(
-                name,
-                count(len(kinds[name]) - sum(step.cached for step in kinds[name])),
-                count(sum(step.cached for step in kinds[name])),
-                Cell(duration(spent[name]), shade=spent[name] / longest),
-                duration(math.fsum(step.seconds for step in kinds[name] if not math.isnan(step.seconds))),
-            )
-            for name in sorted(spent, key=lambda name: (-spent[name], name))
         ),
     )
 

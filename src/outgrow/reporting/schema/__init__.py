@@ -2,7 +2,7 @@
 
 from outgrow.reporting.schema.arm import Arm, Curve, Kind, Recovered
 from outgrow.reporting.schema.base import Accuracy, View
-from outgrow.reporting.schema.provenance import Provenance, StepTime
+from outgrow.reporting.schema.provenance import JobTime, Provenance, StepTime
 from outgrow.reporting.schema.reliability import EntropyLevel, Heat, ReliabilityQuality
 from outgrow.reporting.schema.results import Comparison, Results, Stratum
 
@@ -13,6 +13,7 @@ __all__ = [
     "Curve",
     "EntropyLevel",
     "Heat",
+    "JobTime",
     "Kind",
     "Provenance",
     "Recovered",

@@ -21,6 +21,20 @@ class StepTime(View):
     environment: str | None = None
 
 
+class JobTime(View):
+    """Seconds of one job: on its worker, in the steps it made, and those that steps took which it found made.
+
+    `arm` is None for the supervisors of a seed, `seed` for the student before training.
+    """
+
+    job: str
+    arm: str | None = None
+    seed: int | None = None
+    seconds: Number = math.nan
+    made: Number = math.nan
+    reused: Number = math.nan
+
+
 class ModelUsed(View):
     """A model by name and content hash."""
 
@@ -66,6 +80,7 @@ class Provenance(View):
     started: str | None = None
     seconds: Number = math.nan
     steps: tuple[StepTime, ...] = ()
+    times: tuple[JobTime, ...] = ()
     models: tuple[ModelUsed, ...] = ()
     usage: tuple[Usage, ...] = ()
     trained: tuple[Trained, ...] = ()
