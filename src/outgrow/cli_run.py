@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from outgrow.recipe import Recipe, load_recipe
+from outgrow.training.ranks import led
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -18,6 +19,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
     return None, list(arguments)
 
 
+@led
 def run(arguments: Sequence[str], *, store: Path, out: Path | None, jobs: int | None, dry: bool) -> None:
     """Carry out a recipe and print its table and the report's path; with `dry`, print its jobs instead."""
     recipe = load_recipe(*split_arguments(arguments))

@@ -2,9 +2,15 @@
 
 
 class OutgrowError(Exception):
-    """Base of every error that outgrow raises on purpose."""
+    """Base of every error that outgrow raises on purpose.
+
+    Attributes:
+        exit_code: of the command line.
+        echo: another process of the same launch tells the user.
+    """
 
     exit_code = 1
+    echo = False
 
 
 class ConfigError(OutgrowError):

@@ -23,6 +23,7 @@ from outgrow.progress import Event, Progress, Sink
 from outgrow.recipe import Recipe
 from outgrow.records import Source, Student, sha256_text
 from outgrow.store import StepUse, Store
+from outgrow.training.ranks import led, several
 
 # glibc gives large blocks back to the system at once and takes them anew; keeping them saves a third of the time.
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296", "MALLOC_TOP_PAD_": "67108864"}
@@ -306,6 +307,7 @@ def run_jobs(
     return finished
 
 
+@led
 def run_recipe(
     recipe: Recipe,
     *,
@@ -328,7 +330,7 @@ def run_recipe(
 
     started, clock = datetime.now(UTC), time.monotonic()
     threads(recipe.threads)
-    workers = jobs or recipe.jobs or max(1, (os.cpu_count() or 1) // recipe.threads)
+    workers = 1 if several() else jobs or recipe.jobs or max(1, (os.cpu_count() or 1) // recipe.threads)
     stages = jobs_of(recipe)
     store.mkdir(parents=True, exist_ok=True)
     folder = out or Path("runs") / f"{recipe.name}-{sha256_text(recipe.canonical_json())[:8]}"
