@@ -21,9 +21,7 @@ RECORD = Path(__file__).with_name("step_versions.json")
 INFERENCE = "adapters assemble batches batching classifying encode generation heads loading scoring text"
 ASKING = "asking demonstrations paraphrase queries"  # of outgrow.supervisors, for all kinds
 TRAINING = "checkpoints loop memory optimisers run schedule sharding"
-NOTHING = (
-    "config hashing minilm models quiet ranks rows trackers"  # names, checks, what stands in a step's config anyway
-)
+NOTHING = "config hashing minilm models quiet ranks rows trackers"  # names, checks, what a step's config says anyway
 LEFT_OUT = ("__init__", "made_up")  # of the packages below outgrow.tasks
 
 

@@ -316,8 +316,7 @@ class Bench:
 
             loaded = self.load(start, seed)
             evaluate = None if validation is None else lambda model: self._agreement(model, validation)
-            facts = {"seed": seed, "steps": steps, "rows": len(worded), **config.model_dump(mode="json")}
-            with self.tracking.run(f"{name}/{seed}", facts) as tracker:
+            with self.tracking.run(f"{name}/{seed}", plain) as tracker:
                 found = fit(
                     loaded,
                     worded,

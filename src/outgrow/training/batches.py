@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -91,6 +92,12 @@ def _in_turn(
                 ready[number] = work(number, plan[number])
             else:
                 own = turn[team.rank : team.rank + 1]
-                ready.update(zip(turn, team.agree(lambda own=own: [work(n, plan[n]) for n in own]), strict=False))
+                ready.update(zip(turn, team.agree(partial(_do, work, plan, own)), strict=False))
                 ready.update({n: ready[n][0] for n in turn})
         yield number, ready.pop(number)
+
+
+def _do(
+    work: Callable[[int, Sequence[int]], list[Any]], plan: Sequence[Sequence[int]], numbers: Sequence[int]
+) -> list[list[Any]]:
+    return [work(number, plan[number]) for number in numbers]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, model_serializer
 
 from outgrow.config import Config
 
@@ -21,7 +22,7 @@ class _Settled(Config):
     LATER: ClassVar[tuple[str, ...]] = ()
 
     @model_serializer(mode="wrap")
-    def _without_what_is_off(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_what_is_off(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         fields = type(self).model_fields
         off = {name for name in self.LATER if getattr(self, name) == fields[name].default}
         return {name: value for name, value in handler(self).items() if name not in off}
@@ -41,8 +42,8 @@ class ModelRef(_Settled):
         trust_remote_code: run code that comes with the model; off unless a recipe says otherwise.
         pooling: what the classifier head reads: first token, mean over tokens, or last token.
         chat: put prompts through the tokenizer's chat template.
-        attention: which implementation the model uses; `auto` leaves it to transformers. `flash_attention_2` needs a GPU
-            and the package flash-attn.
+        attention: which implementation the model uses; `auto` leaves it to transformers. `flash_attention_2` needs a
+            GPU and the package flash-attn.
     """
 
     LATER: ClassVar[tuple[str, ...]] = ("attention",)

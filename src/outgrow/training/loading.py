@@ -121,8 +121,8 @@ def _load_here(before: Loaded | None, ref: ModelRef, classes: Any, *, weights: P
     def attempt() -> None:
         if weights is not None and not weights.is_dir():
             raise PrerequisiteError(
-                f"rank {team.rank} on host {socket.gethostname()} does not see {weights}; all hosts of a launch need the "
-                "store on a file system that they share"
+                f"rank {team.rank} on host {socket.gethostname()} does not see {weights}; all hosts of a launch need "
+                "the store on a file system that they share"
             )
         found.append(load(ref, classes, weights=weights, seed=seed))
 
