@@ -38,7 +38,7 @@ ACCELERATE += ("--mixed_precision", "no", "--dynamo_backend", "no", "--main_proc
 @pytest.mark.slow
 @pytest.mark.parametrize("by", [(), ACCELERATE], ids=["torchrun", "accelerate"])
 def test_experiment_over_two_ranks_gives_the_results_of_one(launch, here, tmp_path, by):
-    """Accuracies within two of 48 questions: sums over ranks round otherwise. The untrained student's answers: equal."""
+    """Accuracies within two of 48 questions: sums over ranks round otherwise. Answers of the untrained: equal."""
     one = tiny.run(here, tmp_path / "store-1", tmp_path / "one", **ONE_SEED).results
     command = ["-m", "outgrow", "run", here / "tiny.yaml", "--store", tmp_path / "store-2", "--out", tmp_path / "two"]
     for attempt in ("anew", "from the store"):

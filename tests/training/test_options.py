@@ -129,7 +129,7 @@ def test_attention_asked_for_is_used(tiny_lm, attention):
 
 
 def test_flash_attention_without_its_package_is_refused_with_what_to_do(tiny_lm):
-    with pytest.raises(PrerequisiteError, match="flash_attention_2 needs a GPU and the package flash-attn.*sdpa"):
+    with pytest.raises(PrerequisiteError, match=r"flash_attention_2 needs a GPU and the package flash-attn.*sdpa"):
         load(ModelRef(model=str(tiny_lm), attention="flash_attention_2"))
 
 

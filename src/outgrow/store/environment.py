@@ -32,7 +32,9 @@ LIBRARIES = (
 
 
 def environment() -> dict[str, Any]:
-    """The fields `versions`, `python`, `platform`, `hardware` (cores, cpu, gpu; ranks where there are several) and `git` of a manifest.
+    """The fields `versions`, `python`, `platform`, `hardware` and `git` of a manifest.
+
+    `hardware` has cores, cpu and gpu, and ranks where there are several.
 
     Graphics cards are listed only when this process has loaded torch: a step that has not cannot have used one.
     """

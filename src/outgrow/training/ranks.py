@@ -15,6 +15,7 @@ import os
 import pickle
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -143,7 +144,7 @@ class Ranks:
             try:
                 kind, *rest = self.tell(("", None))
             except RuntimeError as error:
-                raise self._lost_contact(error) from error
+                raise self._lost_contact(error, self._calls) from error
             if kind == "end":
                 error, result = rest
                 if error is not None:
@@ -171,7 +172,10 @@ class Ranks:
         if self._lost is not None:
             raise TrainingError(self._lost)
         sent = {name: value for name, value in options.items() if name not in LOCAL}
-        self.tell(("call", function, arguments, sent, splitting, torch.get_num_threads()))
+        try:
+            self.tell(("call", function, arguments, sent, splitting, torch.get_num_threads()))
+        except RuntimeError as error:
+            raise self._lost_contact(error, self._calls) from error
         self._leading = False
         try:
             found, error = self._attempt(function, arguments, options, splitting)
@@ -199,19 +203,20 @@ class Ranks:
                 process has to end; theirs do then.
         """
         self._calls += 1
+        number = self._calls
         before, self.splitting = self.splitting, splitting
         try:
             return function(self._held, *arguments, **options), None
         except Exception as error:
-            if self._all_failed(error):
+            if self._all_failed(error, number):
                 return None, error
-            raise self._lost_contact(error) from error
+            raise self._lost_contact(error, number) from error
         finally:
             self.splitting = before
 
-    def _all_failed(self, error: Exception) -> bool:
-        """Leave a note of an error; True if all ranks leave one within a while."""
-        key = f"outgrow/failed/{self._calls}/"
+    def _all_failed(self, error: Exception, number: int) -> bool:
+        """Leave a note of an error in call `number`; True if all ranks leave one within a while."""
+        key = f"outgrow/failed/{number}/"
         try:
             self._notes.set(f"{key}{self.rank}", _said(error))
             end = time.monotonic() + GRACE
@@ -223,26 +228,28 @@ class Ranks:
             return False
         return not any(_is_contact(self._notes.get(f"{key}{rank}").decode()) for rank in range(self.size))
 
-    def _lost_contact(self, error: Exception) -> TrainingError:
-        """What to say of an error that only some ranks have met."""
+    def _lost_contact(self, error: Exception, number: int) -> TrainingError:
+        """What to say of an error that only some ranks have met: the one with the cause tells the user."""
         said, rank, echo = _said(error), self.rank, False
-        if _is_contact(said):  # not the cause: some other rank has left
-            echo = True
-            for other in range(self.size):
-                key = f"outgrow/failed/{self._calls}/{other}"
-                try:
-                    found = self._notes.get(key).decode() if self._notes.check([key]) else ""
-                except RuntimeError:
+        if _is_contact(said):  # not the cause: another rank has left
+            for other, found in self._notes_of(number):
+                if not _is_contact(found):
+                    said, rank, echo = found, other, True
                     break
-                if found and not _is_contact(found):
-                    said, rank = found, other
-                    break
-            else:
-                echo = False
         told = TrainingError(f"rank {rank} of {self.size} failed: {said}")
-        told.exit_code, told.echo = getattr(error, "exit_code", 1), echo and not self.first
+        told.exit_code, told.echo = getattr(error, "exit_code", 1), echo
         self._lost = str(told)
         return told
+
+    def _notes_of(self, number: int) -> list[tuple[int, str]]:
+        """What the ranks have noted of a call that failed, as far as can still be found out."""
+        found = []
+        for rank in range(self.size):
+            key = f"outgrow/failed/{number}/{rank}"
+            with suppress(RuntimeError):  # the process that kept the notes is gone
+                if self._notes.check([key]):
+                    found.append((rank, self._notes.get(key).decode()))
+        return found
 
 
 CONTACT = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Socket closed", "NCCL")

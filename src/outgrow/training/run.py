@@ -124,13 +124,18 @@ class Run:
 
     def choose(self, evaluate: Callable[[Loaded], float] | None) -> list[tuple[int, float]]:
         """The score of every checkpoint, in ascending order of steps; rank 0 evaluates, the others help it."""
+
+        def judge() -> float:
+            assert evaluate is not None  # on rank 0
+            return float(evaluate(self.loaded))
+
         self._own_type()
         scores = self.ranks.only_first(self.checkpoints.scores)
         steps = checkpoint_steps(self.total, self.config.checkpoints)
         for step in steps:
             if step not in scores:
                 self._put(step)
-                scores[step] = self.ranks.lead(lambda: float(evaluate(self.loaded)), held=self.loaded)
+                scores[step] = self.ranks.lead(judge, held=self.loaded)
                 self.ranks.only_first(lambda: self.checkpoints.save_scores(scores))
         return [(step, scores[step]) for step in steps]
 
@@ -141,6 +146,7 @@ class Run:
             self._put(chosen)
         for parameter in self.names.values():
             parameter.grad = None
+        self.module._compiled_call_impl = None
         if self.config.activation_checkpointing:
             self.loaded.model.gradient_checkpointing_disable()
         self.loaded.head.eval()
