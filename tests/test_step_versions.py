@@ -18,7 +18,10 @@ RECORD = Path(__file__).with_name("step_versions.json")
 
 
 # Modules of outgrow.training by what they decide.
-INFERENCE = "adapters assemble batches batching classifying encode generation heads loading scoring text"
+INFERENCE = (
+    "activations adapters assemble batches batching caching classifying encode generation growing heads loading "
+    "scoring text"
+)
 ASKING = "asking demonstrations paraphrase queries"  # of outgrow.supervisors, for all kinds
 TRAINING = "checkpoints loop memory optimisers run schedule sharding"
 NOTHING = "config hashing minilm models quiet ranks rows trackers"  # names, checks, what a step's config says anyway

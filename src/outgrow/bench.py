@@ -37,9 +37,9 @@ from outgrow.words import put_into_words
 if TYPE_CHECKING:
     from outgrow.training.loading import Loaded
 
-ANSWER_VERSION = 1
+ANSWER_VERSION = 2
 ELSEWHERE_VERSION = 3
-TRAIN_VERSION = 2
+TRAIN_VERSION = 3
 FULLY_ASKED = ("pool", "test", "known")
 """Splits that supervisors are asked in all wordings."""
 SPARE_PARAPHRASES = 2

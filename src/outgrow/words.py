@@ -58,10 +58,13 @@ def put_into_words(task: Task, rows: pa.Table, questions: pa.Table) -> list[Trai
             if total <= 0:
                 raise DataError(f"training row '{row['row_id']}' gives no probability to any of {list(values)}")
             soft = tuple(p / total for p in soft)
-            worded.append(TrainRow(row["row_id"], wording.prompt, None, options, soft, row["weight"]))
+            worded.append(
+                TrainRow(row["row_id"], wording.prompt, None, options, soft, row["weight"], row["example_id"])
+            )
             continue
         value = row["target"]
         if row["source"] == "gold":
             value = task.solution(example, value)
-        worded.append(TrainRow(row["row_id"], wording.prompt, wording.say(value), None, None, row["weight"]))
+        said = wording.say(value)
+        worded.append(TrainRow(row["row_id"], wording.prompt, said, None, None, row["weight"], row["example_id"]))
     return worded

@@ -14,6 +14,7 @@ from outgrow.objectives import imitation
 from outgrow.objectives.base import Outputs
 from outgrow.training import ModelRef, TrainConfig, TrainRow, fit, load, score_options
 from outgrow.training.encode import encode, micro_batch
+from outgrow.training.heads import LanguageHead
 
 # targets of 1 to 3 words and prompts of 1 to 6, so that rows differ in length and in tokens to learn
 ROWS = [
@@ -33,7 +34,7 @@ def train(folder, work, rows=ROWS, steps=6, seed=0, evaluate=None, **changes):
 
 
 def gradient(loaded, rows, batches, normalise="mean"):
-    """Gradient of a step over `rows`, cut into the given micro-batches, by plain accumulation."""
+    """Gradient of a step over `rows`, cut into the given micro-batches of packs, by plain accumulation."""
     loaded.head.zero_grad()
     encoded = encode(loaded, rows, 64)
     for batch in batches:
@@ -59,25 +60,30 @@ def test_first_step_gradient_is_exact_under_any_cut(tiny_lm):
     """Tolerance 1e-6, the gradient's own size is about 1."""
     loaded = load(ModelRef(model=str(tiny_lm)))
     rows = [*ROWS[:7], SOFT]
-    whole = gradient(loaded, rows, [list(range(8))])
-    for cut in ([[i] for i in range(8)], [[0, 7], [1, 2, 3], [4, 5, 6]]):
+    whole = gradient(loaded, rows, [[[i] for i in range(8)]])
+    cuts = [
+        [[[i]] for i in range(8)],
+        [[[0], [7]], [[1], [2], [3]], [[4], [5], [6]]],
+        [[[0, 7, 3], [1, 2]], [[4, 5, 6]]],
+    ]
+    for cut in cuts:
         torch.testing.assert_close(gradient(loaded, rows, cut), whole, rtol=0, atol=1e-6)
     assert float(whole.norm()) > 0.1
 
 
 @torch.no_grad()
-def test_padding_changes_no_loss(tiny_lm):
-    """Tolerance 1e-6: each row alone, and beside a row that is far longer."""
+def test_padding_and_shared_positions_change_no_loss(tiny_lm):
+    """Tolerance 1e-6: each row alone, beside a row that is far longer, and in one sequence with it."""
     loaded = load(ModelRef(model=str(tiny_lm)))
     long = TrainRow("long", " ".join(f"w{i}" for i in range(50)), "no")
     rows = [*ROWS, SOFT, long]
     encoded = encode(loaded, rows, 64)
     for i in range(len(rows) - 1):
         losses = []
-        for batch in ([i], [i, len(rows) - 1]):
+        for batch in ([[i]], [[i], [len(rows) - 1]], [[i, len(rows) - 1]]):
             sequences, fields = micro_batch(loaded, encoded, batch, "mean")
             losses.append(float(imitation(Outputs(loaded.head(sequences)), fields, 0.0, {}).losses[0].detach()))
-        assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+        assert losses[1:] == pytest.approx([losses[0]] * 2, abs=1e-6)
 
 
 def test_padding_token_is_never_read_or_learned(tiny_lm, tmp_path):
@@ -105,6 +111,35 @@ def test_scaling_all_weights_changes_nothing_once_they_are_divided_by_their_mean
     torch.testing.assert_close(seven, one, rtol=0, atol=1e-6)
 
 
+WORDINGS = [
+    TrainRow(f"{q}-{i}", f"question : w{q} w{q + 1} w{q + 2} w{q + 3} w{q + 4} w{q + 5} is w{i} ?", f"w{q + i}",
+             weight=0.5 + 0.25 * i, question=str(q))
+    for q in range(0, 40, 10) for i in range(4)
+]  # fmt: skip
+
+
+def test_prompts_that_share_positions_train_as_they_do_apart(tiny_lm, tmp_path, monkeypatch):
+    """Tolerance 1e-5 on losses, 2e-5 on weights after six steps; sharing does happen, and saves half the positions."""
+    read = []
+    inner = LanguageHead.forward
+
+    def forward(self, batch, cache=None):
+        read.append(batch.ids.numel())
+        return inner(self, batch, cache)
+
+    monkeypatch.setattr(LanguageHead, "forward", forward)
+    one, joined = train(tiny_lm, tmp_path / "a", WORDINGS, together=True)
+    shared = sum(read)
+    monkeypatch.setattr(LanguageHead, "random", lambda self: True)
+    read.clear()
+    two, apart = train(tiny_lm, tmp_path / "b", WORDINGS, together=True)
+    assert shared < 0.6 * sum(read)
+    np.testing.assert_allclose(
+        [entry["loss"] for entry in joined.history], [entry["loss"] for entry in apart.history], rtol=1e-5
+    )
+    torch.testing.assert_close(one, two, rtol=0, atol=2e-5)
+
+
 def test_weight_zero_is_removal(tiny_lm, tmp_path):
     """Exact: the same rows in the same order, so the same bits."""
     dropped = [TrainRow(r.row_id, r.prompt, r.target, weight=0.0 if i % 3 == 0 else 1.0) for i, r in enumerate(ROWS)]
@@ -129,7 +164,7 @@ def test_one_hot_soft_row_is_minus_log_of_the_option_probability(tiny_lm):
     """Tolerance 1e-5. It equals the option's own negative log-probability plus the log of what all options share."""
     loaded = load(ModelRef(model=str(tiny_lm)))
     row = TrainRow("s", "w1 w2", None, ("yes", "red w3", "no"), (0.0, 1.0, 0.0))
-    sequences, fields = micro_batch(loaded, encode(loaded, [row], 64), [0], "mean")
+    sequences, fields = micro_batch(loaded, encode(loaded, [row], 64), [[0]], "mean")
     loss = float(imitation(Outputs(loaded.head(sequences)), fields, 0.0, {}).losses[0].detach())
     score = score_options(loaded, [row.prompt], [row.options])[0]
     assert loss == pytest.approx(-math.log(score.probabilities[1]), abs=1e-5)
@@ -142,7 +177,7 @@ def test_hard_row_is_the_mean_of_its_scored_log_probability(tiny_lm):
     """Tolerance 1e-6: training and scoring see the same tokens, the end included."""
     loaded = load(ModelRef(model=str(tiny_lm)))
     row = TrainRow("h", "w1 w2", "red w3")
-    sequences, fields = micro_batch(loaded, encode(loaded, [row], 64), [0], "mean")
+    sequences, fields = micro_batch(loaded, encode(loaded, [row], 64), [[0]], "mean")
     loss = float(imitation(Outputs(loaded.head(sequences)), fields, 0.0, {}).losses[0].detach())
     score = score_options(loaded, [row.prompt], [("red w3",)])[0]
     assert score.n_tokens.tolist() == [3]

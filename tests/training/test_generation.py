@@ -6,7 +6,7 @@ import torch
 
 from outgrow.errors import ConfigError, DataError
 from outgrow.objectives import imitation
-from outgrow.training import ModelRef, Stage, TrainConfig, TrainRow, fit, generate, load, score_options
+from outgrow.training import ModelRef, Stage, TrainConfig, TrainRow, fit, generate, generation, load, score_options
 from outgrow.training.generation import draw, uniform
 
 PROMPTS = ["question : w1 w2 w3", "w4", "question : w5 ?", "w1 w2 w3 w4 w5 w6 answer :", "w9 w9"]
@@ -101,10 +101,10 @@ def test_uniform_numbers_are_fixed_by_their_parts_and_spread_evenly():
 
 def test_identical_greedy_prompts_are_generated_once(loaded, monkeypatch):
     calls = []
-    inner = loaded.model.generate
-    monkeypatch.setattr(loaded.model, "generate", lambda **k: calls.append(len(k["input_ids"])) or inner(**k))
+    inner = generation.grow
+    monkeypatch.setattr(generation, "grow", lambda *given: calls.append(given[1:3]) or inner(*given))
     assert len({g.text for g in generate(loaded, ["w4"] * 20, max_new_tokens=4)}) == 1
-    assert calls == [1]
+    assert [(len(prompts), counts) for prompts, counts in calls] == [(1, [1])]
 
 
 def test_generation_that_was_stopped_goes_on_with_the_same_texts(loaded):

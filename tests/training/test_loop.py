@@ -237,3 +237,15 @@ def test_model_held_in_bfloat16_is_trained_in_float32_and_returned_in_bfloat16(t
     assert loaded.model.dtype == torch.bfloat16
     before = load(ModelRef(model=str(tiny_lm), dtype="bfloat16"))
     assert not same(weights(loaded), weights(before))
+
+
+def test_model_with_dropout_shares_no_positions(architecture, tmp_path):
+    """Rows that share positions would share their draws."""
+    loaded = architecture("absolute positions")
+    assert loaded.head.random()
+    assert not architecture("window").head.random()
+    rows = [TrainRow(str(i), f"question : w1 w2 w3 w4 w5 is w{i} ?", "yes") for i in range(4)]
+    widths = []
+    loaded.head.register_forward_pre_hook(lambda module, given: widths.append(tuple(given[0].ids.shape)))
+    fit(loaded, rows, imitation, CONFIG, seed=0, total_steps=1, work=tmp_path)
+    assert widths[-1][0] == 4  # a sequence for each row

@@ -26,7 +26,7 @@ def train(folder, work, config=CONFIG, steps=6, head="classifier", **options):
 
 def backward(loaded):
     """Loss, gradients and the floats that the forward pass keeps for the way back."""
-    sequences, batch = micro_batch(loaded, encode(loaded, ROWS, 64), range(10), "mean")
+    sequences, batch = micro_batch(loaded, encode(loaded, ROWS, 64), [[i] for i in range(10)], "mean")
     kept = {}
 
     def pack(tensor):
@@ -137,6 +137,7 @@ def test_options_that_are_off_are_in_no_key():
     """Written by hand: what recipes and keys held before there were these options."""
     assert set(TrainConfig().model_dump(mode="json")) == {
         "epochs", "batch_size", "learning_rate", "schedule", "warmup", "weight_decay", "betas", "max_grad_norm", "lora",
+        "together",
         "checkpoints", "max_length", "normalise", "micro_batch_tokens", "precision", "optimiser",
     }  # fmt: skip
     assert set(settings_of(ModelRef(model="m"))) == {"head", "layers", "dtype", "quantise", "pooling", "chat"}

@@ -62,3 +62,20 @@ def test_a_set_smaller_than_the_batch_repeats_within_a_step():
 def test_order_depends_on_seed_and_epoch():
     orders = {tuple(permutation(50, seed, epoch)) for seed in range(3) for epoch in range(3)}
     assert len(orders) == 9
+
+
+def test_rows_of_one_question_can_be_kept_together():
+    question = np.array([0, 1, 2, 0, 1, 2, 0, 3])
+    orders = [permutation(8, seed, 0, question) for seed in range(20)]
+    for order in orders:
+        assert sorted(order.tolist()) == list(range(8))
+        own = question[order]
+        assert 1 + np.count_nonzero(own[1:] != own[:-1]) == 4  # each question's rows stand in one block
+    assert len({tuple(question[order].tolist()) for order in orders}) > 10  # questions are shuffled
+    assert len({tuple(order[question[order] == 0].tolist()) for order in orders}) > 3  # and the rows of each
+    stream = np.concatenate([rows_of_step(step, 8, 3, 5, question) for step in range(8)])
+    assert stream.tolist() == [
+        *permutation(8, 5, 0, question),
+        *permutation(8, 5, 1, question),
+        *permutation(8, 5, 2, question),
+    ]

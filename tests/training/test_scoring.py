@@ -5,24 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from transformers import (
-    BloomConfig,
-    BloomForCausalLM,
-    Gemma2Config,
-    Gemma2ForCausalLM,
-    GPT2Config,
-    GPT2LMHeadModel,
-    LlamaConfig,
-    LlamaForCausalLM,
-    MistralConfig,
-    MistralForCausalLM,
-)
 
 from outgrow.errors import ConfigError, DataError
 from outgrow.training import ModelRef, load, score_options
 from outgrow.training.batches import Stage
 from outgrow.training.heads import Abilities
-from outgrow.training.quiet import quiet
 
 PROMPTS = [
     "question : w1 w2 w3 is ?",
@@ -62,7 +49,7 @@ def check(loaded, tolerance=1e-5):
 
 def test_scores_equal_one_option_at_a_time_and_include_the_end_token(tiny_lm):
     loaded = load(ModelRef(model=str(tiny_lm)))
-    assert loaded.head.abilities == Abilities(direct=True, unmasked=True, share=True, window=None)
+    assert loaded.head.abilities == Abilities(direct=True, unmasked=True, share=True, window=None, grow=True)
     check(loaded)
 
 
@@ -81,45 +68,18 @@ def test_scores_do_not_depend_on_the_micro_batches(tiny_lm, budget):
         np.testing.assert_allclose(one.logprobs, two.logprobs, atol=1e-5)
 
 
-COMMON = {"vocab_size": 94, "initializer_range": 0.2}
-ARCHITECTURES = {
-    "absolute positions": GPT2LMHeadModel(GPT2Config(n_embd=32, n_layer=2, n_head=4, n_positions=64, **COMMON)),
-    "no positions": BloomForCausalLM(BloomConfig(hidden_size=32, n_layer=2, n_head=4, **COMMON)),
-    "soft-capped": Gemma2ForCausalLM(
-        Gemma2Config(
-            hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-            head_dim=8, final_logit_softcapping=2.0, max_position_embeddings=64, sliding_window=8, **COMMON,
-        )
-    ),
-    "window": MistralForCausalLM(
-        MistralConfig(
-            hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-            sliding_window=8, max_position_embeddings=64, **COMMON,
-        )
-    ),
-    "eager attention": LlamaForCausalLM(
-        LlamaConfig(
-            hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-            max_position_embeddings=64, attn_implementation="eager", **COMMON,
-        )
-    ),
-}  # fmt: skip
 EXPECTED = {
-    "absolute positions": Abilities(direct=True, unmasked=True, share=True),
+    "absolute positions": Abilities(direct=True, unmasked=True, share=True, grow=True),
     "no positions": Abilities(direct=True, unmasked=True, share=False),  # the distance bias comes from the mask
-    "soft-capped": Abilities(direct=False, unmasked=True, share=True, window=8),
-    "window": Abilities(direct=True, unmasked=True, share=True, window=8),
-    "eager attention": Abilities(direct=True, unmasked=True, share=True),
+    "soft-capped": Abilities(direct=False, unmasked=True, share=True, window=8, grow=True),
+    "window": Abilities(direct=True, unmasked=True, share=True, window=8, grow=True),
+    "eager attention": Abilities(direct=True, unmasked=True, share=True, grow=True),
 }
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_every_architecture_scores_as_its_slow_reference(name, tiny_lm, tmp_path):
-    model = ARCHITECTURES[name]
-    with quiet():
-        model.save_pretrained(tmp_path)
-        load(ModelRef(model=str(tiny_lm))).tokenizer.save_pretrained(tmp_path)
-    loaded = load(ModelRef(model=str(tmp_path)))
+@pytest.mark.parametrize("name", EXPECTED)
+def test_every_architecture_scores_as_its_slow_reference(name, architecture):
+    loaded = architecture(name)
     assert loaded.head.abilities == EXPECTED[name]
     check(loaded)
 

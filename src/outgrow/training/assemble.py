@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from outgrow.errors import ConfigError, DataError, PrerequisiteError
+from outgrow.training.activations import fuse_activations
 from outgrow.training.config import ModelRef
 from outgrow.training.heads import ClassifierHead, LanguageHead, SequenceClassifier
 from outgrow.training.models import resolve, unknown_model
@@ -133,12 +134,13 @@ def _cut(config: Any, layers: int | None) -> None:
 
 
 def _complete(found: Any) -> Any:
-    """The model, if every weight was in the files."""
+    """The model, if every weight was in the files; its activation functions in their fast form."""
     model, info = found
     if missing := sorted(info["missing_keys"]):
         raise DataError(
             f"the model's files lack {len(missing)} weights, for instance {missing[:3]}; is the head right?"
         )
+    fuse_activations(model)
     return model
 
 

@@ -66,6 +66,12 @@ class Sequences:
     positions: Int[Tensor, "sequences length"] | None
     places: Int[Tensor, "places"]
 
+    def to(self, device: torch.device) -> Sequences:
+        """The same on another device."""
+        mask = None if self.mask is None else self.mask.to(device)
+        positions = None if self.positions is None else self.positions.to(device)
+        return Sequences(self.ids.to(device), mask, positions, self.places.to(device))
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -127,20 +133,40 @@ def plan_step(lengths: Sequence[int], budget: int, overhead: int) -> list[list[i
     return batches[::-1]
 
 
+def cut_step(groups: Sequence[Group], *, share: bool, join: bool, budget: int, overhead: int) -> list[list[list[int]]]:
+    """Micro-batches of one optimiser step, each a list of packs, each a list of positions of `groups`.
+
+    Args:
+        groups: the step's rows.
+        share: answers share their prompt.
+        join: prompts that begin alike share that beginning.
+        budget: most positions of a micro-batch.
+        overhead: as `plan_step`.
+    """
+    longest = min(1024, budget)
+    packs = pack_groups(groups, longest=longest, saving=0.5) if join else [[i] for i in range(len(groups))]
+    lengths = [
+        groups[own[0]].positions(share) if len(own) == 1 else make_pack([groups[i] for i in own]).length()
+        for own in packs
+    ]
+    return [[packs[i] for i in part] for part in plan_step(lengths, budget, overhead)]
+
+
 def alone(group: Group) -> Pack:
     """A pack of one group."""
     return Pack((group,), len(group.prompt))
 
 
-def pack_groups(groups: Sequence[Group], *, longest: int = 1024, most: int = 8) -> list[list[int]]:
+def pack_groups(
+    groups: Sequence[Group], *, longest: int = 1024, most: int = 8, saving: float = 0.25
+) -> list[list[int]]:
     """Which groups to put into one pack: positions of `groups`, those with a common beginning together.
 
-    A group joins when that saves at least a quarter of its own positions.
-
     Args:
-        groups: what is scored.
+        groups: what is scored or learned.
         longest: positions of a pack of several groups.
         most: groups in a pack.
+        saving: a group joins when that saves at least this share of its own positions.
     """
     packs: list[list[int]] = []
     length = shared = 0
@@ -149,7 +175,7 @@ def pack_groups(groups: Sequence[Group], *, longest: int = 1024, most: int = 8) 
         if packs and len(packs[-1]) < most:
             common = min(shared, _common(groups[packs[-1][0]].prompt, groups[i].prompt))
             joined = length + own - common + (shared - common) * (len(packs[-1]) - 1)
-            if length + own - joined >= own / 4 and joined <= longest:
+            if length + own - joined >= saving * own and joined <= longest:
                 packs[-1].append(i)
                 length, shared = joined, common
                 continue
@@ -216,7 +242,7 @@ def collate(
 
     mask = None
     if tree:
-        mask = _tree_mask(torch.from_numpy(branch)).to(device)
+        mask = _tree_mask(torch.from_numpy(branch).to(device))
     elif not unmasked and (branch < 0).any():
         mask = tensor(branch[0] >= 0)
     lengths = [len(answer) for group in groups for answer in group.answers]
@@ -235,4 +261,5 @@ def _tree_mask(branch: Int[Tensor, "2 sequences length"]) -> Float[Tensor, "sequ
     looks, seen = branch[:, :, :, None], branch[:, :, None, :]
     same = (seen == 0) | (seen == looks)
     allowed = ((seen[0] == 0) | (same[0] & same[1])).tril_()
-    return torch.zeros(allowed.shape).masked_fill_(~allowed, torch.finfo(torch.float32).min)[:, None]
+    blank = torch.zeros(allowed.shape, device=branch.device)
+    return blank.masked_fill_(~allowed, torch.finfo(torch.float32).min)[:, None]

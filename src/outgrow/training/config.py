@@ -82,6 +82,8 @@ class TrainConfig(_Settled):
         betas: AdamW's two decay rates.
         max_grad_norm: gradients are scaled down to this norm.
         lora: train a low-rank adapter instead of all weights.
+        together: rows of one question follow each other, so that most go through one step and the beginning of their
+            prompts is computed once; otherwise rows are shuffled one by one.
         checkpoints: number of evenly spaced steps, the last included, among which the best is chosen.
         max_length: tokens of prompt and target together.
         normalise: `mean` divides a row's loss by its target tokens, `token` sums over them.
@@ -105,6 +107,7 @@ class TrainConfig(_Settled):
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.999)
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     lora: Lora | None = None
+    together: bool = False
     checkpoints: Annotated[int, Field(ge=1)] = 3
     max_length: Annotated[int, Field(ge=2)] = 512
     normalise: Literal["mean", "token"] = "mean"

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from outgrow.errors import DataError
 from outgrow.objectives.base import Batch, Tokens
-from outgrow.training.batching import Group, Sequences, alone, collate
+from outgrow.training.batching import Group, Sequences, collate, make_pack
 from outgrow.training.heads import LanguageHead
 from outgrow.training.loading import Loaded
 from outgrow.training.rows import TrainRow
@@ -126,23 +126,34 @@ def classifier_inputs(ids: Sequence[list[int]], pad: int, device: torch.device) 
     return Sequences(torch.from_numpy(tokens).to(device), torch.from_numpy(mask).to(device), None, none)
 
 
-def micro_batch(loaded: Loaded, encoded: Encoded, rows: Sequence[int], normalise: str) -> tuple[Sequences, Batch]:
-    """Tensors of some rows: what the head reads, and what the objective compares it with."""
-    device, own = loaded.device, [encoded.rows[i] for i in rows]
+def micro_batch(
+    loaded: Loaded, encoded: Encoded, packs: Sequence[Sequence[int]], normalise: str
+) -> tuple[Sequences, Batch]:
+    """Tensors of some rows: what the head reads, and what the objective compares it with.
+
+    Args:
+        loaded: the model.
+        encoded: all rows.
+        packs: rows whose prompts share their beginning, together; the batch has the rows in this order.
+        normalise: as in `TrainConfig`.
+    """
+    device, rows = loaded.device, [row for pack in packs for row in pack]
+    own = [encoded.rows[i] for i in rows]
     weight = torch.tensor([row.weight for row in own], dtype=torch.float32, device=device)
     ids = tuple(row.row_id for row in own)
     groups = [encoded.groups[i] for i in rows]
     if encoded.classes is not None:
         sequences = classifier_inputs([group.prompt for group in groups], loaded.pad, device)
-        classes: Tensor = torch.from_numpy(encoded.classes[list(rows)]).to(device, torch.float32)
+        classes: Tensor = torch.from_numpy(encoded.classes[rows]).to(device, torch.float32)
         return sequences, Batch(ids, weight, normalise, classes=classes)
     assert isinstance(loaded.head, LanguageHead)
-    packs, share, unmasked = (
-        [alone(group) for group in groups],
-        loaded.head.shares(groups),
-        loaded.head.abilities.unmasked,
+    sequences, targets = collate(
+        [make_pack([encoded.groups[i] for i in pack]) for pack in packs],
+        loaded.pad,
+        share=loaded.head.shares(groups),
+        unmasked=loaded.head.abilities.unmasked,
+        device=device,
     )
-    sequences, targets = collate(packs, loaded.pad, share=share, unmasked=unmasked, device=device)
     shares = [p for row in own for p in ((1.0,) if row.target is not None else row.probabilities or ())]
     tokens = Tokens(
         place=targets.place,

@@ -9,15 +9,20 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from outgrow.errors import ConfigError, DataError
 from outgrow.training.batches import Progress, Stage
 from outgrow.training.batching import plan
+from outgrow.training.growing import Text, grow
 from outgrow.training.heads import LanguageHead
 from outgrow.training.loading import Loaded
 from outgrow.training.ranks import split
 from outgrow.training.text import Coder, Prompt, cut_left
+
+TOGETHER = 16
+"""Most texts that grow from one computation of their prompt; attention looks at all of them."""
+BLOCK = 256
 
 
 @dataclass(frozen=True)
@@ -87,37 +92,68 @@ def generate(
     assert coder is not None
     whole = coder.prompts(prompts)
     ids = [cut_left(own, room, coder.prefix) for own in whole]
-    items = list(range(len(prompts)))
-    if temperature == 0:  # identical prompts have identical texts
-        first: dict[tuple[int, ...], int] = {}
-        items = [first.setdefault(tuple(own), i) for i, own in enumerate(ids)]
-    unique = sorted(set(items))
+    head, grows = loaded.head, _grows(loaded.head, ids, max_new_tokens)
+    bundles, twin = _bundles(ids, greedy=temperature == 0, together=grows)
 
-    def work(number: int, batch: Sequence[int]) -> list[list[Any]]:
-        own = [unique[i] for i in batch]
-        noise = None if seeds is None or temperature == 0 else [seeds[i] for i in own]
-        return _generate(loaded, coder, [ids[i] for i in own], max_new_tokens, temperature, noise)
+    def work(number: int, batch: Sequence[int]) -> list[list[list[Any]]]:
+        own = [bundles[i] for i in batch]
+        pick = Pick(temperature, None if seeds is None or temperature == 0 else [seeds[i] for b in own for i in b])
+        first = [ids[bundle[0]] for bundle in own]
+        if grows:
+            texts = grow(head, first, [len(bundle) for bundle in own], max_new_tokens, loaded.ends, pick)
+        else:
+            texts = _plainly(loaded, first, max_new_tokens, pick)
+        told = iter([_told(text, coder) for text in texts])
+        return [[next(told) for _ in bundle] for bundle in own]
 
-    batches = plan([len(ids[i]) + max_new_tokens for i in unique], token_budget or 16384)
+    lengths = [len(ids[bundle[0]]) + len(bundle) * max_new_tokens for bundle in bundles]
+    batches = plan(lengths, token_budget or 16384)
     with torch.inference_mode():
-        found = (stage or Stage()).run(batches, work, progress)
-    at = {item: found[i] for i, item in enumerate(unique)}
+        found = (stage or Stage()).run(batches, work, progress, [len(bundle) for bundle in bundles])
+    at = {i: told for number, bundle in enumerate(bundles) for i, told in zip(bundle, found[number], strict=True)}
     results = []
     for i in range(len(prompts)):
-        text, logprob, n_tokens, reason = at[items[i]]
+        text, logprob, n_tokens, reason = at[twin[i]]
         results.append(Generation(text, logprob, n_tokens, reason, len(ids[i]) < len(whole[i])))
     return results
 
 
-def _generate(
-    loaded: Loaded,
-    coder: Coder,
-    prompts: Sequence[list[int]],
-    max_new_tokens: int,
-    temperature: float,
-    seeds: Sequence[int] | None,
-) -> list[list[Any]]:
-    """[text, logprob, n_tokens, finish_reason] of each prompt."""
+def _grows(head: LanguageHead, prompts: Sequence[list[int]], most: int) -> bool:
+    """Whether texts may grow from a shared prompt."""
+    can = head.abilities
+    longest = max(map(len, prompts), default=0) + most
+    return can.grow and (can.window is None or longest <= can.window)
+
+
+def _bundles(prompts: Sequence[list[int]], *, greedy: bool, together: bool) -> tuple[list[list[int]], list[int]]:
+    """Prompts whose texts are made from one computation, and for each prompt the one whose text it has.
+
+    Args:
+        prompts: token ids.
+        greedy: identical prompts have identical texts.
+        together: the texts of identical prompts may grow from one computation.
+    """
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for i, own in enumerate(prompts):
+        alike.setdefault(tuple(own), []).append(i)
+    twin = list(range(len(prompts)))
+    if greedy:
+        for same in alike.values():
+            for i in same:
+                twin[i] = same[0]
+        return [[same[0]] for same in alike.values()], twin
+    most = TOGETHER if together else 1
+    return [same[i : i + most] for same in alike.values() for i in range(0, len(same), most)], twin
+
+
+def _told(text: Text, coder: Coder) -> list[Any]:
+    """[text, logprob, n_tokens, finish_reason]."""
+    said = coder.decode(text.tokens[:-1] if text.ended else text.tokens)
+    return [said, sum(text.logprobs), len(text.tokens), "stop" if text.ended else "length"]
+
+
+def _plainly(loaded: Loaded, prompts: Sequence[list[int]], most: int, pick: Pick) -> list[Text]:
+    """One text per prompt by the model's own `generate`, for models whose texts cannot share a sequence."""
     from transformers import LogitsProcessorList
 
     width = max(map(len, prompts))
@@ -126,48 +162,69 @@ def _generate(
     for row, own in enumerate(prompts):
         ids[row, width - len(own) :] = torch.tensor(own)
         mask[row, width - len(own) :] = 1
-    pick = _Pick(width, temperature, seeds)
+    logprobs: list[Tensor] = []
+
+    def choose(so_far: Int[Tensor, "n length"], scores: Float[Tensor, "n vocabulary"]) -> Tensor:
+        token, logprob = pick(scores.float(), range(len(prompts)), so_far.shape[1] - width)
+        logprobs.append(logprob)
+        return torch.full_like(scores, -torch.inf).scatter_(1, token[:, None], 0.0)
+
     full = loaded.model.generate(
         input_ids=ids.to(loaded.device),
         attention_mask=mask.to(loaded.device),
-        max_new_tokens=max_new_tokens,
+        max_new_tokens=most,
         do_sample=False,
-        logits_processor=LogitsProcessorList([pick]),
+        logits_processor=LogitsProcessorList([choose]),
     )[:, width:]
-    logprobs = torch.stack(pick.logprobs, dim=1).double().tolist()
-    ends = loaded.model.generation_config.eos_token_id
-    results: list[list[Any]] = []
-    for row, tokens in enumerate(full.tolist()):
-        stop = next((i for i, token in enumerate(tokens) if token in ends), None)
+    texts = []
+    for tokens, own_logprobs in zip(full.tolist(), torch.stack(logprobs, dim=1).tolist(), strict=True):
+        stop = next((i for i, token in enumerate(tokens) if token in loaded.ends), None)
         count = len(tokens) if stop is None else stop + 1
-        text = coder.decode(tokens[: count if stop is None else stop])
-        results.append([text, sum(logprobs[row][:count]), count, "length" if stop is None else "stop"])
-    return results
+        texts.append(Text(tokens[:count], own_logprobs[:count], stop is not None))
+    return texts
 
 
-class _Pick:
-    """Chooses each next token, and remembers its log-probability."""
+class Pick:
+    """Chooses next tokens: the most probable, or drawn with a seed of each text's own.
 
-    def __init__(self, width: int, temperature: float, seeds: Sequence[int] | None) -> None:
-        self.width, self.temperature, self.seeds = width, temperature, seeds
-        self.logprobs: list[Tensor] = []
+    Args:
+        temperature: of the draws.
+        seeds: one per text; None takes the most probable token.
+    """
 
-    def __call__(self, ids: Int[Tensor, "n length"], scores: Float[Tensor, "n vocabulary"]) -> Tensor:
-        logprobs = torch.log_softmax(scores.float(), dim=1)
+    def __init__(self, temperature: float, seeds: Sequence[int] | None) -> None:
+        self.temperature, self.seeds = temperature, seeds
+
+    def __call__(
+        self, scores: Float[Tensor, "n vocabulary"], texts: Sequence[int], position: int
+    ) -> tuple[Int[Tensor, "n"], Float[Tensor, "n"]]:
+        """Next tokens and their natural-log probabilities at temperature 1.
+
+        Args:
+            scores: before softmax.
+            texts: which texts they continue.
+            position: tokens that these have.
+        """
         if self.seeds is None:
-            token = logprobs.argmax(dim=1)
+            token = scores.argmax(dim=1)
         else:
-            position = ids.shape[1] - self.width
-            draws = torch.tensor([uniform(seed, position) for seed in self.seeds], dtype=torch.float64)
-            token = draw(logprobs, self.temperature, draws.to(scores.device))
-        self.logprobs.append(logprobs.gather(1, token[:, None])[:, 0])
-        return torch.full_like(scores, -torch.inf).scatter_(1, token[:, None], 0.0)
+            own = [uniform(self.seeds[text], position) for text in texts]
+            token = draw(scores, self.temperature, torch.tensor(own, dtype=torch.float64, device=scores.device))
+        return token, scores.gather(1, token[:, None])[:, 0] - torch.logsumexp(scores, dim=1)
 
 
-def draw(logprobs: Float[Tensor, "n k"], temperature: float, uniforms: Float[Tensor, "n"]) -> Int[Tensor, "n"]:
-    """One index per row from softmax(logprobs / temperature): the first whose cumulative share exceeds the uniform."""
-    shares = torch.softmax(logprobs.double() / temperature, dim=1).cumsum(dim=1)
-    # the last sum may fall short of 1 by rounding: draw within what is there
-    return torch.searchsorted(shares, (uniforms * shares[:, -1])[:, None], right=True)[:, 0].clamp_max(
-        shares.shape[1] - 1
-    )
+def draw(scores: Float[Tensor, "n k"], temperature: float, uniforms: Float[Tensor, "n"]) -> Int[Tensor, "n"]:
+    """One index per row from softmax(scores / temperature): the first whose cumulative share exceeds the uniform.
+
+    Shares are summed in blocks, and only the block that the draw falls into is looked at closely.
+    """
+    shares = torch.softmax(scores / temperature, dim=1)
+    blocks = nn.functional.pad(shares, (0, -shares.shape[1] % BLOCK)).reshape(len(shares), -1, BLOCK)
+    ends = blocks.sum(dim=2, dtype=torch.float64).cumsum(dim=1)
+    wanted = (uniforms * ends[:, -1])[:, None]  # the sum is 1 up to rounding: draw within what is there
+    block = torch.searchsorted(ends, wanted, right=True).clamp_max(ends.shape[1] - 1)
+    inside = blocks.gather(1, block[:, :, None].expand(-1, 1, BLOCK))[:, 0].double()
+    before = ends.gather(1, block) - inside.sum(dim=1, keepdim=True)
+    found = torch.searchsorted(before + inside.cumsum(dim=1), wanted, right=True)
+    possible = torch.arange(BLOCK, device=scores.device) * (inside > 0)
+    return (block * BLOCK + torch.minimum(found, possible.amax(dim=1, keepdim=True)))[:, 0]

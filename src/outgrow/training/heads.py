@@ -22,13 +22,15 @@ class Abilities:
             applied at answer places only; not so with soft-capped or rescaled scores.
         unmasked: padding on the right changes nothing before it.
         share: answers may share their prompt in one sequence (needs masks per pair of positions and position ids).
-        window: longest sequence for which `share` holds, where layers look back over a window; None: any.
+        window: longest sequence for which `share` and `grow` hold, where layers look back over a window; None: any.
+        grow: several texts may grow from their prompt in one sequence, with a cache.
     """
 
     direct: bool = False
     unmasked: bool = False
     share: bool = False
     window: int | None = None
+    grow: bool = False
 
 
 class LanguageHead(nn.Module):
@@ -45,9 +47,11 @@ class LanguageHead(nn.Module):
         self.pad = pad
         self.abilities = Abilities()
 
-    def forward(self, batch: Sequences) -> Float[Tensor, "places vocabulary"]:
-        """Scores before softmax at `batch.places`."""
-        arguments: dict[str, Any] = {"input_ids": batch.ids, "use_cache": False}
+    def forward(self, batch: Sequences, cache: Any = None) -> Float[Tensor, "places vocabulary"]:
+        """Scores before softmax at `batch.places`; `cache` holds earlier positions, and these are added to it."""
+        arguments: dict[str, Any] = {"input_ids": batch.ids, "use_cache": cache is not None}
+        if cache is not None:
+            arguments["past_key_values"] = cache
         if batch.mask is not None:
             mask, dtype = batch.mask, self.model.dtype
             if mask.is_floating_point() and mask.dtype != dtype:
@@ -87,9 +91,27 @@ class LanguageHead(nn.Module):
         layers = getattr(config, "layer_types", None) or ["sliding"]
         local = any("sliding" in kind or "chunked" in kind for kind in layers)
         sliding = getattr(config, "sliding_window", None) or getattr(config, "attention_chunk_size", None)
-        self.abilities = Abilities(direct, unmasked, packed, int(sliding) if local and sliding else None)
+        grown = packed and unmasked and self._same(reference[[1, 3]], lambda: self._grown(long))
+        self.abilities = Abilities(direct, unmasked, packed, int(sliding) if local and sliding else None, grown)
         self.train(training)
         return self.abilities
+
+    @torch.no_grad()
+    def random(self) -> bool:
+        """Whether training draws numbers, as dropout does: prompts that share positions would share the draws."""
+        training = self.training
+        self.train()
+        ids = (
+            torch.arange(8, device=next(self.model.parameters()).device)[None]
+            % self.model.config.get_text_config().vocab_size
+        )
+        found = []
+        with torch.random.fork_rng():
+            for seed in (1, 2):
+                torch.manual_seed(seed)
+                found.append(self(Sequences(ids, None, None, ids[0])))
+        self.train(training)
+        return not torch.equal(*found)
 
     def _scores(
         self, groups: Sequence[Group], *, direct: bool = False, unmasked: bool = False, share: bool = False
@@ -101,6 +123,19 @@ class LanguageHead(nn.Module):
         )
         found: Tensor = self(sequences).float()
         return found
+
+    def _grown(self, group: Group) -> Tensor:
+        """Scores after the first tokens of both answers, with the prompt taken from a cache."""
+        from outgrow.training.growing import grow
+
+        seen: list[Tensor] = []
+
+        def pick(scores: Tensor, texts: Sequence[int], position: int) -> tuple[Tensor, Tensor]:
+            seen.append(scores)
+            return torch.tensor([answer[position] for answer in group.answers]), torch.zeros(len(texts))
+
+        grow(self, [group.prompt], [len(group.answers)], 2, (), pick)
+        return seen[1]
 
     def _same(self, reference: Tensor, attempt: Any) -> bool:
         """Whether an attempt gives the reference's scores; one that the architecture refuses does not."""

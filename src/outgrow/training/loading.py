@@ -53,6 +53,11 @@ class Loaded:
         return self.head.model
 
     @property
+    def ends(self) -> frozenset[int]:
+        """Tokens that end a text."""
+        return frozenset(self.model.generation_config.eos_token_id)
+
+    @property
     def max_length(self) -> int:
         """Most tokens the model has positions for; a large number where it has no limit."""
         limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)

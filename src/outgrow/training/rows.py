@@ -20,6 +20,7 @@ class TrainRow:
         options: surface forms that share the probability of a soft row.
         probabilities: one per option, >= 0, sum 1.
         weight: >= 0; a row of weight 0 is left out and counted.
+        question: what `TrainConfig.together` keeps together.
     """
 
     row_id: str
@@ -28,6 +29,7 @@ class TrainRow:
     options: tuple[str, ...] | None = None
     probabilities: tuple[float, ...] | None = None
     weight: float = 1.0
+    question: str | None = None
 
 
 def check_rows(rows: Sequence[TrainRow]) -> list[TrainRow]:

@@ -11,13 +11,15 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from outgrow.errors import ConfigError, PrerequisiteError, TrainingError
 from outgrow.objectives.base import Batch, Objective, Outputs
 from outgrow.training.adapters import add_adapter, merge_adapter
-from outgrow.training.batching import plan_step
+from outgrow.training.batching import cut_step
 from outgrow.training.checkpoints import Checkpoints, State
 from outgrow.training.config import TrainConfig
 from outgrow.training.encode import Encoded, micro_batch
@@ -84,11 +86,13 @@ class Run:
             self.module.compile(dynamic=True)
         self.autocast = self._precision()
         self.optimiser = make_optimiser(self.names.values(), config)
-        share = not isinstance(loaded.head, LanguageHead) or loaded.head.shares(encoded.groups)
+        head = loaded.head
+        self.share = not isinstance(head, LanguageHead) or head.shares(encoded.groups)
+        self.join = self.share and isinstance(head, LanguageHead) and not head.random()
+        self.together = _numbered([row.question or row.row_id for row in encoded.rows]) if config.together else None
         self.overhead = (
             64 if loaded.device.type == "cpu" else 2048
         )  # positions, measured with models of 1 to 20 million
-        self.lengths = [group.positions(share) for group in encoded.groups]
         self.history: list[dict[str, int | float]] = []
         self.state: Mapping[str, Any] = objective.prepare(encoded.rows)
         fingerprint = _fingerprint(encoded, objective, config, seed, total, sorted(self.names))
@@ -164,9 +168,12 @@ class Run:
     def _step(self, step: int) -> dict[str, int | float]:
         """One optimiser step; its number counts from 0."""
         rate = learning_rate(step, self.total, self.config)
-        rows = rows_of_step(step, len(self.encoded.rows), self.config.batch_size, self.seed)
-        cut = plan_step([self.lengths[row] for row in rows], self.config.micro_batch_tokens, self.overhead)
-        micros = [[int(rows[i]) for i in part] for part in cut]
+        rows = rows_of_step(step, len(self.encoded.rows), self.config.batch_size, self.seed, self.together)
+        cut = cut_step(
+            [self.encoded.groups[row] for row in rows],
+            share=self.share, join=self.join, budget=self.config.micro_batch_tokens, overhead=self.overhead,
+        )  # fmt: skip
+        micros = [[[int(rows[i]) for i in pack] for pack in part] for part in cut]
         total = torch.zeros((), device=self.loaded.device)
         units = torch.zeros((), device=self.loaded.device)
         seen: list[tuple[Batch, Tensor]] = []
@@ -222,6 +229,8 @@ class Run:
             for row_id, fine in zip(batch.row_ids, torch.isfinite(losses).tolist(), strict=True)
             if not fine
         ]
+        if self.join and self.accelerator.num_processes == 1:  # rows that share positions pass on what is wrong
+            bad = self._bad_alone(step, set(bad)) or bad
         raise TrainingError(
             f"step {step + 1}: the loss is not finite ({loss}); rows {_some(self._from_all(bad))}; "
             "lower the learning rate"
@@ -230,6 +239,17 @@ class Run:
     def _from_all(self, ids: Sequence[str]) -> list[str]:
         """What all ranks have found, once each."""
         return list(dict.fromkeys(row_id for own in self.ranks.gather(list(ids)) for row_id in own))
+
+    @torch.no_grad()
+    def _bad_alone(self, step: int, suspects: set[str]) -> list[str]:
+        """Those of the suspected rows whose loss is not finite when they share nothing."""
+        found: list[str] = []
+        for number in (i for i, row in enumerate(self.encoded.rows) if row.row_id in suspects):
+            sequences, batch = micro_batch(self.loaded, self.encoded, [[number]], self.config.normalise)
+            losses = self.objective(Outputs(self.loaded.head(sequences)), batch, step / self.total, self.state).losses
+            if not torch.isfinite(losses).all():
+                found += batch.row_ids
+        return found
 
     @contextmanager
     def _dropout(self, step: int, micro: int) -> Iterator[None]:
@@ -337,6 +357,12 @@ def _trainable(loaded: Loaded, config: TrainConfig, seed: int) -> None:
     if loaded.adapter is not None:
         merge_adapter(loaded)
     loaded.head.requires_grad_(True)
+
+
+def _numbered(names: Sequence[str]) -> Int[np.ndarray, "names"]:
+    """Equal names, equal numbers, counted from 0 in order of first appearance."""
+    first = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return np.array([first[name] for name in names], dtype=np.int64)
 
 
 def _some(ids: Sequence[str]) -> str:

@@ -44,18 +44,34 @@ def seed_of(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256(repr(parts).encode("utf-8")).digest()[:8], "big") >> 1
 
 
-def permutation(n_rows: int, seed: int, epoch: int) -> Int[np.ndarray, "n_rows"]:
-    """Order of the rows in one epoch, from (seed, epoch) alone."""
-    return np.random.Generator(np.random.PCG64(seed_of("row order", seed, epoch))).permutation(n_rows)
+def permutation(
+    n_rows: int, seed: int, epoch: int, together: Int[np.ndarray, "n_rows"] | None = None
+) -> Int[np.ndarray, "n_rows"]:
+    """Order of the rows in one epoch, from (seed, epoch) alone.
+
+    Args:
+        n_rows: how many.
+        seed: of the training.
+        epoch: 0 is the first.
+        together: a number per row; rows with the same number follow each other, in random order.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed_of("row order", seed, epoch)))
+    order = rng.permutation(n_rows)
+    if together is None:
+        return order
+    place = rng.permutation(int(together.max()) + 1)
+    return order[np.argsort(place[together[order]], kind="stable")]
 
 
-def rows_of_step(step: int, n_rows: int, batch_size: int, seed: int) -> Int[np.ndarray, "batch_size"]:
+def rows_of_step(
+    step: int, n_rows: int, batch_size: int, seed: int, together: Int[np.ndarray, "n_rows"] | None = None
+) -> Int[np.ndarray, "batch_size"]:
     """Rows of optimiser step `step`: exactly `batch_size` positions of the endless stream of epochs.
 
     An epoch is a permutation of all rows; the next one follows without a gap, so small sets repeat and every arm
-    sees the same number of rows.
+    sees the same number of rows. `together` as in `permutation`.
     """
     start, stop = step * batch_size, (step + 1) * batch_size
-    epochs = [permutation(n_rows, seed, epoch) for epoch in range(start // n_rows, (stop - 1) // n_rows + 1)]
+    epochs = [permutation(n_rows, seed, epoch, together) for epoch in range(start // n_rows, (stop - 1) // n_rows + 1)]
     first = start - start // n_rows * n_rows
     return np.concatenate(epochs)[first : first + batch_size]

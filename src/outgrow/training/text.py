@@ -128,7 +128,7 @@ class Coder:
 def _last_word(text: str) -> str:
     """The last word and the white space character before it, if any."""
     bare = text.rstrip()
-    start = max((i for i, c in enumerate(bare) if c.isspace()), default=0)
+    start = next((i for i in range(len(bare) - 1, 0, -1) if bare[i].isspace()), 0)
     return text[start:]
 
 
