@@ -1,9 +1,9 @@
 """Trainings whose result must not depend on the number of ranks.
 
-`torchrun --nproc-per-node N rank_cases.py OUT LM BERT WORK` carries them out, in DDP and FSDP; rank 0 writes OUT.
+`torchrun --nproc-per-node N rank_cases.py fast|all LM BERT WORK` carries them out, in DDP and FSDP; rank 0 writes what
+came out to WORK.
 """
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -77,26 +77,31 @@ def plain(result):
     return {"weights": tensors, "history": found.history, "chosen": found.chosen_step}
 
 
-def everything(folders, work):
-    """All cases in all ways this launch can do them."""
+FAST = {
+    "ddp": ("uneven", "idle", "classifier", "classifier, stopped"),
+    "fsdp": ("uneven", "adapter", "adapter, stopped"),
+}
+ALL = dict.fromkeys(FAST, (*CASES, "classifier, stopped", "adapter, stopped"))
+
+
+def everything(folders, work, wanted):
+    """The cases of each way that this launch can go: way and case to what came out."""
     results = {}
-    ways = ("one",) if int(os.environ.get("WORLD_SIZE", "1")) == 1 else ("ddp", "fsdp")
-    for way in ways:
+    for way, cases in wanted.items():
         os.environ["ACCELERATE_USE_FSDP"] = str(way == "fsdp").lower()
-        for case in CASES:
-            results[way, case] = plain(train(case, folders, work / way / case))
-        for case in ("classifier", "adapter"):
-            results[way, f"{case}, stopped"] = plain(stopped(case, folders, work / way / f"{case} stopped"))
+        for case in cases:
+            name, _, stop = case.partition(", ")
+            results[way, case] = plain((stopped if stop else train)(name, folders, work / way / case))
     os.environ.pop("ACCELERATE_USE_FSDP", None)
     return results
 
 
 if __name__ == "__main__":
     os.environ["FSDP_VERSION"] = "2"
-    out, lm, bert, where = map(Path, sys.argv[1:5])
-    own = everything({"lm": lm, "bert": bert}, where)
+    lm, bert, where = map(Path, sys.argv[2:5])
+    own = everything({"lm": lm, "bert": bert}, where, {"fast": FAST, "all": ALL}[sys.argv[1]])
+    os.environ["ACCELERATE_USE_FSDP"] = "true"
     loaded, _ = train("uneven", {"lm": lm}, where / "kept")
     if int(os.environ["RANK"]) == 0:
         save(loaded, where / "model")
-        torch.save(own, out)
-        print(json.dumps(sorted(map(str, own))))
+        torch.save(own, where / "results.pt")

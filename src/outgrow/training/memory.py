@@ -17,4 +17,15 @@ def recompute_activations(loaded: Loaded) -> None:
             f"activation_checkpointing: true is not supported by {type(loaded.model).__name__}; leave it out, or lower "
             "micro_batch_tokens to need less memory"
         )
-    loaded.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    model, options = loaded.model, {"use_reentrant": False}
+    if hasattr(model, "activation_checkpointing_enable"):
+        model.activation_checkpointing_enable(activation_checkpointing_kwargs=options)
+    else:  # its name in the first releases of transformers 5
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=options)
+
+
+def keep_activations(loaded: Loaded) -> None:
+    """Undo `recompute_activations`."""
+    model = loaded.model
+    disable = getattr(model, "activation_checkpointing_disable", None) or model.gradient_checkpointing_disable
+    disable()

@@ -25,7 +25,7 @@ from outgrow.training.config import TrainConfig
 from outgrow.training.encode import Encoded, micro_batch
 from outgrow.training.heads import LanguageHead
 from outgrow.training.loading import Loaded
-from outgrow.training.memory import recompute_activations
+from outgrow.training.memory import keep_activations, recompute_activations
 from outgrow.training.optimisers import make_optimiser, state_of
 from outgrow.training.ranks import ranks
 from outgrow.training.schedule import checkpoint_steps, learning_rate, rows_of_step, seed_of
@@ -152,7 +152,7 @@ class Run:
             parameter.grad = None
         self.module._compiled_call_impl = None
         if self.config.activation_checkpointing:
-            self.loaded.model.gradient_checkpointing_disable()
+            keep_activations(self.loaded)
         self.loaded.head.eval()
 
     def _own_type(self) -> None:
