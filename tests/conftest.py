@@ -1,6 +1,8 @@
 """Shared by all tests: nothing may reach for a network."""
 
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -85,6 +87,33 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
         BertModel(config).save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def launch() -> Callable[..., tuple[int, str]]:
+    """Starts several ranks on the CPU by `torchrun` (or `by` another launcher): exit status and output."""
+
+    def run(*arguments: object, ranks: int = 2, by: tuple[str, ...] = (), **environment: str) -> tuple[int, str]:
+        source = str(Path(__file__).parents[1] / "src")
+        env = {**os.environ, "ACCELERATE_USE_CPU": "true", **environment}
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, [source, env.get("PYTHONPATH", "")]))
+        by = by or ("-m", "torch.distributed.run", "--nproc-per-node", str(ranks), "--master-port", "0")
+        process = subprocess.Popen(
+            [sys.executable, *by, *map(str, arguments)],
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            output, _ = process.communicate(timeout=540)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            pytest.fail(f"the launch hangs: {process.communicate()[0]}")
+        return process.returncode, output
+
+    return run
 
 
 @pytest.fixture

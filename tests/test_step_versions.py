@@ -23,8 +23,8 @@ INFERENCE = (
     "scoring text"
 )
 ASKING = "asking demonstrations paraphrase queries"  # of outgrow.supervisors, for all kinds
-TRAINING = "checkpoints loop run schedule"
-NOTHING = "config hashing minilm models quiet rows"  # names, checks, what stands in a step's config anyway
+TRAINING = "checkpoints loop memory optimisers run schedule sharding"
+NOTHING = "config hashing minilm models quiet ranks rows trackers"  # names, checks, what a step's config says anyway
 LEFT_OUT = ("__init__", "made_up")  # of the packages below outgrow.tasks
 
 

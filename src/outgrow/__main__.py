@@ -15,7 +15,8 @@ def main() -> None:
     except OutgrowError as error:
         from rich.console import Console
 
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", style="red", markup=False)
+        if not error.echo:
+            Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", style="red", markup=False)
         sys.exit(error.exit_code)
 
 

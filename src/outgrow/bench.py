@@ -31,6 +31,7 @@ from outgrow.tasks.varied import varied
 from outgrow.training.config import ModelRef, TrainConfig
 from outgrow.training.models import model_hash
 from outgrow.training.schedule import total_steps
+from outgrow.training.trackers import Tracking
 from outgrow.words import put_into_words
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Bench:
         self.report = report
         self.plain_task: Task = recipe.build_task()
         self.usage: dict[str, dict[str, Any]] = {}
+        self.tracking = Tracking(recipe.tracking, Path(recipe.tracking_dir), recipe.name)
         self._tables: dict[str, pa.Table] = {}
         self._starts: dict[str, Start | Elsewhere] = {}
 
@@ -159,9 +161,9 @@ class Bench:
 
     def load(self, start: Start, seed: int = 0) -> Loaded:
         """The model in memory."""
-        from outgrow.training.loading import load
+        from outgrow.training.loading import load_on_all
 
-        return load(start.ref, self._classes(start.ref), weights=start.folder, seed=seed)
+        return load_on_all(start.ref, self._classes(start.ref), weights=start.folder, seed=seed)
 
     def _classes(self, ref: ModelRef) -> tuple[str, ...] | None:
         if ref.head != "classifier":
@@ -314,17 +316,19 @@ class Bench:
 
             loaded = self.load(start, seed)
             evaluate = None if validation is None else lambda model: self._agreement(model, validation)
-            found = fit(
-                loaded,
-                worded,
-                loss,
-                config,
-                seed=seed,
-                total_steps=steps,
-                work=work.dir / "checkpoints",
-                evaluate=evaluate,
-                progress=lambda done, total, loss_now: self.report(f"training {name}", done, total),
-            )
+            with self.tracking.run(f"{name}/{seed}", plain) as tracker:
+                found = fit(
+                    loaded,
+                    worded,
+                    loss,
+                    config,
+                    seed=seed,
+                    total_steps=steps,
+                    work=work.dir / "checkpoints",
+                    evaluate=evaluate,
+                    progress=lambda done, total, loss_now: self.report(f"training {name}", done, total),
+                    tracker=tracker,
+                )
             save(loaded, work.out / "model")
             work.save_table(settled.rows, "rows.parquet")
             facts = {

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from outgrow.cli_run import split_arguments
 from outgrow.cli_words import check_paths, console, line, say_counts, say_levels, say_mix, say_path, warn_one_class
 from outgrow.errors import ConfigError
+from outgrow.training.ranks import led
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from rich.console import Console
 
 
+@led
 def label(
     arguments: Sequence[str],
     *,

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from outgrow.recipe import Recipe, load_recipe
+from outgrow.training.ranks import led
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -18,6 +19,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
     return None, list(arguments)
 
 
+@led
 def run(
     arguments: Sequence[str],
     *,

@@ -8,9 +8,15 @@ from dataclasses import dataclass
 
 
 class OutgrowError(Exception):
-    """Base of every error that outgrow raises on purpose."""
+    """Base of every error that outgrow raises on purpose.
+
+    Attributes:
+        exit_code: of the command line.
+        echo: another process of the same launch tells the user.
+    """
 
     exit_code = 1
+    echo = False
 
 
 class ConfigError(OutgrowError):

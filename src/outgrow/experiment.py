@@ -19,6 +19,7 @@ from outgrow.progress import Event, Sink
 from outgrow.recipe import Recipe
 from outgrow.records import Source, Student
 from outgrow.store import StepUse, Store
+from outgrow.training.ranks import led
 
 ASKED = ("pool", "validation", "test", "known")
 """Splits whose questions are put to supervisors; all but those of `validation` in every wording."""
@@ -233,6 +234,7 @@ def threads(count: int) -> None:
         torch.set_num_threads(count)
 
 
+@led
 def run_recipe(
     recipe: Recipe,
     *,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
@@ -49,6 +49,8 @@ class Labelling(Config):
         train: how supervisors are tuned where they say nothing else, and in an experiment students and the ceiling.
         threads: per job; part of what decides the numbers.
         data_dir: where the task's and the supervisors' files are, relative to the current folder.
+        tracking: who is shown the curves of trainings (`outgrow.training.trackers`). Does not change the numbers.
+        tracking_dir: where trackers that write files put them.
     """
 
     name: Name = "run"
@@ -58,6 +60,8 @@ class Labelling(Config):
     train: TrainConfig = TrainConfig()
     threads: Count = 1
     data_dir: str = "./data"
+    tracking: tuple[Literal["tensorboard", "mlflow", "wandb", "trackio"], ...] = ()
+    tracking_dir: str = "./tracking"
 
     @field_validator("supervisors")
     @classmethod
@@ -155,8 +159,8 @@ class Recipe(Labelling):
         return task
 
     def canonical_json(self) -> str:
-        """What decides the numbers, as JSON with sorted keys: everything but `jobs` and `data_dir`."""
-        plain = self.model_dump(mode="json", exclude={"jobs", "data_dir"})
+        """What decides the numbers, as JSON with sorted keys: everything but `jobs`, `data_dir` and `tracking`."""
+        plain = self.model_dump(mode="json", exclude={"jobs", "data_dir", "tracking", "tracking_dir"})
         return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 

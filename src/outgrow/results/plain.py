@@ -14,7 +14,8 @@ PLACES = ("model", "path", "files")
 
 def without_places(recipe: dict[str, Any]) -> dict[str, Any]:
     """A recipe's plain values without what names a host or a folder, or changes no number."""
-    return {**_without_places(recipe), "jobs": None, "data_dir": None}
+    shown = {name: value for name, value in _without_places(recipe).items() if not name.startswith("tracking")}
+    return {**shown, "jobs": None, "data_dir": None}
 
 
 def _without_places(value: Any) -> Any:

@@ -26,6 +26,7 @@ from outgrow.running.schedule import run_jobs
 from outgrow.running.times import steps_of, times_of
 from outgrow.store import Store
 from outgrow.store.environment import environment
+from outgrow.training.ranks import several
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ class ThisMachine:
     def __init__(self, recipe: Recipe, store: Any, jobs: int | None) -> None:
         threads(recipe.threads)
         self._recipe, self._store, self._cards = recipe, store, cards()
-        self.jobs: int = jobs or recipe.jobs or len(self._cards) or max(1, cores() // recipe.threads)
+        wanted = jobs or recipe.jobs or len(self._cards) or max(1, cores() // recipe.threads)
+        self.jobs: int = 1 if several() else wanted  # ranks of one launch work on one job together
 
     check = staticmethod(check)
     gather = staticmethod(gather)
@@ -112,6 +114,11 @@ def place_of(on: str | None, recipe: Recipe, store: Any, jobs: int | None, gpus:
     elif on == "ray" or on.startswith("ray://"):
         from outgrow.running.on_ray import Cluster
 
+        if several():
+            raise ConfigError(
+                "torchrun or accelerate launch has started several ranks, which work on one job at a time; Ray spreads "
+                "jobs over machines: start outgrow without a launcher, or leave --on out"
+            )
         with Cluster(on, recipe, store, jobs, gpus) as cluster:
             yield cluster
     else:

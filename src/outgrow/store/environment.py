@@ -32,15 +32,20 @@ LIBRARIES = (
 
 
 def environment() -> dict[str, Any]:
-    """The fields `versions`, `python`, `platform`, `hardware` (cores, cpu, gpu) and `git` of a manifest.
+    """The fields `versions`, `python`, `platform`, `hardware` and `git` of a manifest.
+
+    `hardware` has cores, cpu and gpu, and ranks where there are several.
 
     Graphics cards are listed only when this process has loaded torch: a step that has not cannot have used one.
     """
+    hardware: dict[str, Any] = {"cores": os.cpu_count() or 1, "cpu": _cpu(), "gpu": _gpus()}
+    if (ranks := int(os.environ.get("WORLD_SIZE") or 1)) > 1:
+        hardware["ranks"] = ranks  # sums over ranks differ in their last bits
     return {
         "versions": dict(_versions()),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "hardware": {"cores": os.cpu_count() or 1, "cpu": _cpu(), "gpu": _gpus()},
+        "hardware": hardware,
         "git": git_revision(),
     }
 

@@ -59,7 +59,7 @@ def make_head(
     try:
         config = AutoConfig.from_pretrained(place, **common)
         _cut(config, ref.layers)
-        options = {**common, "config": config, "dtype": dtype, **_quantisation(ref, device)}
+        options = {**common, "config": config, "dtype": dtype, **_quantisation(ref, device), **_attention(ref, device)}
         if classes is None:
             model = _complete(AutoModelForCausalLM.from_pretrained(place, output_loading_info=True, **options))
             _plain_generation(model, tokenizer)
@@ -96,6 +96,24 @@ def _quantisation(ref: ModelRef, device: torch.device) -> dict[str, Any]:
     four = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": weights_type(ref, device)}
     config = kind(**(four if ref.quantise == "4bit" else {"load_in_8bit": True}))
     return {"quantization_config": config, "device_map": {"": device}}
+
+
+def _attention(ref: ModelRef, device: torch.device) -> dict[str, str]:
+    """The implementation of attention asked for.
+
+    Raises:
+        PrerequisiteError: flash attention without its package or without a GPU.
+    """
+    if ref.attention == "auto":
+        return {}
+    if ref.attention == "flash_attention_2" and (
+        device.type != "cuda" or importlib.util.find_spec("flash_attn") is None
+    ):
+        raise PrerequisiteError(
+            "attention: flash_attention_2 needs a GPU and the package flash-attn (pip install flash-attn); "
+            "attention: sdpa works everywhere"
+        )
+    return {"attn_implementation": ref.attention}
 
 
 def padding_id(tokenizer: Any) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import torch
+
+from outgrow.training.ranks import Ranks, ranks
 
 Progress = Callable[[int, int], None]
 
@@ -59,14 +62,42 @@ class Stage:
         size = (lambda i: 1) if sizes is None else sizes.__getitem__
         total, count = sum(size(i) for items in plan for i in items), 0
         found: dict[int, Any] = {}
-        for number, items in enumerate(plan):
-            results = done.get(number)
-            if results is None:
-                results = work(number, items)
-                if self.journal is not None:
-                    self.journal.append({"stage": self.name, "batch": number, "results": results})
+        team = ranks()
+        done = team.tell(done) if team.splitting else done
+        for number, results in _in_turn(team, plan, done, work):
+            items = plan[number]
+            if number not in done and self.journal is not None:
+                self.journal.append({"stage": self.name, "batch": number, "results": results})
             found.update(zip(items, results, strict=True))
             count += sum(map(size, items))
             if progress is not None:
                 progress(count, total)
         return found
+
+
+def _in_turn(
+    team: Ranks,
+    plan: Sequence[Sequence[int]],
+    done: Mapping[int, list[Any]],
+    work: Callable[[int, Sequence[int]], list[Any]],
+) -> Iterator[tuple[int, list[Any]]]:
+    """Micro-batches with their results in the order of the plan, several at a time where ranks share them."""
+    missing = [number for number in range(len(plan)) if number not in done]
+    ready: dict[int, list[Any]] = dict(done)
+    share = team.size if team.splitting else 1
+    for number in range(len(plan)):
+        if number not in ready:
+            turn, missing = missing[:share], missing[share:]
+            if share == 1:
+                ready[number] = work(number, plan[number])
+            else:
+                own = turn[team.rank : team.rank + 1]
+                ready.update(zip(turn, team.agree(partial(_do, work, plan, own)), strict=False))
+                ready.update({n: ready[n][0] for n in turn})
+        yield number, ready.pop(number)
+
+
+def _do(
+    work: Callable[[int, Sequence[int]], list[Any]], plan: Sequence[Sequence[int]], numbers: Sequence[int]
+) -> list[list[Any]]:
+    return [work(number, plan[number]) for number in numbers]

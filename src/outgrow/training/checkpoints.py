@@ -112,7 +112,12 @@ def _save_tensors(tensors: Mapping[str, Tensor], file: Path) -> None:
     from safetensors.torch import save_file
 
     try:
-        save_file({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}, file)
+        own: dict[int, str] = {}
+        plain = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
+        for name, tensor in plain.items():  # no two may share memory
+            if own.setdefault(tensor.data_ptr(), name) != name:
+                plain[name] = tensor.clone()
+        save_file(plain, file)
         with file.open("rb") as stream:
             os.fsync(stream.fileno())
     except (OSError, SafetensorError) as error:

@@ -13,9 +13,11 @@ from outgrow.training.batches import Progress, Stage, default_budget
 from outgrow.training.batching import plan
 from outgrow.training.encode import classifier_inputs, encode_prompts
 from outgrow.training.loading import Loaded
+from outgrow.training.ranks import split
 from outgrow.training.schedule import seed_of
 
 
+@split
 def classify(
     loaded: Loaded,
     prompts: Sequence[str],

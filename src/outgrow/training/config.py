@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_serializer
 
 from outgrow.config import Config
 
 
-class ModelRef(Config):
+class _Settled(Config):
+    """A configuration that has got new settings: those that are off are not written down.
+
+    What is written down goes into the keys of results, and a setting that is off changes none.
+
+    Attributes:
+        LATER: names of these settings.
+    """
+
+    LATER: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_off(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        fields = type(self).model_fields
+        off = {name for name in self.LATER if getattr(self, name) == fields[name].default}
+        return {name: value for name, value in handler(self).items() if name not in off}
+
+
+class ModelRef(_Settled):
     """A model by name, and the parts of it that are used.
 
     Attributes:
@@ -23,7 +42,11 @@ class ModelRef(Config):
         trust_remote_code: run code that comes with the model; off unless a recipe says otherwise.
         pooling: what the classifier head reads: first token, mean over tokens, or last token.
         chat: put prompts through the tokenizer's chat template.
+        attention: which implementation the model uses; `auto` leaves it to transformers. `flash_attention_2` needs a
+            GPU and the package flash-attn.
     """
+
+    LATER: ClassVar[tuple[str, ...]] = ("attention",)
 
     model: Annotated[str, Field(min_length=1)]
     revision: str | None = None
@@ -34,6 +57,7 @@ class ModelRef(Config):
     trust_remote_code: bool = False
     pooling: Literal["auto", "cls", "mean", "last"] = "auto"
     chat: bool = False
+    attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
 
 
 class Lora(Config):
@@ -45,7 +69,7 @@ class Lora(Config):
     target_modules: str | tuple[str, ...] = "all-linear"
 
 
-class TrainConfig(Config):
+class TrainConfig(_Settled):
     """One fine-tuning.
 
     Attributes:
@@ -65,8 +89,14 @@ class TrainConfig(Config):
         normalise: `mean` divides a row's loss by its target tokens, `token` sums over them.
         micro_batch_tokens: most tokens, padding included, in one forward pass.
         precision: of the forward and backward pass; `auto` takes bf16 where the device has it.
-        optimiser: AdamW (arXiv 1711.05101).
+        optimiser: AdamW (arXiv 1711.05101); `adamw_8bit` keeps its moments in 8 bits (arXiv 2110.02861, extra
+            `quantise`).
+        activation_checkpointing: compute activations again on the way back instead of keeping them; the same numbers
+            with less memory and a third more arithmetic.
+        compile: let `torch.compile` write the model's kernels.
     """
+
+    LATER: ClassVar[tuple[str, ...]] = ("activation_checkpointing", "compile")
 
     epochs: Annotated[float, Field(gt=0)] = 3.0
     batch_size: Annotated[int, Field(ge=1)] = 32
@@ -83,4 +113,6 @@ class TrainConfig(Config):
     normalise: Literal["mean", "token"] = "mean"
     micro_batch_tokens: Annotated[int, Field(ge=1)] = 8192
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    optimiser: Literal["adamw"] = "adamw"
+    optimiser: Literal["adamw", "adamw_8bit"] = "adamw"
+    activation_checkpointing: bool = False
+    compile: bool = False

@@ -17,6 +17,7 @@ from outgrow.training.batching import plan
 from outgrow.training.growing import Text, grow
 from outgrow.training.heads import LanguageHead
 from outgrow.training.loading import Loaded
+from outgrow.training.ranks import split
 from outgrow.training.text import Coder, Prompt, cut_left
 
 TOGETHER = 16
@@ -49,6 +50,7 @@ def uniform(*parts: object) -> float:
     return (int.from_bytes(digest[:8], "big") >> 11) * 2.0**-53
 
 
+@split
 def generate(
     loaded: Loaded,
     prompts: Sequence[Prompt],

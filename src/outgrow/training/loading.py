@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import Any
 
 import torch
 
-from outgrow.errors import ConfigError, DataError
+from outgrow.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.training.assemble import Head, make_head, make_tokenizer, padding_id
 from outgrow.training.config import Lora, ModelRef
 from outgrow.training.heads import ClassifierHead, LanguageHead
 from outgrow.training.models import resolve
 from outgrow.training.quiet import quiet
+from outgrow.training.ranks import ranks
 from outgrow.training.text import Coder
 
 FORMAT = 1
@@ -104,6 +106,34 @@ def load(ref: ModelRef, classes: Sequence[str] | None = None, *, weights: Path |
     if isinstance(head, LanguageHead):
         head.probe()
     return loaded
+
+
+def load_on_all(ref: ModelRef, classes: Sequence[str] | None, *, weights: Path | None, seed: int) -> Loaded:
+    """`load` on every rank of the launch; inference and training of the result are then the work of all.
+
+    Raises:
+        OutgrowError: as `load`, also where only another rank has failed.
+    """
+    loaded: Loaded = ranks().call(_load_here, ref, classes, weights=weights, seed=seed)
+    return loaded
+
+
+def _load_here(before: Loaded | None, ref: ModelRef, classes: Any, *, weights: Path | None, seed: int) -> Loaded:
+    team, found = ranks(), []
+    del before
+    team.hold(None)  # memory for the next one
+
+    def attempt() -> None:
+        if weights is not None and not weights.is_dir():
+            raise PrerequisiteError(
+                f"rank {team.rank} on host {socket.gethostname()} does not see {weights}; all hosts of a launch need "
+                "the store on a file system that they share"
+            )
+        found.append(load(ref, classes, weights=weights, seed=seed))
+
+    team.agree(attempt)
+    team.hold(found[0])
+    return found[0]
 
 
 def save(loaded: Loaded, folder: Path) -> None:

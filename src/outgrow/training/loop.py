@@ -14,8 +14,10 @@ from outgrow.objectives.base import Objective
 from outgrow.training.config import TrainConfig
 from outgrow.training.encode import encode
 from outgrow.training.loading import Loaded
+from outgrow.training.ranks import ranks
 from outgrow.training.rows import TrainRow, check_rows
 from outgrow.training.run import Run
+from outgrow.training.trackers import Tracker
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def fit(
     work: Path,
     evaluate: Callable[[Loaded], float] | None = None,
     progress: Callable[[int, int, float], None] | None = None,
+    tracker: Tracker | None = None,
     save_seconds: float = 60.0,
 ) -> Fit:
     """Train `loaded` in place for `total_steps` optimiser steps and leave it with the chosen weights.
@@ -71,22 +74,48 @@ def fit(
         work: folder for checkpoints, kept across crashes.
         evaluate: score of a model, higher is better; called for each checkpoint after the last step.
         progress: called after each step with (steps done, all steps, loss).
+        tracker: is told every step's numbers.
         save_seconds: how often, at most, the state is written to `work`.
 
     Raises:
         DataError: a row that cannot be learned from.
         TrainingError: a loss or gradient that is not finite; the message names the step and the rows.
     """
+    settled = {"seed": seed, "total_steps": total_steps, "work": work, "save_seconds": save_seconds}
+    team, options = ranks(), {"evaluate": evaluate, "progress": progress, "tracker": tracker}
+    if team.shares(loaded):
+        return team.call(_fit, rows, objective, config, choose=evaluate is not None, **settled, **options)
+    return _fit(loaded, rows, objective, config, choose=evaluate is not None, **settled, **options)
+
+
+def _fit(
+    loaded: Loaded,
+    rows: Sequence[TrainRow],
+    objective: Objective,
+    config: TrainConfig,
+    *,
+    seed: int,
+    total_steps: int,
+    work: Path,
+    choose: bool,
+    evaluate: Callable[[Loaded], float] | None = None,
+    progress: Callable[[int, int, float], None] | None = None,
+    tracker: Tracker | None = None,
+    save_seconds: float,
+) -> Fit:
+    """One rank's part of `fit`; only rank 0 needs an `evaluate`, all know whether there is one (`choose`)."""
     if total_steps < 1:
         raise ConfigError(f"total_steps is {total_steps}; training needs at least one step")
     kept = check_rows(rows)
     encoded = encode(loaded, kept, config.max_length)
     with torch.random.fork_rng():
         run = Run(loaded, encoded, objective, config, seed, total_steps, work)
-        run.train(progress, save_seconds, choose=evaluate is not None)
-        scores = run.choose(evaluate) if evaluate is not None else []
+        run.train(progress, save_seconds, choose=choose, tracker=tracker)
+        scores = run.choose(evaluate) if choose else []
     chosen = _best(scores) if scores else total_steps
     run.finish(chosen, evaluated=bool(scores))
+    if tracker is not None:
+        tracker.end(scores, chosen)
     return Fit(
         history=run.history,
         scores=scores,

@@ -25,7 +25,12 @@ from outgrow.training.config import TrainConfig
 from outgrow.training.encode import Encoded, micro_batch
 from outgrow.training.heads import LanguageHead
 from outgrow.training.loading import Loaded
+from outgrow.training.memory import keep_activations, recompute_activations
+from outgrow.training.optimisers import make_optimiser, state_of
+from outgrow.training.ranks import ranks
 from outgrow.training.schedule import checkpoint_steps, learning_rate, rows_of_step, seed_of
+from outgrow.training.sharding import Plain, float32, part, shard, sharded, whole
+from outgrow.training.trackers import Tracker
 
 
 class Run:
@@ -41,8 +46,8 @@ class Run:
         work: folder for checkpoints.
 
     Raises:
-        PrerequisiteError: a distributed mode other than data parallelism.
-        ConfigError: `work` belongs to another training.
+        PrerequisiteError: a distributed mode other than DDP and FSDP.
+        ConfigError: `work` belongs to another training, or a setting does not go with the model or the launch.
     """
 
     def __init__(
@@ -60,25 +65,27 @@ class Run:
 
         self.loaded, self.encoded, self.objective, self.config = loaded, encoded, objective, config
         self.seed, self.total = seed, total
+        self.ranks = ranks()
         self.accelerator = Accelerator(mixed_precision="no")
-        if self.accelerator.distributed_type not in (
-            DistributedType.NO,
-            DistributedType.MULTI_CPU,
-            DistributedType.MULTI_GPU,
-        ):
-            kind = self.accelerator.distributed_type
-            raise PrerequisiteError(f"training under {kind} is not supported; use one process or data parallelism")
+        kind, usual = self.accelerator.distributed_type, ("NO", "MULTI_CPU", "MULTI_GPU", "FSDP")
+        if kind not in [getattr(DistributedType, name) for name in usual]:
+            raise PrerequisiteError(f"training under {kind} is not supported; use one process, DDP or FSDP")
         _trainable(loaded, config, seed)
+        if config.activation_checkpointing:
+            recompute_activations(loaded)
+        self.types = {name: p.dtype for name, p in loaded.head.named_parameters() if p.requires_grad}
+        self.plain = Plain(loaded) if self.ranks.size > 1 and sharded() else None
+        if self.plain is not None:
+            shard(loaded, config)
+            self.module: nn.Module = loaded.head
+        else:
+            float32(loaded.head)
+            self.module = self.accelerator.prepare_model(loaded.head)
         self.names = {name: p for name, p in loaded.head.named_parameters() if p.requires_grad}
-        self.types = {name: parameter.dtype for name, parameter in self.names.items()}
-        for parameter in self.names.values():
-            parameter.data = parameter.data.float()
-        self.module: nn.Module = self.accelerator.prepare_model(loaded.head)
+        if config.compile:
+            self.module.compile(dynamic=True)
         self.autocast = self._precision()
-        decay = [p for p in self.names.values() if p.ndim > 1]
-        flat = [p for p in self.names.values() if p.ndim <= 1]
-        groups = [{"params": decay, "weight_decay": config.weight_decay}, {"params": flat, "weight_decay": 0.0}]
-        self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, fused=True)
+        self.optimiser = make_optimiser(self.names.values(), config)
         head = loaded.head
         self.share = not isinstance(head, LanguageHead) or head.shares(encoded.groups)
         self.join = self.share and isinstance(head, LanguageHead) and not head.random()
@@ -88,51 +95,73 @@ class Run:
         )  # positions, measured with models of 1 to 20 million
         self.history: list[dict[str, int | float]] = []
         self.state: Mapping[str, Any] = objective.prepare(encoded.rows)
-        self.checkpoints = Checkpoints(work, _fingerprint(encoded, objective, config, seed, total, sorted(self.names)))
+        fingerprint = _fingerprint(encoded, objective, config, seed, total, sorted(self.names))
+        self.checkpoints = self.ranks.only_first(lambda: Checkpoints(work, fingerprint))
+        self.saved, self.save_seconds, self.due = time.monotonic(), math.inf, False
 
-    def train(self, progress: Callable[[int, int, float], None] | None, save_seconds: float, *, choose: bool) -> None:
+    def train(
+        self,
+        progress: Callable[[int, int, float], None] | None,
+        save_seconds: float,
+        *,
+        choose: bool,
+        tracker: Tracker | None = None,
+    ) -> None:
         """All steps from where the work folder stands to the last."""
         done = self._resume()
         candidates = checkpoint_steps(self.total, self.config.checkpoints) if choose else ()
-        saved = time.monotonic()
+        self.saved, self.save_seconds = time.monotonic(), save_seconds
         self.module.train()
         for step in range(done, self.total):
             self.history.append(self._step(step))
-            if step + 1 in candidates and self.accelerator.is_main_process:
-                self.checkpoints.save_weights(step + 1, self.names)
-            if time.monotonic() - saved >= save_seconds and self.accelerator.is_main_process:
+            if step + 1 in candidates:
+                weights = {name: whole(parameter) for name, parameter in self.names.items()}
+                self.ranks.only_first(lambda n=step + 1, w=weights: self.checkpoints.save_weights(n, w))
+            if self.due:
                 self._save(step + 1)
-                saved = time.monotonic()
+                self.saved = time.monotonic()
+            if tracker is not None:
+                tracker.log(self.history[-1])
             if progress is not None:
                 progress(step + 1, self.total, self.history[-1]["loss"])
         self.module.eval()
 
-    def choose(self, evaluate: Callable[[Loaded], float]) -> list[tuple[int, float]]:
-        """The score of every checkpoint, in ascending order of steps."""
-        from accelerate.utils import broadcast_object_list
+    def choose(self, evaluate: Callable[[Loaded], float] | None) -> list[tuple[int, float]]:
+        """The score of every checkpoint, in ascending order of steps; rank 0 evaluates, the others help it."""
+
+        def judge() -> float:
+            assert evaluate is not None  # on rank 0
+            return float(evaluate(self.loaded))
 
         self._own_type()
-        scores, steps = [self.checkpoints.scores()], checkpoint_steps(self.total, self.config.checkpoints)
-        if self.accelerator.is_main_process:  # the others are told
-            for step in steps:
-                if step not in scores[0]:
-                    self._put(self.checkpoints.weights(step))
-                    scores[0][step] = float(evaluate(self.loaded))
-                    self.checkpoints.save_scores(scores[0])
-        broadcast_object_list(scores)
-        return [(step, scores[0][step]) for step in steps]
+        scores = self.ranks.only_first(self.checkpoints.scores)
+        steps = checkpoint_steps(self.total, self.config.checkpoints)
+        for step in steps:
+            if step not in scores:
+                self._put(step)
+                scores[step] = self.ranks.lead(judge, held=self.loaded)
+                self.ranks.only_first(lambda: self.checkpoints.save_scores(scores))
+        return [(step, scores[step]) for step in steps]
 
     def finish(self, chosen: int, *, evaluated: bool) -> None:
         """Leave the model with the chosen weights, in its own type."""
         self._own_type()
         if evaluated:
-            self._put(self.checkpoints.weights(chosen))
+            self._put(chosen)
         for parameter in self.names.values():
             parameter.grad = None
+        self.module._compiled_call_impl = None
+        if self.config.activation_checkpointing:
+            keep_activations(self.loaded)
         self.loaded.head.eval()
 
     def _own_type(self) -> None:
-        """Training is in float32; what is evaluated and kept has the type the model was loaded in."""
+        """Training is in float32; what is evaluated and kept has the type the model was loaded in, and is whole."""
+        if self.plain is not None:
+            self.optimiser.state.clear()  # room for the whole model
+            self.plain.fill(self.loaded, self.types)
+            self.names = {name: p for name, p in self.loaded.head.named_parameters() if p.requires_grad}
+            self.module, self.plain = self.loaded.head, None
         for name, parameter in self.names.items():
             parameter.data = parameter.data.to(self.types[name])
 
@@ -148,7 +177,7 @@ class Run:
         total = torch.zeros((), device=self.loaded.device)
         units = torch.zeros((), device=self.loaded.device)
         seen: list[tuple[Batch, Tensor]] = []
-        ranks, rank = self.accelerator.num_processes, self.accelerator.process_index
+        ranks, rank = self.ranks.size, self.ranks.rank
         rounds = math.ceil(len(micros) / ranks)
         for turn in range(rounds):
             number = turn * ranks + rank
@@ -166,17 +195,21 @@ class Run:
             seen.append((batch, found.losses.detach()))
             total += loss.detach()
             units += found.units.sum() * float(real)
-        both = self.accelerator.reduce(torch.stack([total, units]), reduction="sum")
-        loss_sum, unit_sum = (float(x) for x in both)
+        due = float(self.ranks.first and time.monotonic() - self.saved >= self.save_seconds)
+        sums = self.accelerator.reduce(torch.stack([total, units, total.new_tensor(due)]), reduction="sum")
+        loss_sum, unit_sum = float(sums[0]), float(sums[1])
+        self.due = bool(sums[2] > 0)  # rank 0's clock decides for all when the state is saved
+        if self.state:
+            self.state = self.ranks.tell(self.state)
         self._check_finite(step, loss_sum, seen)
         parameters = list(self.names.values())
         if unit_sum != len(rows):
             for parameter in parameters:
                 if parameter.grad is not None:
                     parameter.grad.mul_(len(rows) / unit_sum)
-        norm = float(nn.utils.clip_grad_norm_(parameters, self.config.max_grad_norm))
+        norm = float(whole(nn.utils.clip_grad_norm_(parameters, self.config.max_grad_norm)))
         if not math.isfinite(norm):
-            ids = [row_id for batch, _ in seen for row_id in batch.row_ids]
+            ids = self._from_all([row_id for batch, _ in seen for row_id in batch.row_ids])
             raise TrainingError(
                 f"step {step + 1}: the gradient is not finite; rows {_some(ids)}; lower the learning rate"
             )
@@ -199,8 +232,13 @@ class Run:
         if self.join and self.accelerator.num_processes == 1:  # rows that share positions pass on what is wrong
             bad = self._bad_alone(step, set(bad)) or bad
         raise TrainingError(
-            f"step {step + 1}: the loss is not finite ({loss}); rows {_some(bad)}; lower the learning rate"
+            f"step {step + 1}: the loss is not finite ({loss}); rows {_some(self._from_all(bad))}; "
+            "lower the learning rate"
         )
+
+    def _from_all(self, ids: Sequence[str]) -> list[str]:
+        """What all ranks have found, once each."""
+        return list(dict.fromkeys(row_id for own in self.ranks.gather(list(ids)) for row_id in own))
 
     @torch.no_grad()
     def _bad_alone(self, step: int, suspects: set[str]) -> list[str]:
@@ -221,7 +259,9 @@ class Run:
 
     def _sync(self, last: bool) -> AbstractContextManager[Any]:
         """Gradients travel between ranks once per step."""
-        if last or self.accelerator.num_processes == 1:
+        if self.plain is not None:
+            self.module.set_requires_gradient_sync(last)  # type: ignore[operator]
+        if last or self.ranks.size == 1 or self.plain is not None:
             return nullcontext()
         context: AbstractContextManager[Any] = self.accelerator.no_sync(self.module)
         return context
@@ -235,44 +275,67 @@ class Run:
 
     def _save(self, step: int) -> None:
         tensors: dict[str, Tensor] = {}
+        slots: dict[str, Any] = {}
         for name, parameter in self.names.items():
-            tensors[f"weight/{name}"] = parameter
-            for key, value in self.optimiser.state[parameter].items():
-                tensors[f"{key}/{name}"] = value
+            tensors[f"weight/{name}"] = whole(parameter)
+            own, slots[name] = state_of(self.optimiser, parameter)
+            tensors |= {f"{key}/{name}": whole(value) for key, value in own.items()}
         plain = {}
         for key, value in self.state.items():
             if isinstance(value, Tensor):
                 tensors[f"objective/{key}"] = value
             else:
                 plain[key] = value
-        self.checkpoints.save(State(step, tensors, {"history": self.history, "objective": plain}))
+        facts = {"history": self.history, "objective": plain, "slots": slots}
+        self.ranks.only_first(lambda: self.checkpoints.save(State(step, tensors, facts)))
 
     def _resume(self) -> int:
         """Take up the last state in the work folder; returns the steps done."""
-        state = self.checkpoints.latest()
-        if state is None:
-            return 0
-        self._put({name: state.tensors[f"weight/{name}"] for name in self.names})
-        for name, parameter in self.names.items():
-            slots = {}
-            for key in ("step", "exp_avg", "exp_avg_sq"):
-                if f"{key}/{name}" in state.tensors:
-                    slots[key] = state.tensors[f"{key}/{name}"].to(parameter.device)
-            if slots:
-                self.optimiser.state[parameter] = slots
-        tensors = {
-            key.removeprefix("objective/"): value.to(self.loaded.device)
-            for key, value in state.tensors.items()
-            if key.startswith("objective/")
-        }
-        self.state = {**state.facts["objective"], **tensors}
-        self.history = list(state.facts["history"])
-        return state.step
+        found: list[State] = []  # on rank 0
 
-    def _put(self, tensors: Mapping[str, Tensor]) -> None:
+        def look() -> dict[str, Any] | None:
+            found.extend(state for state in [self.checkpoints.latest()] if state is not None)
+            return {"step": found[0].step, **found[0].facts} if found else None
+
+        facts = self.ranks.only_first(look)
+        if facts is None:
+            return 0
+        objective = dict(facts["objective"])
+        for kind, name, tensor in self._told(found[0].tensors if found else {}):
+            if kind == "objective":
+                objective[name] = tensor
+                continue
+            parameter = self.names[name]
+            if kind == "weight":
+                with torch.no_grad():
+                    parameter.copy_(part(tensor, parameter))
+                self.optimiser.state[parameter].update(facts.get("slots", {}).get(name, {}))
+            else:
+                step = kind == "step" and tensor.ndim == 0  # fused AdamW wants it beside the parameter
+                self.optimiser.state[parameter][kind] = tensor if step else part(tensor, parameter)
+        self.state, self.history = objective, list(facts["history"])
+        return int(facts["step"])
+
+    def _told(self, tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, str, Tensor]]:
+        """Rank 0's tensors one by one on every rank, on its device, by kind and name."""
+        from torch.distributed import broadcast
+
+        shapes = [(key, tuple(value.shape), value.dtype) for key, value in tensors.items()]
+        for key, shape, dtype in self.ranks.tell(shapes):
+            device = self.loaded.device
+            tensor = tensors[key].to(device) if key in tensors else torch.empty(shape, dtype=dtype, device=device)
+            if self.ranks.size > 1:
+                broadcast(tensor, 0)
+            kind, _, name = key.partition("/")
+            yield kind, name, tensor
+
+    def _put(self, step: int) -> None:
+        """Take the weights of a checkpoint."""
+        found: dict[str, Tensor] = {}  # on rank 0
+        self.ranks.only_first(lambda: found.update(self.checkpoints.weights(step)))
         with torch.no_grad():
-            for name, parameter in self.names.items():
-                parameter.copy_(tensors[name])
+            for _, name, tensor in self._told({f"weight/{name}": tensor for name, tensor in found.items()}):
+                self.names[name].copy_(tensor)
 
 
 def _trainable(loaded: Loaded, config: TrainConfig, seed: int) -> None:

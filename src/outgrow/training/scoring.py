@@ -16,6 +16,7 @@ from outgrow.training.batching import Group, Pack, collate, make_pack, pack_grou
 from outgrow.training.encode import fit_length
 from outgrow.training.heads import LanguageHead
 from outgrow.training.loading import Loaded
+from outgrow.training.ranks import split
 from outgrow.training.text import Prompt
 
 LengthNormalise = Literal["none", "tokens", "bytes"]
@@ -38,6 +39,7 @@ class OptionScores:
     truncated: bool
 
 
+@split
 def score_options(
     loaded: Loaded,
     prompts: Sequence[Prompt],

@@ -1,0 +1,31 @@
+"""Less memory for more arithmetic."""
+
+from __future__ import annotations
+
+from outgrow.errors import ConfigError
+from outgrow.training.loading import Loaded
+
+
+def recompute_activations(loaded: Loaded) -> None:
+    """Keep the input of each transformer block only and compute the rest again on the way back (arXiv 1604.06174).
+
+    Raises:
+        ConfigError: the architecture does not support it.
+    """
+    if not getattr(loaded.model, "supports_gradient_checkpointing", False):
+        raise ConfigError(
+            f"activation_checkpointing: true is not supported by {type(loaded.model).__name__}; leave it out, or lower "
+            "micro_batch_tokens to need less memory"
+        )
+    model, options = loaded.model, {"use_reentrant": False}
+    if hasattr(model, "activation_checkpointing_enable"):
+        model.activation_checkpointing_enable(activation_checkpointing_kwargs=options)
+    else:  # its name in the first releases of transformers 5
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=options)
+
+
+def keep_activations(loaded: Loaded) -> None:
+    """Undo `recompute_activations`."""
+    model = loaded.model
+    disable = getattr(model, "activation_checkpointing_disable", None) or model.gradient_checkpointing_disable
+    disable()

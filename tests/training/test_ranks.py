@@ -1,0 +1,138 @@
+"""One training over several processes, started as people start them."""
+
+import importlib.util
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from outgrow.errors import DataError, TrainingError
+from outgrow.training import ModelRef, load
+from outgrow.training.ranks import Ranks
+
+HERE = Path(__file__).parent
+_spec = importlib.util.spec_from_file_location("rank_cases", HERE / "rank_cases.py")
+assert _spec is not None
+assert _spec.loader is not None
+rank_cases = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(rank_cases)
+
+
+def compare(launch, folders, work, kind):
+    """The cases by two ranks against one process; returns what two ranks found.
+
+    Tolerances: 1e-5 on losses and norms, relative, and 1e-4 on weights, a tenth of what Adam moves in one step: sums
+    are taken in another order. After a stop: equal to the bit.
+    """
+    code, output = launch(HERE / "rank_cases.py", kind, *folders.values(), work / "two")
+    assert code == 0, output
+    two = torch.load(work / "two" / "results.pt")
+    names = dict.fromkeys(case.partition(",")[0] for _, case in two)
+    one = rank_cases.everything(folders, work / "one", {"one": tuple(names)})
+    for (way, case), together in two.items():
+        name = case.partition(",")[0]
+        alone = one["one", name]
+        assert together["chosen"] == alone["chosen"] == 3
+        assert any(entry["grad_norm"] > rank_cases.BASE.max_grad_norm for entry in alone["history"])  # it is clipped
+        for key in ("step", "loss", "lr", "grad_norm", "tokens"):
+            own, other = ([entry[key] for entry in found["history"]] for found in (together, alone))
+            np.testing.assert_allclose(own, other, rtol=1e-5, err_msg=f"{way} {case} {key}")
+        assert together["weights"].keys() == alone["weights"].keys()
+        for key, tensor in alone["weights"].items():
+            found = together["weights"][key]
+            torch.testing.assert_close(found, tensor, rtol=0, atol=1e-4, msg=f"{way} {case} {key}")
+            assert torch.equal(found, two[way, name]["weights"][key]), (way, case, key)
+        assert together["history"] == two[way, name]["history"]
+    return two
+
+
+def test_two_ranks_give_the_training_of_one(launch, tiny_lm, tiny_bert, tmp_path):
+    two = compare(launch, {"lm": tiny_lm, "bert": tiny_bert}, tmp_path, "fast")
+    loaded = load(ModelRef(model=str(tmp_path / "two" / "model")))  # trained in parts, saved whole
+    for name, tensor in loaded.head.state_dict().items():
+        assert torch.equal(tensor, two["fsdp", "uneven"]["weights"][name]), name
+
+
+@pytest.mark.slow
+def test_two_ranks_give_the_training_of_one_in_every_way(launch, tiny_lm, tiny_bert, tmp_path):
+    compare(launch, {"lm": tiny_lm, "bert": tiny_bert}, tmp_path, "all")
+
+
+SCRIPT = """
+import sys
+from outgrow.errors import DataError
+from outgrow.training.ranks import led, ranks
+
+def rank_of(held):
+    return ranks().gather(ranks().rank)
+
+def all_fail(held):
+    raise DataError("nobody can do this")
+
+def one_fails(held):
+    if ranks().rank == 1:
+        raise DataError("only one cannot do this")
+    return ranks().gather(0)
+
+@led
+def work(what):
+    from __main__ import all_fail, one_fails, rank_of
+    assert ranks().rank == 0
+    try:
+        ranks().call(all_fail)
+    except DataError as error:
+        print("rank 0 met:", error, flush=True)
+    assert ranks().call(rank_of) == [0, 1]  # the others are still there
+    if what == "outside":
+        raise DataError("rank 0 alone, outside of a call")
+    ranks().call(one_fails)
+
+from outgrow.errors import OutgrowError
+from outgrow.training import ranks as module
+module.GRACE = 3.0
+try:
+    work(sys.argv[1])
+except OutgrowError as error:
+    if not error.echo:
+        print("told:", type(error).__name__, error, flush=True)
+    sys.exit(error.exit_code)
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("outside", "told: DataError rank 0 alone, outside of a call"),
+        ("inside", "told: TrainingError rank 1 of 2 failed: only one cannot do this"),
+    ],
+)
+def test_failure_of_one_rank_ends_all_with_its_message(launch, tmp_path, what, said):
+    script = tmp_path / "work.py"
+    script.write_text(textwrap.dedent(SCRIPT))
+    code, output = launch(script, what)
+    assert code == 1, output  # the launcher's own; each rank has left with the error's
+    assert "rank 0 met: nobody can do this" in output
+    assert output.count("told:") == 1
+    assert said in output
+    assert "exitcode  : 2" in output
+
+
+def test_one_process_leads_nobody():
+    alone = Ranks()
+    assert alone.lead(lambda: alone.call(lambda held, x: (held, x), 5)) == (None, 5)
+    assert alone.tell(1) == 1
+    assert alone.gather(2) == [2]
+    with pytest.raises(DataError, match="no"):
+        alone.agree(lambda: (_ for _ in ()).throw(DataError("no")))
+
+
+def test_error_of_some_ranks_names_the_rank_and_keeps_the_exit_code():
+    error = Ranks(rank=0, size=2)._error_of([None, DataError("no such file")], None)
+    assert isinstance(error, TrainingError)
+    assert str(error) == "rank 1 of 2 failed: no such file"
+    assert error.exit_code == 2
+    same = Ranks(rank=1, size=2)._error_of([DataError("bad row"), DataError("bad row")], None)
+    assert isinstance(same, DataError)
+    assert same.echo
