@@ -8,10 +8,13 @@ import threading
 import time
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import outgrow.store.artefact
+import outgrow.store.beat
+import outgrow.store.lease
 import outgrow.store.remote
 from outgrow.errors import PrerequisiteError, SealedError, StoreError
 from outgrow.store import LeaseLostError, Step, StepBusyError, Store, StoreWarning
@@ -34,20 +37,26 @@ def not_called(work):
     raise AssertionError("the result is in the store, the maker must not run")
 
 
-@pytest.fixture(params=["memory", "s3"])
-def url(request, tmp_path, monkeypatch):
-    """URL of an empty store."""
+def empty_store(kind, request, tmp_path, monkeypatch):
     monkeypatch.setenv("OUTGROW_CACHE", str(tmp_path / "cache"))
-    if request.param == "s3":
+    if kind == "folder":
+        return str(tmp_path / "store")
+    if kind == "s3":
         return request.getfixturevalue("s3_url")
     pytest.importorskip("fsspec")
     return f"memory://{uuid.uuid4().hex}/store"
 
 
-@pytest.fixture(params=["folder", "url"])
-def place(request, tmp_path):
+@pytest.fixture(params=["memory", "s3"])
+def url(request, tmp_path, monkeypatch):
+    """URL of an empty store."""
+    return empty_store(request.param, request, tmp_path, monkeypatch)
+
+
+@pytest.fixture(params=["folder", "memory", "s3"])
+def place(request, tmp_path, monkeypatch):
     """An empty store, in a folder or behind a URL."""
-    return str(tmp_path / "store") if request.param == "folder" else request.getfixturevalue("url")
+    return empty_store(request.param, request, tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -191,7 +200,7 @@ def test_damage_of_a_large_file_is_found_when_it_is_asked_for(url, forget, monke
     assert not (found.folder / "parts.json").exists()
     with (
         pytest.warns(StoreWarning, match="file 'parts.json' has been changed since it was written"),
-        pytest.raises(StoreError, match="file 'parts.json' has been changed.*run again to redo the step"),
+        pytest.raises(StoreError, match=r"file 'parts.json' has been changed.*run again to redo the step"),
     ):
         found.json("parts.json")
     assert store.make(STEP, maker).json("parts.json") == [0, 1, 2, 3]
@@ -271,22 +280,37 @@ def test_who_lost_the_lease_neither_writes_journals_nor_commits(url):
 
 
 def test_a_beating_lease_is_respected_and_a_silent_one_is_replaced(url, monkeypatch):
-    owner = BeatLease(Objects(url), STEP.key, 0.3)
+    """The watchers' clock is set by hand; each look is by another watcher, as those who wait come and go."""
+    clock = [1000.0]
+    monkeypatch.setattr(outgrow.store.beat, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    owner = BeatLease(Objects(url), STEP.key, 60)
     assert owner.acquire()
     elsewhere(monkeypatch)
-    watcher = BeatLease(Objects(url), STEP.key, 600)
-    end = time.monotonic() + 1.0
-    while time.monotonic() < end:
-        assert not watcher.acquire()
+
+    def look(seconds):
+        clock[0] += seconds
+        return BeatLease(Objects(url), STEP.key, 900).acquire()
+
+    assert not look(500)  # seen for the first time
+    assert not look(59)
+    assert owner.beat()
+    assert not look(59)  # 118 after the first look, but it has beaten meanwhile
+    assert not look(60)
     assert owner.held()
-    owner._stop.set()  # as if its host had been switched off
-    begun = time.monotonic()
-    while not BeatLease(Objects(url), STEP.key, 600).acquire():  # each time another watcher: what was seen is kept
-        assert time.monotonic() - begun < 60
-    assert time.monotonic() - begun > 0.15
-    owner._confirmed = 0.0
+    assert look(1)  # silent for more than the owner's 60 seconds
+    assert not owner.beat()
     assert not owner.held()
     assert highest(Objects(url), f"work/{STEP.key}")[0] == 2
+
+
+def test_a_lease_beats_by_itself(url):
+    owner = BeatLease(Objects(url), STEP.key, 0.3)
+    assert owner.acquire()
+    end = time.monotonic() + 60
+    while highest(Objects(url), f"work/{STEP.key}")[1]["beat"] < 2:
+        assert time.monotonic() < end
+    owner.release()
+    assert Objects(url).sizes("work") == {}
 
 
 def test_of_many_that_see_an_abandoned_lease_one_gets_it(url):
@@ -377,7 +401,7 @@ def test_a_backend_that_looks_before_it_writes_is_refused_unless_one_writes(tmp_
     fsspec.register_implementation("plainmemory", Plain, clobber=True)
     store = Store("plainmemory://a/store")
     for use in (store.prepare, lambda: store.make(STEP, not_called)):
-        with pytest.raises(NoConditionalCreateError, match="looks whether an object exists.*OUTGROW_SINGLE_WRITER=1"):
+        with pytest.raises(NoConditionalCreateError, match=r"looks whether an object exists.*OUTGROW_SINGLE_WRITER=1"):
             use()
     monkeypatch.setenv("OUTGROW_SINGLE_WRITER", "1")
     assert Store("plainmemory://a/store").make(STEP, maker).json("parts.json") == [0, 1, 2, 3]
@@ -414,7 +438,7 @@ def test_without_fsspec_urls_name_the_extra_and_folders_work(tmp_path, monkeypat
 def test_scratch_folders_of_dead_processes_are_removed(tmp_path, monkeypatch):
     monkeypatch.setenv("OUTGROW_CACHE", str(tmp_path))
     own = scratch()
-    host, pid, started, rest = own.name.split("-")
+    host, pid, _, rest = own.name.split("-")
     dead = own.with_name(f"{host}-{pid}-1-{rest}")  # that number, but begun at another time
     foreign = own.with_name(f"{'0' * 12}-{pid}-1-{rest}")
     for folder in (dead, foreign):

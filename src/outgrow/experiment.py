@@ -86,7 +86,7 @@ def jobs_of(recipe: Recipe) -> tuple[list[Job], list[Job]]:
     return first, [Job(seed, arm.id) for seed in recipe.seeds for arm in recipe.methods]
 
 
-def carry_out(recipe: Recipe, store_path: Path, job: Job, sink: Sink | None = None) -> Done:
+def carry_out(recipe: Recipe, store_path: str | Path, job: Job, sink: Sink | None = None) -> Done:
     """Do one job; every result goes to the store."""
     from outgrow.bench import Bench
 
@@ -228,7 +228,7 @@ def threads(count: int) -> None:
 # Many jobs -------------------------------------------------------------------------------------------------------
 
 
-def _in_worker(recipe: Recipe, store: Path, job: Job) -> Done:
+def _in_worker(recipe: Recipe, store: str | Path, job: Job) -> Done:
     from outgrow.progress import to_queue
 
     return carry_out(recipe, store, job, to_queue(_queue) if _queue is not None else None)
@@ -258,7 +258,7 @@ def _follow_parent() -> None:
 
 
 def run_jobs(
-    recipe: Recipe, store: Path, stages: Sequence[Sequence[Job]], workers: int, progress: Progress
+    recipe: Recipe, store: str | Path, stages: Sequence[Sequence[Job]], workers: int, progress: Progress
 ) -> list[Done]:
     """All jobs, stage after stage; the first failure stops what has not begun and is raised."""
     finished: list[Done] = []
@@ -309,7 +309,7 @@ def run_jobs(
 def run_recipe(
     recipe: Recipe,
     *,
-    store: Path,
+    store: str | Path,
     out: Path | None = None,
     jobs: int | None = None,
     command: Iterable[str] = (),
@@ -318,7 +318,7 @@ def run_recipe(
 
     Args:
         recipe: what to run.
-        store: folder of the artefacts; what is there already is not done again.
+        store: folder or URL of the artefacts; what is there already is not done again.
         out: the run's folder; `runs/<name>-<hash>` by default.
         jobs: processes at a time; one per core by default. Does not change the numbers.
         command: the command line, for the provenance.
@@ -330,7 +330,7 @@ def run_recipe(
     threads(recipe.threads)
     workers = jobs or recipe.jobs or max(1, (os.cpu_count() or 1) // recipe.threads)
     stages = jobs_of(recipe)
-    store.mkdir(parents=True, exist_ok=True)
+    Store(store).prepare()
     folder = out or Path("runs") / f"{recipe.name}-{sha256_text(recipe.canonical_json())[:8]}"
     with Progress() as progress:
         done = run_jobs(recipe, store, stages, workers, progress)

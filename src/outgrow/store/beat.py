@@ -157,11 +157,18 @@ class BeatLease:
 
     def _renew(self) -> None:
         while not self._stop.wait(self.seconds / 3):
-            with self._writing, contextlib.suppress(StoreError):  # unreachable for a moment: the next round tries again
-                if self._stop.is_set() or os.getpid() != self._pid or not self._look():
+            with contextlib.suppress(StoreError):  # unreachable for a moment: the next round tries again
+                if not self.beat():
                     return
-                self._beat += 1
-                self.objects.write(self._name(self.number), self._encoded())
+
+    def beat(self) -> bool:
+        """Renew the lease, unless it was released or lost."""
+        with self._writing:
+            if self._stop.is_set() or os.getpid() != self._pid or not self._look():
+                return False
+            self._beat += 1
+            self.objects.write(self._name(self.number), self._encoded())
+            return True
 
     def _abandoned(self, number: int, card: Mapping[str, Any]) -> bool:
         seconds = card.get("seconds")

@@ -13,7 +13,7 @@ from outgrow.errors import StoreError
 from outgrow.store.artefact import Artefact
 from outgrow.store.keys import Step
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
 
 
 @runtime_checkable
