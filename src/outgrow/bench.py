@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -182,15 +182,6 @@ class Bench:
             "engine": "transformers",
         }
 
-    def _told(self, work: Work, what: str) -> Callable[[int, int], None]:
-        """Progress of a step, for the terminal and for those who look at the store."""
-
-        def told(done: int, total: int) -> None:
-            work.progress(done, total)
-            self.report(what, done, total)
-
-        return told
-
     # Answering ----------------------------------------------------------------------------------------------
 
     def answer(self, source: Source, split: str, *, seed: int, full: bool, shown: bool = False) -> pa.Table:
@@ -235,7 +226,7 @@ class Bench:
 
         def make(work: Work) -> None:
             journal = work.journal("answers")
-            progress = self._told(work, what)
+            progress = work.telling(partial(self.report, what))
             if isinstance(found, Start):
                 from outgrow.supervisors.local import answer
 
@@ -319,7 +310,7 @@ class Bench:
             from outgrow.training.loading import save
             from outgrow.training.loop import fit
 
-            loaded, told = self.load(start, seed), self._told(work, f"training {name}")
+            loaded, told = self.load(start, seed), work.telling(partial(self.report, f"training {name}"))
             evaluate = None if validation is None else lambda model: self._agreement(model, validation)
             found = fit(
                 loaded,

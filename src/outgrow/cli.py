@@ -140,6 +140,17 @@ def export(
     verb(folder, arm=arm, seed=seed, store=store, out=out)
 
 
+@app.command(epilog="Example: outgrow status s3://bucket/prefix")
+def status(
+    store: Annotated[str, typer.Argument(help="Folder or URL of the store.")] = "outgrow-store",
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object, for programs.")] = False,
+) -> None:
+    """Show what is in a store: results, steps under way, abandoned work, damage."""
+    from outgrow.cli_status import show as verb
+
+    verb(store, as_json=as_json)
+
+
 @app.command()
 def tasks(kind: Annotated[str | None, typer.Argument(help="Show the options of this kind.")] = None) -> None:
     """List the kinds of task, or the options of one."""

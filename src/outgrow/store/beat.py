@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -143,7 +144,8 @@ class BeatLease:
 
     def _encoded(self) -> bytes:
         told = {} if self.progress is None else {"progress": self.progress}
-        card = {**self._card, "seconds": self.seconds, "beat": self._beat, **told}
+        now = datetime.now(UTC).isoformat(timespec="seconds")  # for people; nobody's decision depends on it
+        card = {**self._card, "seconds": self.seconds, "beat": self._beat, "renewed": now, **told}
         return json.dumps(card, sort_keys=True).encode("utf-8") + b"\n"
 
     def _look(self) -> bool:

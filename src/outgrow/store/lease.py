@@ -60,7 +60,7 @@ class Lease:
 
     def held(self) -> bool:
         """Whether the lease file is still this owner's."""
-        return _read(self.path).get("owner") == self.owner
+        return read_card(self.path).get("owner") == self.owner
 
     def release(self) -> None:
         """Stop renewing, and remove the file if it is still this owner's (and not the parent's of a fork)."""
@@ -71,7 +71,7 @@ class Lease:
 
     def holder(self) -> str:
         """Who has the lease, in words."""
-        return who(_read(self.path))
+        return who(read_card(self.path))
 
     def _renew(self) -> None:
         while not self._stop.wait(self.seconds / 3):
@@ -97,7 +97,7 @@ class Lease:
         """Remove an abandoned lease; False if it is alive, or another process was faster."""
         try:
             before = self.path.stat()
-            card = _read(self.path)
+            card = read_card(self.path)
             if not self._abandoned(card, before.st_mtime):
                 return False
             grave = self.path.with_name(f".{self.path.name}.{uuid4().hex}.tmp")
@@ -105,7 +105,7 @@ class Lease:
         except FileNotFoundError:
             return False
         # Between the look and the rename the owner may have renewed, or a rival may have put its own lease there.
-        alive = grave.stat().st_mtime != before.st_mtime or _read(grave) != card
+        alive = grave.stat().st_mtime != before.st_mtime or read_card(grave) != card
         if alive:
             publish(self.path, grave.read_bytes())
         grave.unlink(missing_ok=True)
@@ -123,13 +123,19 @@ class Lease:
         return now - renewed > (seconds if isinstance(seconds, int | float) else self.seconds)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_card(path: Path) -> dict[str, Any]:
     """The lease's card; empty if there is none or it cannot be understood."""
     try:
         card = json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return {}
     return card if isinstance(card, dict) else {}
+
+
+def progress_of(raw: Any) -> tuple[int, int] | None:
+    """(done, total) as it was told, or None."""
+    known = isinstance(raw, list) and len(raw) == 2 and all(isinstance(n, int) for n in raw)
+    return (raw[0], raw[1]) if known else None
 
 
 def card_of(owner: str, pid: int, about: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,8 +16,8 @@ from uuid import uuid4
 from outgrow.errors import StoreError
 from outgrow.store.artefact import MANIFEST, Artefact, encode_manifest, find, read_manifest, trust
 from outgrow.store.files import publish, sync
-from outgrow.store.lease import Lease
-from outgrow.store.place import Desk, Held
+from outgrow.store.lease import Lease, progress_of, read_card
+from outgrow.store.place import Desk, Held, Job
 
 _OF_THE_LEASE = ("lease", "lease.progress")
 
@@ -66,6 +68,24 @@ class Folder:
             raw = read_manifest(folder / MANIFEST) if re.fullmatch("[0-9a-f]{64}", folder.name) else None
             if raw is not None:
                 yield folder.name, raw
+
+    def jobs(self) -> list[Job]:
+        """The steps on which there is work, by key."""
+        found = []
+        for folder in sorted((self.path / "work").glob("*/")):
+            lease = folder / "lease"
+            with contextlib.suppress(FileNotFoundError):  # finished between the two looks
+                renewed = datetime.fromtimestamp(lease.stat().st_mtime, UTC) if lease.exists() else None
+                card = read_card(lease)
+                progress = None
+                with contextlib.suppress(FileNotFoundError, ValueError):
+                    progress = progress_of(json.loads((folder / "lease.progress").read_bytes()))
+                found.append(Job(folder.name, card, renewed, progress))
+        return found
+
+    def quarantine(self) -> list[str]:
+        """Names of what was found damaged and set aside."""
+        return sorted(path.name for path in (self.path / "quarantine").glob("*/"))
 
     def lease(self, key: str, seconds: int | float, about: Mapping[str, Any] | None = None) -> Lease:
         """A lease on a key, not yet acquired."""

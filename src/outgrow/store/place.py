@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -54,6 +55,23 @@ class Desk:
     resumed: bool
 
 
+@dataclass(frozen=True)
+class Job:
+    """Work on a step, as it is found in a store.
+
+    Attributes:
+        key: the step's.
+        card: what stands on its lease; empty if there is none, or it cannot be understood.
+        renewed: when the lease was renewed last: by the file system's clock, or by its owner's behind a URL.
+        progress: (done, total), if it is known.
+    """
+
+    key: str
+    card: Mapping[str, Any]
+    renewed: datetime | None = None
+    progress: tuple[int, int] | None = None
+
+
 @runtime_checkable
 class Place(Protocol):
     """A folder, or objects behind a URL.
@@ -83,6 +101,12 @@ class Place(Protocol):
 
     def manifests(self) -> Iterator[tuple[str, bytes]]:
         """Key and manifest of every result, by key."""
+
+    def jobs(self) -> list[Job]:
+        """The steps on which there is work, by key."""
+
+    def quarantine(self) -> list[str]:
+        """Names of what was found damaged and set aside."""
 
     def lease(self, key: str, seconds: int | float, about: Mapping[str, Any]) -> Held:
         """A lease on a key, not yet acquired."""

@@ -8,6 +8,7 @@ import shutil
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,12 @@ from outgrow.store.artefact import (
     encode_manifest,
     label_of,
 )
-from outgrow.store.beat import BeatLease
+from outgrow.store.beat import BeatLease, highest
 from outgrow.store.cache import cache_folder, scratch
 from outgrow.store.files import sha256_file
+from outgrow.store.lease import progress_of
 from outgrow.store.objects import Objects
-from outgrow.store.place import Desk, Held
+from outgrow.store.place import Desk, Held, Job
 from outgrow.store.saved import Saved, Saver
 
 _AT_ONCE = 16 << 20
@@ -171,6 +173,21 @@ class Remote:
                 with contextlib.suppress(FileNotFoundError):
                     self.objects.copy(name, f"{target}/{rest}")
                 self.objects.remove(name)
+
+    def jobs(self) -> list[Job]:
+        """The steps on which there is work, by key."""
+        found = []
+        for key in sorted({name.split("/")[1] for name in self.objects.sizes("work") if name.count("/") > 1}):
+            card = highest(self.objects, f"work/{key}")[1]
+            renewed = None
+            with contextlib.suppress(KeyError, TypeError, ValueError):
+                renewed = datetime.fromisoformat(card["renewed"])
+            found.append(Job(key, card, renewed, progress_of(card.get("progress"))))
+        return found
+
+    def quarantine(self) -> list[str]:
+        """Names of what was found damaged and set aside."""
+        return sorted({name.split("/")[1] for name in self.objects.sizes("quarantine")})
 
     # Making ----------------------------------------------------------------------------------------------------------
 

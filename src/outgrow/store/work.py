@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -56,6 +57,15 @@ class Work:
     def progress(self, done: int, total: int) -> None:
         """Let those who look on (`outgrow status`) know how far the step is, in whatever it counts."""
         self._lease.progress = (done, total)
+
+    def telling(self, report: Callable[[int, int], None]) -> Callable[[int, int], None]:
+        """`report`, which from now on is heard by those who look on, too."""
+
+        def tell(done: int, total: int) -> None:
+            self.progress(done, total)
+            report(done, total)
+
+        return tell
 
     def save_table(self, table: pa.Table, file: str = "table.parquet") -> None:
         """Put a table into the result as Parquet; equal tables give equal bytes."""
