@@ -1,10 +1,11 @@
 """Shared by all tests: nothing may reach for a network."""
 
+import importlib.util
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -133,3 +134,30 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return SimpleNamespace(code=code, out=out, err=err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[dict[str, str]]:
+    """The settings that lead to a real S3 server on loopback."""
+    pytest.importorskip("s3fs")
+    pytest.importorskip("moto")
+    with _object_server().running() as settings:
+        yield settings
+
+
+@pytest.fixture
+def s3_url(s3_server: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """URL of a store in an empty bucket of its own; the cache is the test's own, too."""
+    for name, value in s3_server.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("OUTGROW_CACHE", str(tmp_path / "cache"))
+    return str(_object_server().new_bucket())
+
+
+def _object_server() -> Any:
+    spec = importlib.util.spec_from_file_location("object_server", Path(__file__).with_name("object_server.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

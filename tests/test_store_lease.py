@@ -10,7 +10,8 @@ import pytest
 
 import outgrow.store.files
 from outgrow.store import LeaseLostError, Step, StepBusyError, Store
-from outgrow.store.lease import Lease, _host, _process
+from outgrow.store.lease import Lease
+from outgrow.store.owners import host, process_started
 
 STEP = Step("ask", 1, {})
 
@@ -39,7 +40,7 @@ def test_a_lease_is_exclusive_until_released(tmp_path):
     assert not second.held()
     second.release()
     assert first.held()
-    assert first.holder() == f"process {os.getpid()} on {_host()}"
+    assert first.holder() == f"process {os.getpid()} on {host()}"
     first.release()
     assert second.acquire()
     second.release()
@@ -82,25 +83,25 @@ def test_a_silent_owner_on_another_host_is_replaced_only_after_its_seconds(tmp_p
 
 def test_a_dead_process_of_this_host_is_replaced_at_once(tmp_path):
     child = subprocess.Popen(["true"])
-    started = _process(child.pid)
+    started = process_started(child.pid)
     child.wait()
-    card(tmp_path / "lease", pid=child.pid, started=started, host=_host())
+    card(tmp_path / "lease", pid=child.pid, started=started, host=host())
     lease = Lease(tmp_path / "lease", 60)
     assert lease.acquire()
     lease.release()
 
 
 def test_a_process_number_that_was_given_out_again_counts_as_dead(tmp_path):
-    card(tmp_path / "lease", pid=os.getpid(), started=_process(os.getpid()), host=_host())
+    card(tmp_path / "lease", pid=os.getpid(), started=process_started(os.getpid()), host=host())
     lease = Lease(tmp_path / "lease", 60)
     assert not lease.acquire()
-    card(tmp_path / "lease", pid=os.getpid(), started="1", host=_host())
+    card(tmp_path / "lease", pid=os.getpid(), started="1", host=host())
     assert lease.acquire()
     lease.release()
 
 
 def test_a_stopped_process_of_this_host_is_replaced_when_it_expires(tmp_path):
-    card(tmp_path / "lease", pid=os.getpid(), started=_process(os.getpid()), host=_host(), seconds=5, age=6)
+    card(tmp_path / "lease", pid=os.getpid(), started=process_started(os.getpid()), host=host(), seconds=5, age=6)
     lease = Lease(tmp_path / "lease", 60)
     assert lease.acquire()
     lease.release()

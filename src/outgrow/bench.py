@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from outgrow.methods.rows import gold_rows, normalise_weights
 from outgrow.recipe import Labelling
 from outgrow.records import ANSWERS, Source, Student, sha256_text
 from outgrow.reliability import DecoyQuestions
-from outgrow.starts import Start, content_hash, model_folder, settings_of
+from outgrow.starts import Start, content_hash, settings_of
 from outgrow.store import Step, Store, Work
 from outgrow.supervisors.asking import Asking, Elsewhere
 from outgrow.supervisors.config import LocalSupervisor
@@ -124,7 +124,7 @@ class Bench:
 
     def adopt(self, student: Student, ref: ModelRef) -> None:
         """Know a student that another bench on the same store has trained."""
-        self._starts[student.key] = Start(student, ref, model_folder(self.store.open(student.key)))
+        self._starts[student.key] = Start(student, ref, self.store.open(student.key))
 
     def find(self, source: Source) -> Start | Elsewhere:
         """What is known of a source handed out earlier.
@@ -219,9 +219,6 @@ class Bench:
         return table.set_column(1, ANSWERS.field("source"), pa.array([source.name] * table.num_rows, pa.string()))
 
     def _ask(self, found: Start | Elsewhere, task: Task, examples: pa.Table, asking: Asking, what: str) -> pa.Table:
-        def progress(done: int, total: int) -> None:
-            self.report(what, done, total)
-
         inputs = {"model": found.source.key, "questions": sha256_text(examples["example_id"].to_pylist())}
         if isinstance(found, Start):
             version, place = ANSWER_VERSION, self._place(found.ref, task)
@@ -231,6 +228,7 @@ class Bench:
 
         def make(work: Work) -> None:
             journal = work.journal("answers")
+            progress = work.telling(partial(self.report, what))
             if isinstance(found, Start):
                 from outgrow.supervisors.local import answer
 
@@ -314,7 +312,7 @@ class Bench:
             from outgrow.training.loading import save
             from outgrow.training.loop import fit
 
-            loaded = self.load(start, seed)
+            loaded, told = self.load(start, seed), work.telling(partial(self.report, f"training {name}"))
             evaluate = None if validation is None else lambda model: self._agreement(model, validation)
             with self.tracking.run(f"{name}/{seed}", plain) as tracker:
                 found = fit(
@@ -326,7 +324,7 @@ class Bench:
                     total_steps=steps,
                     work=work.dir / "checkpoints",
                     evaluate=evaluate,
-                    progress=lambda done, total, loss_now: self.report(f"training {name}", done, total),
+                    progress=lambda done, total, loss_now: told(done, total),
                     tracker=tracker,
                 )
             save(loaded, work.out / "model")
@@ -348,7 +346,7 @@ class Bench:
         artefact = self.store.make(step, make, meta={"detail": detail, "sealed": sealed})
         facts = artefact.json("fit.json")
         student = Student(name, artefact.key, facts["rows"], facts["questions"], facts["steps"], facts["chosen_step"])
-        self._starts[artefact.key] = Start(student, start.ref, model_folder(artefact))
+        self._starts[artefact.key] = Start(student, start.ref, artefact)
         return student
 
     def _agreement(self, loaded: Loaded, validation: Mapping[str, str]) -> float:

@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-Store = Annotated[Path, typer.Option(help="Folder of the artefacts that all runs share.")]
+Store = Annotated[str, typer.Option(help="Folder or URL (s3://bucket/prefix) of the artefacts that all runs share.")]
 
 
 def _version(value: bool) -> bool:
@@ -47,7 +47,7 @@ def run(
             help="A YAML file or the name of a shipped recipe (none: the demo), then settings that override it.",
         ),
     ] = None,
-    store: Store = Path("outgrow-store"),
+    store: Store = "outgrow-store",
     out: Annotated[Path | None, typer.Option(help="Folder of the results; by default made from the name.")] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Jobs at a time; by default one per graphics card, or else per core.")
@@ -83,7 +83,7 @@ def label(
     split: Annotated[str, typer.Option(help="Which questions.")] = "pool",
     seed: Annotated[int, typer.Option(min=0, help="Of tuning, demonstrations and draws.")] = 0,
     supervisor: Annotated[str | None, typer.Option(help="Its name in the recipe; by default the first.")] = None,
-    store: Store = Path("outgrow-store"),
+    store: Store = "outgrow-store",
 ) -> None:
     """Ask a supervisor and write its answers; what is in the store is not asked again."""
     from outgrow.cli_label import label as verb
@@ -143,12 +143,23 @@ def export(
     arm: Annotated[str, typer.Option(help="The arm, or the supervisor, whose model is wanted.")],
     out: Annotated[Path, typer.Option(help="Where the model goes, in Hugging Face format.")],
     seed: Annotated[int, typer.Option(help="The seed it was trained with.")] = 0,
-    store: Store = Path("outgrow-store"),
+    store: Store = "outgrow-store",
 ) -> None:
     """Copy a trained model out of the store."""
     from outgrow.cli_export import export as verb
 
     verb(folder, arm=arm, seed=seed, store=store, out=out)
+
+
+@app.command(epilog="Example: outgrow status s3://bucket/prefix")
+def status(
+    store: Annotated[str, typer.Argument(help="Folder or URL of the store.")] = "outgrow-store",
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object, for programs.")] = False,
+) -> None:
+    """Show what is in a store: results, steps under way, abandoned work, damage."""
+    from outgrow.cli_status import show as verb
+
+    verb(store, as_json=as_json)
 
 
 @app.command()

@@ -250,7 +250,7 @@ def run_recipe(
 
     Args:
         recipe: what to run.
-        store: where artefacts are kept; what is there already is not done again.
+        store: folder or URL where artefacts are kept; what is there already is not done again.
         out: the run's folder; `runs/<name>-<hash>` by default.
         jobs: jobs at a time. By default here one per graphics card, or per core where there is none; on Ray as many as
             the cluster has room for. Does not change the numbers.

@@ -63,7 +63,7 @@ def label(
         split: which questions.
         seed: of the supervisor's tuning, demonstrations and draws.
         supervisor: its name in the recipe; the first one by default.
-        store: folder where answers are kept as they arrive; what is there is not asked again.
+        store: folder or URL where answers are kept as they arrive; what is there is not asked again.
         overrides: `key.sub=value` each, for a recipe read from a file.
 
     Raises:
@@ -94,7 +94,7 @@ def label(
         def report(what: str, done: int, total: int) -> None:
             progress(Event(what, what, done, total, closed=done >= total))
 
-        bench = Bench(recipe, Store(Path(store), unsealed=True), report)
+        bench = Bench(recipe, Store(store, unsealed=True), report)
         if split not in bench.plain_task.splits:
             raise ConfigError(unknown("split", split, bench.plain_task.splits))
         source = bench.tune_supervisor(index, seed)

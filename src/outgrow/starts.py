@@ -19,8 +19,13 @@ class Start:
 
     source: Source
     ref: ModelRef
-    folder: Path | None = None  # of trained weights
+    trained: Artefact | None = None  # whose weights
     kind: Literal["local"] = "local"
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of trained weights, brought here if they are behind a URL; None for a base model."""
+        return None if self.trained is None else model_folder(self.trained)
 
 
 def settings_of(ref: ModelRef) -> dict[str, Any]:
@@ -30,9 +35,7 @@ def settings_of(ref: ModelRef) -> dict[str, Any]:
 
 def model_folder(artefact: Artefact) -> Path:
     """The folder of trained weights in a training step's result."""
-    return artefact.path("model/config.json" if "model/config.json" in artefact.files else next(
-        f for f in artefact.files if f.startswith("model/")
-    )).parent  # fmt: skip
+    return artefact.path("model")
 
 
 def content_hash(table: pa.Table) -> str:

@@ -69,7 +69,7 @@ class Place(Protocol):
 def check(recipe: Recipe, store: Any) -> None:
     """Find what would make every job fail before any begins: no torch, a faulty data file, no place for the store."""
     threads(recipe.threads)
-    Store(store, unsealed=True)
+    Store(store, unsealed=True).prepare()
     recipe.build_task()
 
 

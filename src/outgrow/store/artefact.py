@@ -8,7 +8,7 @@ import json
 import re
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,11 +43,13 @@ class Artefact:
         key: the step's key.
         manifest: what the step was, its files with size and SHA-256, when and where it was made.
         folder: where the files are; ask `path` for one of them.
+        fetch: brings files, by name, into the folder where they are not always there: a store behind a URL.
     """
 
     key: str
     manifest: Mapping[str, Any]
     folder: Path
+    fetch: Callable[[Sequence[str]], None] | None = None
 
     @property
     def step(self) -> str:
@@ -60,15 +62,17 @@ class Artefact:
         return tuple(self.manifest["files"])
 
     def path(self, file: str) -> Path:
-        """Where a file is, or a sub-folder that holds some.
+        """Where a file is, or a sub-folder that holds some; from a URL it is brought here and checked first.
 
         Raises:
-            StoreError: the manifest does not know the file, or it has disappeared since the artefact was opened.
+            StoreError: the manifest does not know the file, or it has been damaged since the artefact was opened.
         """
         names = [name for name in self.files if name == file or name.startswith(f"{file}/")]
         if not names:
             raise StoreError(f"step '{self.step}' ({self.key[:12]}) has no file '{file}'; it has {list(self.files)}")
         try:
+            if self.fetch is not None:
+                self.fetch(names)
             _check_sizes(self, names)
         except DamageError as damage:
             raise StoreError(f"step '{self.step}' ({self.key[:12]}): {damage}; run again to redo the step") from damage
@@ -168,6 +172,12 @@ def trust(root: Path, artefact: Artefact) -> None:
     _verified[path] = (_signature(path), artefact)
 
 
+def label_of(key: str, raw: bytes | None) -> str:
+    """What to call a step whose manifest may be damaged."""
+    name = re.search(rb'"step":"([^"]*)"', raw or b"")
+    return f"step '{name[1].decode('utf-8', 'replace')}' ({key[:12]})" if name else f"step {key[:12]}"
+
+
 def _signature(path: Path) -> tuple[int, int, int]:
     stat = path.stat()
     return stat.st_ino, stat.st_mtime_ns, stat.st_size
@@ -200,8 +210,7 @@ def _check_content(artefact: Artefact) -> None:
 def _set_aside(root: Path, key: str, raw: bytes | None, damage: str) -> None:
     """Move a damaged artefact to `quarantine/`, unless another process has just done so or put a sound one there."""
     folder = root / key
-    name = re.search(rb'"step":"([^"]*)"', raw or b"")
-    label = f"step '{name[1].decode('utf-8', 'replace')}' ({key[:12]})" if name else f"step {key[:12]}"
+    label = label_of(key, raw)
     grave = root / "quarantine" / f"{key[:12]}-{uuid4().hex[:8]}"
     try:
         attempts = list(folder.glob("attempt-*"))

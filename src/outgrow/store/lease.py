@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import threading
-from functools import lru_cache
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from outgrow.errors import StoreError
 from outgrow.store.files import publish
+from outgrow.store.owners import host, is_gone, process_started
 
 
 class LeaseLostError(StoreError):
@@ -29,57 +30,74 @@ class Lease:
     Args:
         path: the lease file.
         seconds: how long the promise holds without renewal.
+        about: what the lease is for, for those who look on (`outgrow status`).
+
+    Attributes:
+        progress: (done, total), set by the owner; written beside the lease when it is renewed.
     """
 
-    def __init__(self, path: Path, seconds: int | float) -> None:
+    def __init__(self, path: Path, seconds: int | float, about: Mapping[str, Any] | None = None) -> None:
         self.path = path
         self.seconds = seconds
+        self.about = dict(about or {})
+        self.progress: tuple[int, int] | None = None
         self.owner = uuid4().hex
         self._pid = os.getpid()
         self._stop = threading.Event()
 
     def acquire(self) -> bool:
         """Take the lease if it is free or abandoned; True if this process has it now."""
-        card = {"owner": self.owner, "pid": self._pid, "started": _process(self._pid), "host": _host()}
-        data = json.dumps({**card, "seconds": self.seconds}).encode("utf-8") + b"\n"
+        data = json.dumps({**card_of(self.owner, self._pid, self.about), "seconds": self.seconds}).encode() + b"\n"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if (self.path.exists() and not self._evict()) or not publish(self.path, data):
                 return False
         except FileNotFoundError:  # the owner has just finished and removed the folder
             return False
+        self._progress_file.unlink(missing_ok=True)  # an earlier owner's
         threading.Thread(target=self._renew, name=f"lease {self.path.parent.name[:12]}", daemon=True).start()
         return True
 
     def held(self) -> bool:
         """Whether the lease file is still this owner's."""
-        return _read(self.path).get("owner") == self.owner
+        return read_card(self.path).get("owner") == self.owner
 
     def release(self) -> None:
         """Stop renewing, and remove the file if it is still this owner's (and not the parent's of a fork)."""
         self._stop.set()
         if os.getpid() == self._pid and self.held():
+            self._progress_file.unlink(missing_ok=True)
             self.path.unlink(missing_ok=True)
 
     def holder(self) -> str:
         """Who has the lease, in words."""
-        card = _read(self.path)
-        return f"process {card['pid']} on {card['host']}" if "pid" in card and "host" in card else "another process"
+        return who(read_card(self.path))
 
     def _renew(self) -> None:
         while not self._stop.wait(self.seconds / 3):
             try:
                 if not self.held():
                     return
+                self._tell_progress()
                 os.utime(self.path)
             except OSError:
                 continue  # a hiccup of the file system; the next round tries again
+
+    @property
+    def _progress_file(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.progress")
+
+    def _tell_progress(self) -> None:
+        if self.progress is not None:
+            fresh = self.path.with_name(f".{self.path.name}.{uuid4().hex}.tmp")
+            fresh.write_text(json.dumps(self.progress), "ascii")
+            fresh.replace(self._progress_file)
 
     def _evict(self) -> bool:
         """Remove an abandoned lease; False if it is alive, or another process was faster."""
         try:
             before = self.path.stat()
-            card = _read(self.path)
+            card = read_card(self.path)
             if not self._abandoned(card, before.st_mtime):
                 return False
             grave = self.path.with_name(f".{self.path.name}.{uuid4().hex}.tmp")
@@ -87,17 +105,15 @@ class Lease:
         except FileNotFoundError:
             return False
         # Between the look and the rename the owner may have renewed, or a rival may have put its own lease there.
-        alive = grave.stat().st_mtime != before.st_mtime or _read(grave) != card
+        alive = grave.stat().st_mtime != before.st_mtime or read_card(grave) != card
         if alive:
             publish(self.path, grave.read_bytes())
         grave.unlink(missing_ok=True)
         return not alive
 
     def _abandoned(self, card: dict[str, Any], renewed: float) -> bool:
-        if card.get("host") == _host() and isinstance(card.get("pid"), int):
-            now_running = _process(card["pid"])
-            if now_running == "" or (now_running is not None and now_running != card.get("started")):
-                return True
+        if owner_is_gone(card):
+            return True
         # The file system's own clock, not this host's: on a network share the two may differ.
         probe = self.path.with_name(f".{self.path.name}.{uuid4().hex}.tmp")
         probe.touch()
@@ -107,7 +123,7 @@ class Lease:
         return now - renewed > (seconds if isinstance(seconds, int | float) else self.seconds)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_card(path: Path) -> dict[str, Any]:
     """The lease's card; empty if there is none or it cannot be understood."""
     try:
         card = json.loads(path.read_bytes())
@@ -116,24 +132,24 @@ def _read(path: Path) -> dict[str, Any]:
     return card if isinstance(card, dict) else {}
 
 
-@lru_cache(maxsize=1)
-def _host() -> str:
-    """Host name, boot and process namespace: where a process number means what it says."""
-    parts = [socket.gethostname()]
-    try:
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip())
-        parts.append(str(Path("/proc/self/ns/pid").readlink()))
-    except OSError:
-        pass  # not Linux, or not shown here
-    return " ".join(parts)
+def progress_of(raw: Any) -> tuple[int, int] | None:
+    """(done, total) as it was told, or None."""
+    known = isinstance(raw, list) and len(raw) == 2 and all(isinstance(n, int) for n in raw)
+    return (raw[0], raw[1]) if known else None
 
 
-def _process(pid: int) -> str | None:
-    """When a process started, in clock ticks since boot; "" if it is gone or a zombie; None if unknown."""
-    try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-        return "" if state in "ZX" else fields[18]
-    except (FileNotFoundError, ProcessLookupError):
-        return "" if Path("/proc/self/stat").exists() else None
-    except OSError:
-        return None
+def card_of(owner: str, pid: int, about: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands on a lease: who has it, since when, and what for."""
+    own = {"owner": owner, "pid": pid, "started": process_started(pid), "host": host()}
+    return {**about, **own, "since": datetime.now(UTC).isoformat(timespec="seconds")}
+
+
+def who(card: Mapping[str, Any]) -> str:
+    """The holder of a lease in words."""
+    return f"process {card['pid']} on {card['host']}" if "pid" in card and "host" in card else "another process"
+
+
+def owner_is_gone(card: Mapping[str, Any]) -> bool:
+    """Whether a lease's card names a process of this host that has ended."""
+    pid = card.get("pid")
+    return card.get("host") == host() and isinstance(pid, int) and is_gone(pid, card.get("started"))

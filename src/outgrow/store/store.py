@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import re
-import shutil
 import threading
 import time
 import warnings
@@ -15,26 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from outgrow.errors import SealedError, StoreError
-from outgrow.store.artefact import (
-    FORMAT,
-    MANIFEST,
-    Artefact,
-    DamageError,
-    StoreWarning,
-    decode_manifest,
-    encode_manifest,
-    find,
-    read_manifest,
-    trust,
-)
+from outgrow.store.artefact import FORMAT, Artefact, DamageError, StoreWarning, decode_manifest
 from outgrow.store.environment import environment, environment_id
-from outgrow.store.files import disk_is_full, publish, sha256_file, sync
+from outgrow.store.files import disk_is_full, sha256_file
 from outgrow.store.journal import DamagedWorkError
 from outgrow.store.keys import Step, plain
-from outgrow.store.lease import Lease, LeaseLostError
+from outgrow.store.lease import LeaseLostError
+from outgrow.store.local import Folder
+from outgrow.store.place import Desk, Held, describe, place_of
 from outgrow.store.work import Work
 
 _logger = logging.getLogger("outgrow.store")
@@ -73,20 +61,28 @@ class StepUse:
 
 
 class Store:
-    """A folder of results, one sub-folder a key; any number of processes may share it.
+    """Results by key, in a folder or behind a URL; any number of processes, on any number of hosts, may share it.
 
     `<key>/manifest.json` names the attempt that counts and the SHA-256 of its files; it is created exclusively, once
-    all of that is on disk, so readers find a complete result or none. `work/<key>/` holds the lease, journals and
+    all of that is written, so readers find a complete result or none. `work/<key>/` holds the lease, journals and
     checkpoints of a step in progress; `quarantine/` what was found damaged.
 
     Args:
-        path: the folder; created when the first step is made.
+        path: a folder, created when the first step is made; or a URL that fsspec understands (`s3://bucket/prefix`)
+            and whose backend can create an object only if there is none.
         lease_seconds: how long a process that cannot be asked may be silent before its step is taken over.
         wait: whether `make` waits for another process that is making the same step, or raises.
         unsealed: whether results whose `meta` says `sealed` (they hold gold labels) may be read.
+        single_writer: for URLs: the caller promises that one process makes steps, so that a backend without
+            conditional create will do; by default whether the environment has `OUTGROW_SINGLE_WRITER=1`.
 
     Attributes:
+        location: the folder or URL.
         log: each step used through this object, once, in order of first use.
+
+    Raises:
+        StoreError: there can be no store.
+        PrerequisiteError: a package for the URL is not installed.
     """
 
     def __init__(
@@ -96,15 +92,34 @@ class Store:
         lease_seconds: int | float = 60,
         wait: bool = True,
         unsealed: bool = False,
+        single_writer: bool | None = None,
     ) -> None:
-        self.path = Path(path).absolute()
+        self._place = place_of(path, single_writer=single_writer)
+        self.location = self._place.location
         self.lease_seconds = lease_seconds
         self.wait = wait
         self.unsealed = unsealed
         self.log: list[StepUse] = []
         self._making: set[tuple[int, str]] = set()
-        if not self._existing_parent().is_dir():
-            raise StoreError(f"the store cannot be at {self.path}: {self._existing_parent()} is not a folder")
+
+    @property
+    def path(self) -> Path:
+        """The folder.
+
+        Raises:
+            StoreError: the store is behind a URL.
+        """
+        if isinstance(self._place, Folder):
+            return self._place.path
+        raise StoreError(f"the store {self.location} is not a folder; use its URL (`location`)")
+
+    def prepare(self) -> None:
+        """Make sure that results can be put here, before anything long begins.
+
+        Raises:
+            StoreError: the folder cannot be made; the bucket is absent, refuses access or has no conditional create.
+        """
+        self._place.prepare()
 
     def get(self, step: Step) -> Artefact | None:
         """The result of a step, or None if it has to be made (with a `StoreWarning` if it was there but damaged).
@@ -113,7 +128,7 @@ class Store:
             StoreError: the store cannot be read.
             SealedError: the result holds gold labels, and this store was not opened for those.
         """
-        artefact = find(self.path, step.key)
+        artefact = self._place.find(step.key)
         return self._use(artefact, cached=True) if artefact is not None else None
 
     def open(self, key: str) -> Artefact:
@@ -123,22 +138,18 @@ class Store:
             StoreError: there is none, or it is damaged.
             SealedError: as `get`.
         """
-        artefact = find(self.path, key) if re.fullmatch("[0-9a-f]{64}", key) else None
+        artefact = self._place.find(key) if re.fullmatch("[0-9a-f]{64}", key) else None
         if artefact is None:
-            raise StoreError(f"the store {self.path} has no sound result with the key {key!r}; run its step again")
+            raise StoreError(f"the store {self.location} has no sound result with the key {key!r}; run its step again")
         return self._use(artefact, cached=True)
 
     def steps(self) -> Iterator[Mapping[str, Any]]:
         """The manifests of all results, by key; files are not looked at, unreadable manifests are passed over."""
-        folders = sorted(self.path.iterdir()) if self.path.is_dir() else []
-        for folder in folders:
-            raw = read_manifest(folder / MANIFEST) if re.fullmatch("[0-9a-f]{64}", folder.name) else None
-            if raw is None:
-                continue
+        for key, raw in self._place.manifests():
             try:
-                yield decode_manifest(raw, folder.name)
+                yield decode_manifest(raw, key)
             except DamageError as damage:
-                warnings.warn(f"step {folder.name[:12]} in the store is damaged: {damage}", StoreWarning, stacklevel=2)
+                warnings.warn(f"step {key[:12]} in the store is damaged: {damage}", StoreWarning, stacklevel=2)
 
     def make(self, step: Step, maker: Callable[[Work], None], *, meta: Mapping[str, Any] | None = None) -> Artefact:
         """The result of a step: from the store, or made now.
@@ -158,7 +169,7 @@ class Store:
         """
         artefact = self.get(step)
         if artefact is not None:
-            self._tidy(artefact)
+            self._place.tidy(artefact, self.lease_seconds)
             return artefact
         extra = plain(meta or {}, where=f"step '{step.name}': meta")
         if extra.get("sealed") and not self.unsealed:
@@ -174,11 +185,11 @@ class Store:
         except Exception as error:
             if disk_is_full(error):
                 raise StoreError(
-                    f"no space left on the disk of {self.path} while making step '{step.name}' ({step.key[:12]}): "
-                    "nothing was committed; free space and run again, finished parts are kept"
+                    f"no space left on the disk of {self._place.disk} while making step '{step.name}' "
+                    f"({step.key[:12]}): nothing was committed; free space and run again, finished parts are kept"
                 ) from error
-            if isinstance(error, OSError) and not os.access(self._existing_parent(), os.W_OK):
-                raise StoreError(f"the store {self.path} cannot be written: {error}") from error
+            if isinstance(error, OSError) and isinstance(self._place, Folder) and not self._place.writable():
+                raise StoreError(f"the store {self.location} cannot be written: {error}") from error
             raise
         finally:
             self._making.discard(me)
@@ -186,17 +197,16 @@ class Store:
     def _make(self, step: Step, maker: Callable[[Work], None], meta: Any) -> Artefact:
         pause, waited = 0.01, False
         while True:
-            lease = Lease(self._work_folder(step.key) / "lease", self.lease_seconds)
+            lease = self._place.lease(step.key, self.lease_seconds, describe(step, meta))
             if lease.acquire():
                 try:
                     # Somebody may have committed between the look into the store and the lease, or during the work.
                     artefact = self.get(step) or self._run(step, maker, meta, lease) or self.get(step)
                     if artefact is not None:
                         self._use(artefact, cached=False)
-                        if lease.held():
-                            self._sweep(step.key, keep=artefact.folder.name, work=True)
+                        self._place.finish(artefact, lease)
                 finally:
-                    self._leave(lease, step.key)
+                    self._place.leave(lease, step.key)
             else:
                 artefact = self.get(step)
                 if artefact is None and not self.wait:
@@ -208,53 +218,49 @@ class Store:
                 _logger.info("waiting for step '%s' (%s), made by %s", step.name, step.key[:12], lease.holder())
             waited = True
             time.sleep(pause)
-            pause = min(pause * 1.5, 0.5)
+            pause = min(pause * 1.5, self._place.patience)
 
-    def _run(
-        self, step: Step, maker: Callable[[Work], None], meta: Any, lease: Lease, retry: bool = True
-    ) -> Artefact | None:
+    def _run(self, step: Step, maker: Callable[[Work], None], meta: Any, lease: Held) -> Artefact | None:
         """Make and commit under a lease; None if the lease or the race was lost, and the other's result counts."""
-        self._sweep(step.key)
-        folder = lease.path.parent
-        resumed = any(child.name != "lease" for child in folder.iterdir())
-        out = self.path / step.key / f"attempt-{uuid4().hex}"
-        out.mkdir(parents=True)
-        work = Work(folder, out, lease)
+        try:
+            return self._attempt(step, maker, meta, lease)
+        except DamagedWorkError as damage:
+            grave = self._place.set_work_aside(step.key)
+            text = f"unfinished work on step '{step.name}' ({step.key[:12]}) is damaged: {damage}"
+            warnings.warn(f"{text}; moved to {grave}, the step begins anew", StoreWarning, stacklevel=5)
+        return self._attempt(step, maker, meta, lease)
+
+    def _attempt(self, step: Step, maker: Callable[[Work], None], meta: Any, lease: Held) -> Artefact | None:
+        desk = self._place.begin(step.key, lease)
+        work = Work(desk.dir, desk.out, lease)
         started = time.perf_counter()
         artefact = None
         try:
             maker(work)
             work.close()
             seconds = round(time.perf_counter() - started, 3)
-            artefact = self._commit(step, out, {"meta": meta, "resumed": resumed, "seconds": seconds})
+            artefact = self._commit(step, desk, {"meta": meta, "resumed": desk.resumed, "seconds": seconds})
             return artefact
         except LeaseLostError:
             return None
-        except DamagedWorkError as damage:
-            if not retry:
-                raise
-            work.close()
-            self._set_work_aside(step, folder, damage)
-            return self._run(step, maker, meta, lease, retry=False)
         except OSError:
-            if lease.held() and not (out.parent / MANIFEST).exists():
+            if lease.held() and not self._place.committed(step.key):
                 raise
             return None  # a rival took the step over or finished it, and has swept this attempt away
         finally:
             work.close()
             if artefact is None:
-                shutil.rmtree(out, ignore_errors=True)
+                self._place.abandon(desk)
 
-    def _commit(self, step: Step, out: Path, facts: Mapping[str, Any]) -> Artefact | None:
-        """Write everything to disk, then create the manifest; None if another process has created one."""
+    def _commit(self, step: Step, desk: Desk, facts: Mapping[str, Any]) -> Artefact | None:
+        """Create the manifest of what lies in `desk.out`; None if another process has created one."""
         files: dict[str, dict[str, Any]] = {}
-        for path in sorted(out.rglob("*")):
-            name = path.relative_to(out).as_posix()
+        for path in sorted(desk.out.rglob("*")):
+            name = path.relative_to(desk.out).as_posix()
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
                 raise StoreError(f"step '{step.name}' left '{name}', which is not a plain file; copy its content")
             if path.is_file():
                 files[name] = {"sha256": sha256_file(path), "bytes": path.stat().st_size}
-            sync(path)
         if not files:
             raise StoreError(f"the maker of step '{step.name}' put no file into work.out; put its result there")
         fields = {
@@ -263,20 +269,11 @@ class Store:
             **facts,
             "format": FORMAT,
             "key": step.key,
-            "attempt": out.name,
+            "attempt": desk.out.name,
             "files": files,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        folder = out.parent
-        for path in (out, folder, self.path):
-            sync(path)
-        if not publish(folder / MANIFEST, encode_manifest(fields)):
-            return None
-        artefact = Artefact(step.key, fields, out)
-        with contextlib.suppress(OSError):  # committed: should this not reach the disk, the step is done again
-            sync(folder)
-            trust(self.path, artefact)
-        return artefact
+        return self._place.commit(desk, fields)
 
     def note(self, uses: Iterable[StepUse]) -> None:
         """Add what another process used, for instance the log of a worker's own `Store`, to this log."""
@@ -295,51 +292,3 @@ class Store:
             place = environment_id(facts)
             self.log.append(StepUse(artefact.step, artefact.key, facts["seconds"], cached, detail, place))
         return artefact
-
-    def _sweep(self, key: str, keep: str = "", work: bool = False) -> None:
-        """Remove what dead processes left: their attempts and temporary files; with `work`, all but the lease."""
-        for path in (self.path / key).glob("attempt-*"):
-            if path.name != keep:
-                shutil.rmtree(path, ignore_errors=True)
-        for path in [*(self.path / key).glob(".*.tmp"), *self._work_folder(key).glob("*" if work else ".*.tmp")]:
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            elif path.name != "lease":
-                with contextlib.suppress(OSError):
-                    path.unlink()
-
-    def _leave(self, lease: Lease, key: str) -> None:
-        """Release a lease, and remove the step's two folders if they are empty."""
-        with contextlib.suppress(OSError):
-            (self.path / key).rmdir()  # still under the lease, so that nobody is about to fill it
-        lease.release()
-        with contextlib.suppress(OSError):
-            self._work_folder(key).rmdir()
-
-    def _tidy(self, artefact: Artefact) -> None:
-        """Finish the sweeping of a process that died right after its commit."""
-        folder_of_work = self._work_folder(artefact.key)
-        if not os.access(folder_of_work, os.W_OK):
-            return  # as nearly always: it is not there
-        lease = Lease(folder_of_work / "lease", self.lease_seconds)
-        with contextlib.suppress(OSError):
-            if lease.acquire():
-                try:
-                    self._sweep(artefact.key, keep=artefact.folder.name, work=True)
-                finally:
-                    self._leave(lease, artefact.key)
-
-    def _work_folder(self, key: str) -> Path:
-        return self.path / "work" / key
-
-    def _set_work_aside(self, step: Step, folder: Path, damage: DamagedWorkError) -> None:
-        grave = self.path / "quarantine" / f"work-{step.key[:12]}-{uuid4().hex[:8]}"
-        grave.mkdir(parents=True)
-        for path in folder.iterdir():
-            if path.name != "lease":
-                path.rename(grave / path.name)
-        text = f"unfinished work on step '{step.name}' ({step.key[:12]}) is damaged: {damage}"
-        warnings.warn(f"{text}; moved to {grave}, the step begins anew", StoreWarning, stacklevel=5)
-
-    def _existing_parent(self) -> Path:
-        return next(path for path in (self.path, *self.path.parents) if path.exists())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,7 +12,8 @@ import pyarrow as pa
 from outgrow.errors import StoreError
 from outgrow.store.files import write_json, write_table
 from outgrow.store.journal import Journal
-from outgrow.store.lease import Lease, LeaseLostError
+from outgrow.store.lease import LeaseLostError
+from outgrow.store.place import Held
 
 
 class Work:
@@ -19,11 +21,12 @@ class Work:
 
     Attributes:
         dir: survives crashes and is the same when the step is taken up again: journals and checkpoints live here.
-            The name `lease` is taken.
+            The names `lease` and `lease.progress` are taken. A file here is a journal, or appears whole by a rename
+            (from a name, or in a folder, that begins with `.` or `new-`), so that it may be copied at any moment.
         out: empty at first; the files put here, sub-folders included, are the result.
     """
 
-    def __init__(self, dir: Path, out: Path, lease: Lease) -> None:
+    def __init__(self, dir: Path, out: Path, lease: Held) -> None:
         self.dir = dir
         self.out = out
         self._lease = lease
@@ -50,6 +53,19 @@ class Work:
         if name not in self._journals:
             self._journals[name] = Journal(self.dir / f"{name}.jsonl", self.check)
         return self._journals[name]
+
+    def progress(self, done: int, total: int) -> None:
+        """Let those who look on (`outgrow status`) know how far the step is, in whatever it counts."""
+        self._lease.progress = (done, total)
+
+    def telling(self, report: Callable[[int, int], None]) -> Callable[[int, int], None]:
+        """`report`, which from now on is heard by those who look on, too."""
+
+        def tell(done: int, total: int) -> None:
+            self.progress(done, total)
+            report(done, total)
+
+        return tell
 
     def save_table(self, table: pa.Table, file: str = "table.parquet") -> None:
         """Put a table into the result as Parquet; equal tables give equal bytes."""

@@ -1,0 +1,73 @@
+"""The verb `status`: what is in a store, and what is going on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from outgrow.store.status import Making, status
+
+
+def show(store: str, *, as_json: bool) -> None:
+    """Print a store's status.
+
+    The JSON is one object: `store` (text), `results` (list of `step`, `count`, `bytes`, `seconds`), `under_way` and
+    `abandoned` (lists of `key`, `step`, `detail`, `host`, `pid`, `since`, `renewed`, `done`, `total`, `abandoned`),
+    `damaged` (list of keys), `quarantined` (list of names). Times are ISO 8601 in UTC; a text that is not known is "",
+    a number null. Later versions may add fields.
+
+    Raises:
+        PrerequisiteError: there is no store.
+        StoreError: it cannot be read.
+    """
+    found = status(store)
+    if as_json:
+        print(json.dumps(asdict(found), indent=1))
+        return
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
+    console.print(f"store {found.store}", markup=False, highlight=False, soft_wrap=True)
+    results = Table("results of", "count", "size", "time to make", box=None, pad_edge=False)
+    for kind in found.results:
+        results.add_row(escape(kind.step), f"{kind.count:,}", _size(kind.bytes), _time(kind.seconds))
+    console.print(results if found.results else "no results yet")
+    _list(console, "under way", found.under_way)
+    _list(console, "abandoned (taken up by whoever wants the result)", found.abandoned)
+    for key in found.damaged:
+        console.print(f"damaged: the manifest of {key} cannot be read; its step is done again when it is wanted")
+    if found.quarantined:
+        console.print(f"set aside as damaged, in quarantine/: {len(found.quarantined):,}")
+        for name in found.quarantined:
+            console.print(f"  {name}", markup=False, highlight=False)
+
+
+def _list(console: Console, title: str, steps: Sequence[Making]) -> None:
+    if not steps:
+        return
+    table = Table("step", "about", "done", "by", "since (UTC)", "renewed", "", box=None, pad_edge=False)
+    for one in steps:
+        done = "" if one.total is None else f"{one.done:,}/{one.total:,}"
+        by = f"{one.host}, process {one.pid}" if one.host and one.pid is not None else ""
+        times = (one.since.removesuffix("+00:00"), one.renewed.partition("T")[2].removesuffix("+00:00"))
+        name = one.step or f"{one.key[:12]}"
+        table.add_row(*map(escape, (name, one.detail, done, by, *times, one.abandoned)))
+    console.print(f"\n{title}: {len(steps):,}", highlight=False)
+    console.print(table)
+
+
+def _size(count: int) -> str:
+    size, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
+    while size >= 1000 and len(units) > 1:
+        size /= 1000
+        units.pop(0)
+    return f"{size:,.0f} {units[0]}" if units[0] == "bytes" else f"{size:,.1f} {units[0]}"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:,.1f} s" if seconds < 600 else f"{seconds / 3600:,.1f} h"
