@@ -9,7 +9,7 @@ import importlib.util
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,8 @@ class Tracker:
                 getattr(tracker, what)(*values, **options)
             except Exception as error:
                 del self._trackers[name]
+                with suppress(Exception):
+                    tracker.finish()  # a run that stays open would be in the way of the next
                 _warn(name, error)
 
 
