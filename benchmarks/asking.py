@@ -159,12 +159,12 @@ def _fraction(
 
 def _equal(report: Report, what: str, dtype: str, asked: shapes.Questions, folder: Path, loaded: Any) -> None:
     """Answers beside those of the slow path in float32."""
-    few = 20 if "qwen" in what else 40
+    few = 5 if "qwen" in what else 20
     prompts, orders = asked.prompts[:few], asked.orders[:few]
     exact = loaded if dtype == "float32" else load(folder, "float32")
     table = slow_path(exact, prompts, [shapes.LETTERS] * len(prompts))
     clear = margins(table) > BOUNDS[dtype]
-    said = np.array(ours(loaded, asked)[: len(prompts)])
+    said = np.array(ours(loaded, asked)[: len(prompts)])  # asked among all the others
     slow = np.array([order[int(row.argmax())] for row, order in zip(table, orders, strict=True)])
     share = float((said == slow)[clear].mean()) if clear.any() else 1.0
     report.add(harness.value(
