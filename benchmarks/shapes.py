@@ -121,9 +121,7 @@ def questions(count: int, *, known: int, instruction: int = 32, question: int = 
         head = f"Instruction : {told} Question : {words(question - 2)} Options :"
         options = [words(option - 2) for _ in LETTERS]
         for order in ORDERS:
-            listed = " ".join(
-                f"{letter} ) {options[place]}" for letter, place in zip(LETTERS, order, strict=True)
-            )
+            listed = " ".join(f"{letter} ) {options[place]}" for letter, place in zip(LETTERS, order, strict=True))
             prompts.append(f"{head} {listed} Answer :")
     shared = instruction + question + 4  # "Options :" and "A )"
     return Questions(tuple(prompts), ORDERS * count, shared, len(LETTERS) * option)

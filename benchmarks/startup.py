@@ -42,9 +42,7 @@ def main() -> None:
         seconds=options.seconds,
     )
     for command in COMMANDS[1:]:
-        report.add(
-            harness.compare("--help", times, "outgrow", command, target=1.0, unit="s of processor time")
-        )
+        report.add(harness.compare("--help", times, "outgrow", command, target=1.0, unit="s of processor time"))
     report.write()
 
 

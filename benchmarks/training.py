@@ -80,9 +80,7 @@ def agree(report: Report, what: str, losses: dict[str, list[float]], kind: conte
     ))  # fmt: skip
 
 
-def _fraction(
-    report: Report, what: str, kind: contestants.Kind, rows: int, size: shapes.Shape, seconds: float
-) -> None:
+def _fraction(report: Report, what: str, kind: contestants.Kind, rows: int, size: shapes.Shape, seconds: float) -> None:
     """Useful operations per second: a backward pass is twice a forward pass; the head at answer places only."""
     length = 125 + ANSWER
     flops = 3 * rows * size.forward_flops(length, length * (length + 1) / 2, ANSWER + 1)

@@ -18,10 +18,10 @@ EXPLAINED = Path(__file__).parent / "explained"
 
 HEAD = """# Benchmarks
 
-`make bench` measured this and wrote this page. Ours and the others run in one process, in turns (A B C A B C ...), after
-a warm-up; a ratio is of medians, and its spread goes from the lowest to the highest ratio of a round. Above 1 ours is
-faster; where a target says `<=`, the ratio is ours divided by theirs. The ceiling is the best matrix product measured in
-the same run at sizes like the models', in the same type and with the same threads.
+`make bench` measured this and wrote this page. Ours and the others run in one process, in turns (A B C A B C ...),
+after a warm-up; a ratio is of medians, and its spread goes from the lowest to the highest ratio of a round. Above 1
+ours is faster; where a target says `<=`, the ratio is ours divided by theirs. The ceiling is the best matrix product
+measured in the same run at sizes like the models', in the same type and with the same threads.
 """
 
 
@@ -31,7 +31,7 @@ def page(results: Sequence[dict[str, Any]]) -> str:
     Args:
         results: contents of the JSON files.
     """
-    ordered = sorted(results, key=lambda r: (ORDER.index(r["benchmark"]) if r["benchmark"] in ORDER else 99))
+    ordered = sorted(results, key=lambda r: ORDER.index(r["benchmark"]) if r["benchmark"] in ORDER else 99)
     lines = [HEAD]
     if any(result["quick"] for result in ordered):
         lines += ["**This page comes from a quick run on tiny shapes. Its numbers mean nothing.**", ""]
@@ -47,7 +47,9 @@ def _summary(results: Sequence[dict[str, Any]]) -> list[str]:
     lines = [f"{len(rows) - len(missed)} of {len(rows)} targets met.", ""]
     if missed:
         lines += ["Missed:", ""]
-        lines += [f"- {r['title']}: {row['what']}{_versus(row)}: {_found(row)} (target {row['target']})" for r, row in missed]
+        lines += [
+            f"- {r['title']}: {row['what']}{_versus(row)}: {_found(row)} (target {row['target']})" for r, row in missed
+        ]
         lines += [""]
     return lines
 
@@ -63,7 +65,7 @@ def _section(result: dict[str, Any]) -> list[str]:
     explained = EXPLAINED / f"{result['benchmark']}.md"
     if explained.is_file():
         lines += [explained.read_text(encoding="utf-8").strip(), ""]
-    return lines + [_conditions(result), ""]
+    return [*lines, _conditions(result), ""]
 
 
 def _row(row: dict[str, Any]) -> str:
