@@ -35,6 +35,11 @@ def facts() -> dict[str, Any]:
     }
 
 
+def slow_bfloat16(device: str) -> bool:
+    """Whether bfloat16 is only emulated: an x86 processor without instructions for it."""
+    return device == "cpu" and platform.machine() in ("x86_64", "AMD64") and not facts()["bfloat16"]
+
+
 def versions() -> dict[str, str]:
     """Versions of every library that takes part."""
     found = {}

@@ -56,13 +56,13 @@ def measure(report: Report, name: str, folder: Path, dtype: str) -> None:
     from outgrow.training.loading import load
 
     quick = report.options.quick
-    samples, tokens, count = (3, 4, 2) if quick else (SAMPLES, TOKENS, 4)
+    samples, tokens, count = (3, 4, 2) if quick else (SAMPLES, TOKENS, 2)
     loaded = load(ModelRef(model=str(folder), dtype=dtype))  # type: ignore[arg-type]
     asked = shapes.questions(count, known=200 if name == "tiny" else 20000)
     prompts = list(asked.prompts[:: len(shapes.ORDERS)])
     budget = 2 * samples * (asked.shared + asked.tail + tokens + 1)  # two prompts with their samples
     lengths = ours(loaded, prompts, samples, tokens, budget)
-    theirs(loaded, prompts[:2], samples, tokens, budget)
+    theirs(loaded, prompts, samples, tokens, budget)
     n = len(prompts) * samples
     times = harness.in_turns(
         [
