@@ -114,6 +114,7 @@ def test_reliability(tmp_path: Path) -> None:
     assert all(r["ours"] > 0 for r in found["rows"])
 
 
+@pytest.mark.slow
 def test_asking(tmp_path: Path) -> None:
     found = run("asking", tmp_path, "--shapes", "tiny", "--types", "float32")
     assert [r["against"] for r in found["rows"][:2]] == ["one by one", "batched generate"]
