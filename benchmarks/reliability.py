@@ -1,15 +1,15 @@
-"""Time and memory of `outgrow reliability`, beside what people would use instead.
+"""Reliability of ten million answers: time and memory of labelling, beside what people would use instead.
 
 python benchmarks/reliability.py [--questions 1000000] [--answers 10] [--sample 20000] [--shuffled]
 
-The whole command is measured as a user runs it: start, reading Parquet, labelling, writing Parquet. The
-pandas loop (one Counter per question) and crowd-kit's MajorityVote label a sample in memory, without
-files, and are scaled up; both give less (no entropy, no reliability, no invalid answers).
+In turns, processor seconds in memory: our `agreement` on all answers; a pandas loop (one Counter per question, as
+public code has it) and crowd-kit's MajorityVote on a sample, scaled up. Both others give less (no entropy, no
+reliability, no invalid answers). The whole command `outgrow reliability` is measured as a user runs it: start, reading
+Parquet, labelling, writing Parquet.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -17,11 +17,15 @@ import tempfile
 import time
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import harness
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from harness import Contestant, Report
 
 from outgrow.reliability import agreement
 
@@ -61,61 +65,72 @@ def command(path: Path, out: Path) -> tuple[float, float, float]:
     return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20
 
 
-def in_memory(table: pa.Table) -> float:
-    """CPU seconds of `agreement` alone, what the others are compared with."""
-    start = time.process_time()
-    agreement(table)
-    return time.process_time() - start
+def processor_seconds(work: Callable[[], Any], scale: float = 1.0) -> Callable[[], float]:
+    """Measures processor time instead of wall time, scaled to all questions."""
+
+    def run() -> float:
+        start = time.process_time()
+        work()
+        return (time.process_time() - start) * scale
+
+    return run
 
 
-def pandas_loop(sample: pa.Table) -> float:
-    """CPU seconds of one Counter per question."""
-    frame = sample.to_pandas()
-    start = time.process_time()
+def pandas_loop(frame: Any) -> dict[str, Any]:
+    """One Counter per question."""
     labels = {}
     for example_id, answers in frame.groupby("example_id")["value"]:
         counts = Counter(answers.dropna())
         labels[example_id] = (counts.most_common(1)[0] if counts else None, counts)
-    return time.process_time() - start
+    return labels
 
 
-def crowd_kit(sample: pa.Table) -> float:
-    """CPU seconds of MajorityVote."""
+def crowd_kit(frame: Any) -> Any:
+    """MajorityVote."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from crowdkit.aggregation import MajorityVote
-    frame = sample.to_pandas().dropna().rename(columns={"example_id": "task", "value": "label"})
-    frame["worker"] = frame.groupby("task").cumcount()
-    start = time.process_time()
-    MajorityVote().fit_predict(frame)
-    return time.process_time() - start
+    return MajorityVote().fit_predict(frame)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = harness.parser(__doc__)
     parser.add_argument("--questions", type=int, default=1_000_000)
     parser.add_argument("--answers", type=int, default=10)
     parser.add_argument("--sample", type=int, default=20_000, help="questions that the other tools label")
     parser.add_argument("--shuffled", action="store_true", help="answers of a question do not stand together")
-    given = parser.parse_args()
+    options = parser.parse_args()
+    harness.start(options)
+    if options.quick:
+        options.questions, options.sample = 2000, 500
+    report = Report("reliability", "Reliability of answers", options)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "answers.parquet"
-        table = make(path, given.questions, given.answers, given.shuffled)
-        few = set(table.column("example_id").unique()[: given.sample].to_pylist())
-        sample = table.filter(pa.array([q in few for q in table.column("example_id").to_pylist()]))
-        memory = in_memory(table)
+        table = make(path, options.questions, options.answers, options.shuffled)
+        few = set(table.column("example_id").unique()[: options.sample].to_pylist())
+        frame = table.filter(pa.array([q in few for q in table.column("example_id").to_pylist()])).to_pandas()
+        scale = options.questions / len(few)
+        crowd = frame.dropna().rename(columns={"example_id": "task", "value": "label"})
+        crowd["worker"] = crowd.groupby("task").cumcount()
+        crowd_kit(crowd)  # imports
+        times = harness.in_turns(
+            [
+                Contestant("ours", processor_seconds(lambda: agreement(table))),
+                Contestant("pandas loop", processor_seconds(lambda: pandas_loop(frame), scale)),
+                Contestant("crowd-kit MajorityVote", processor_seconds(lambda: crowd_kit(crowd), scale)),
+            ],
+            rounds=min(options.rounds, 3),
+            seconds=options.seconds,
+        )
+        what = f"{options.questions * options.answers:,} answers to {options.questions:,} questions"
+        for name, target in (("pandas loop", 50.0), ("crowd-kit MajorityVote", 3.0)):
+            report.add(harness.compare(what, times, "ours", name, target=target, unit="s of processor time"))
         del table
         wall, cpu, peak = command(path, Path(folder) / "labels.parquet")
-        scale = given.questions / len(few)
-        rows = [
-            ("outgrow reliability, files included", f"{wall:.1f} s wall, {cpu:.1f} s CPU, {peak:.2f} GiB"),
-            ("outgrow agreement, in memory", f"{memory:.1f} s CPU"),
-            (f"pandas loop, from {len(few):,} questions", f"{pandas_loop(sample) * scale:.1f} s CPU"),
-            (f"crowd-kit MajorityVote, from {len(few):,} questions", f"{crowd_kit(sample) * scale:.1f} s CPU"),
-        ]
-    print(f"{given.questions:,} questions x {given.answers} answers{', shuffled' if given.shuffled else ''}")
-    for name, result in rows:
-        print(f"  {name:<50} {result}")
+        report.add(harness.value("outgrow reliability, the whole command", wall, unit="s"))
+        report.note(f"The whole command, files and start included: {cpu:.1f} s of processor time, {peak:.2f} GiB.")
+        report.note(f"pandas and crowd-kit labelled {len(few):,} questions; their times are scaled by {scale:g}.")
+    report.write()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,135 @@
+"""The machine a benchmark ran on: what it is, how fast it can be, and how much memory a piece of work takes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import resource
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+COMPARED = (
+    "outgrow", "torch", "transformers", "trl", "peft", "accelerate", "tokenizers", "lm_eval", "crowd-kit", "pandas",
+    "numpy", "pyarrow",
+)  # fmt: skip
+SIZES = ((1024, 768, 3072), (2048, 768, 3072), (2048, 3072, 768), (2048, 2048, 2048))
+
+
+def facts() -> dict[str, Any]:
+    """CPU, cores and memory; no names of hosts, users or folders."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+    flags = next((set(line.split(":", 1)[1].split()) for line in lines if line.startswith("flags")), set())
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "cpu": model or platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(pages / 2**30, 1),
+        "bfloat16": sorted(flags & {"avx512_bf16", "amx_bf16"}),
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
+
+
+def slow_bfloat16(device: str) -> bool:
+    """Whether bfloat16 is only emulated: an x86 processor without instructions for it."""
+    return device == "cpu" and platform.machine() in ("x86_64", "AMD64") and not facts()["bfloat16"]
+
+
+def versions() -> dict[str, str]:
+    """Versions of every library that takes part."""
+    found = {}
+    for name in COMPARED:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def ceiling(device: str = "cpu", repeats: int = 6, sizes: tuple[tuple[int, int, int], ...] = SIZES) -> dict[str, float]:
+    """Best of several: matrix products (GFLOP/s, by type), and a large copy (GB/s, read and written)."""
+    import torch
+
+    if device == "cuda":
+        sizes = ((8192, 8192, 8192), (16384, 4096, 4096))
+    found = {}
+    with torch.inference_mode():
+        for dtype in (torch.float32, torch.bfloat16):
+            best = 0.0
+            for m, k, n in sizes:
+                one, two = torch.randn(m, k, device=device).to(dtype), torch.randn(k, n, device=device).to(dtype)
+                best = max(best, 2e-9 * m * k * n / _best(lambda one=one, two=two: one @ two, repeats, device))
+            found[str(dtype).removeprefix("torch.")] = round(best, 1)
+        numbers = torch.ones((64 if device == "cpu" else 512) * 2**20, device=device)
+        other = torch.empty_like(numbers)
+        found["copy_gb_s"] = round(2e-9 * numbers.nbytes / _best(lambda: other.copy_(numbers), repeats, device), 1)
+    return found
+
+
+def highest(ceilings: list[dict[str, float]]) -> dict[str, float]:
+    """The best of several measurements of the ceiling: others may have used the machine during one of them."""
+    return {key: max(one[key] for one in ceilings) for key in ceilings[0]}
+
+
+def _best(work: Any, repeats: int, device: str) -> float:
+    import torch
+
+    def wait() -> None:
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    work()
+    best = float("inf")
+    for _ in range(repeats):
+        wait()
+        start = time.perf_counter()
+        work()
+        wait()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+class PeakMemory:
+    """MiB that a piece of work takes above what the process holds when it begins.
+
+    On a GPU by torch's allocator. On Linux by the kernel's high-water mark of resident memory, set back at the start
+    (`/proc/self/clear_refs`); elsewhere by `ru_maxrss`, which earlier peaks can hide.
+    """
+
+    def __init__(self, device: str = "cpu") -> None:
+        self.device = device
+        if device == "cuda":
+            import torch
+
+            torch.cuda.reset_peak_memory_stats()
+            self.base = torch.cuda.memory_allocated() / 2**20
+            return
+        with contextlib.suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        self.base = _status("VmRSS") or _maxrss()
+
+    def mib(self) -> float:
+        """The peak since the start, less what was there then."""
+        if self.device == "cuda":
+            import torch
+
+            return torch.cuda.max_memory_allocated() / 2**20 - self.base
+        return (_status("VmHWM") or _maxrss()) - self.base
+
+
+def _status(field: str) -> float | None:
+    file = Path("/proc/self/status")
+    for line in file.read_text(encoding="ascii").splitlines() if file.is_file() else ():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) / 1024
+    return None
+
+
+def _maxrss() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / (2**20 if platform.system() == "Darwin" else 1024)

@@ -1,0 +1,168 @@
+"""Training: a step on short answers (8 rows of 130 tokens, 5 of them answer), and on five wordings of each question.
+
+python benchmarks/training.py [--quick] [--shapes gpt2-124m pythia-70m] [--types float32 bfloat16] [--device cuda]
+
+Ours (`fit`) in turns with TRL's `SFTTrainer` (completion_only_loss) and `transformers.Trainer` (labels -100 on the
+prompt); the faster of the two counts. All: AdamW, gradients clipped, no dropout, no checkpointing, no accumulation,
+equal rows (their lengths are equal, so packing and padding-free batches would save nothing). A step is measured
+inside each loop, from the end of the step before, data loading and optimiser included; the first of a call is left
+out. Peak memory: a process for each, above what it holds with model and trainer made.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import contestants
+import harness
+import machine
+import shapes
+from harness import Contestant, Report
+
+NAMES = {"ours": "ours", "trl": "TRL SFTTrainer", "trainer": "transformers.Trainer"}
+ANSWER = 4  # tokens; the end of the text is the fifth
+
+
+def rows_of(questions: int, wordings: int, known: int) -> list[tuple[str, str]]:
+    """(prompt, target): the first `wordings` wordings of each question, 125 tokens and 4."""
+    import random
+
+    asked = shapes.questions(questions, known=known, question=45)
+    draw = random.Random(1)
+    rows = []
+    for start in range(0, len(asked.prompts), len(shapes.ORDERS)):
+        target = " ".join(f"w{draw.randrange(known)}" for _ in range(ANSWER))
+        rows += [(prompt, target) for prompt in asked.prompts[start : start + wordings]]
+    return rows
+
+
+def measure(report: Report, name: str, folder: Path, size: shapes.Shape, kind: contestants.Kind, wordings: int) -> None:
+    """One comparison: time of a step, equality of losses, peak memory."""
+    options = report.options
+    questions, known = (2, 200) if name == "tiny" else (8, 20000)
+    rows = rows_of(questions, wordings, known)
+    what = f"{name}, {kind.label}" + (f", {wordings} wordings of each question" if wordings > 1 else "")
+    steps = 3 if wordings == 1 else 2
+    runners = {key: contestants.make(key, folder, rows, kind, options.device) for key in NAMES}
+    losses = {key: runner(2).losses for key, runner in runners.items()}  # warm-up, and the check
+    agree(report, what, losses, kind)
+    times = harness.in_turns(
+        [
+            Contestant(NAMES[key], lambda own=runner: statistics.median(own(steps).seconds[1:]))
+            for key, runner in runners.items()
+        ],
+        rounds=options.rounds,
+        seconds=options.seconds,
+    )
+    faster = min((NAMES["trl"], NAMES["trainer"]), key=lambda key: statistics.median(times[key]))
+    for key in (NAMES["trl"], NAMES["trainer"]):
+        target = None if key != faster else 1.4 if wordings == 1 else 2.0
+        report.add(harness.compare(what, times, "ours", key, target=target, unit="s per step"))
+    if wordings == 1 and not kind.lora:
+        _fraction(report, what, kind, len(rows), size, statistics.median(times["ours"]))
+
+
+def agree(report: Report, what: str, losses: dict[str, list[float]], kind: contestants.Kind) -> None:
+    """The first step's loss on the same rows; with all weights also the second's, after one update."""
+    count = 1 if kind.lora else 2
+    worst = max(abs(a - b) for key in losses for a, b in zip(losses[key][:count], losses["ours"][:count], strict=True))
+    bound = 1e-4 if kind.dtype == "float32" else 5e-2
+    report.add(harness.value(
+        f"{what}: largest difference between the losses of the first {count} step(s)", worst, unit="nats",
+        target=f"<= {bound:g}", met=worst <= bound,
+    ))  # fmt: skip
+
+
+def _fraction(report: Report, what: str, kind: contestants.Kind, rows: int, size: shapes.Shape, seconds: float) -> None:
+    """Useful operations per second: a backward pass is twice a forward pass; the head at answer places only."""
+    length = 125 + ANSWER
+    flops = 3 * rows * size.forward_flops(length, length * (length + 1) / 2, ANSWER + 1)
+    rate, top = flops / seconds / 1e9, report.ceiling()[kind.dtype]
+    on_target = "gpt2-124m" in what
+    report.add(harness.value(
+        f"{what}: share of the ceiling ({rate:,.0f} of {top:,.0f} GFLOP/s)", rate / top, unit="",
+        target=">= 0.6" if on_target else None, met=rate / top >= 0.6 if on_target else None,
+    ))  # fmt: skip
+
+
+def memory(report: Report, name: str, folder: Path, kind: contestants.Kind) -> None:
+    """Peak memory of each in a process of its own."""
+    what = f"{name}, {kind.label}: peak memory"
+    found = {key: _peak(report, name, folder, kind, key) for key in NAMES}
+    leaner = min(("trl", "trainer"), key=lambda key: found[key])
+    for key in ("trl", "trainer"):
+        row = harness.at_most(
+            what, found["ours"], found[key], against=NAMES[key], target=0.8 if kind.lora else 1.0, unit="MiB"
+        )
+        report.add(row if key == leaner else {**row, "target": None, "met": None})
+
+
+def _peak(report: Report, name: str, folder: Path, kind: contestants.Kind, key: str) -> float:
+    job = {"folder": str(folder), "key": key, "dtype": kind.dtype, "lora": kind.lora, "tiny": name == "tiny"}
+    options = report.options
+    command = [sys.executable, __file__, "--device", options.device, "--threads", str(options.threads)]
+    done = subprocess.run([*command, "--peak", json.dumps(job)], capture_output=True, text=True, env=os.environ)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return float(done.stdout.splitlines()[-1])
+
+
+def _in_process(job: dict[str, Any], device: str) -> None:
+    from machine import PeakMemory
+
+    kind = contestants.Kind(job["dtype"], job["lora"])
+    rows = rows_of(2 if job["tiny"] else 8, 1, 200 if job["tiny"] else 20000)
+    runner = contestants.make(job["key"], Path(job["folder"]), rows, kind, device)
+    import peft  # noqa: F401  whoever imports it, it is no part of the training
+
+    peak = PeakMemory(device)
+    runner(3)
+    print(peak.mib())
+
+
+def main() -> None:
+    parser = harness.parser(__doc__)
+    parser.add_argument("--shapes", nargs="*", default=["gpt2-124m", "pythia-70m"])
+    parser.add_argument("--types", nargs="*", default=["float32", "bfloat16"], choices=["float32", "bfloat16"])
+    parser.add_argument("--wordings", type=int, nargs="*", default=[1, 5])
+    parser.add_argument("--lora", type=int, nargs="*", default=[0, 1], help="0: all weights, 1: an adapter")
+    parser.add_argument("--peak", type=json.loads, help="(used by itself: peak memory of one contestant)")
+    options = parser.parse_args()
+    harness.start(options)
+    if options.peak:
+        _in_process(options.peak, options.device)
+        return
+    report = Report("training", "A training step", options)
+    report.ceiling()
+    for name in ["tiny"] if options.quick else options.shapes:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder, size = shapes.make(name, Path(temporary))
+            for dtype in options.types:
+                for lora in options.lora:
+                    kind = contestants.Kind(dtype, bool(lora))
+                    first = name in ("gpt2-124m", "tiny")
+                    if name == "gpt2-124m" and dtype == "bfloat16" and machine.slow_bfloat16(options.device):
+                        continue
+                    if lora and (not first or dtype != "float32"):
+                        continue
+                    measure(report, name, folder, size, kind, 1)
+                    if first and dtype == "float32":
+                        memory(report, name, folder, kind)
+                    if 5 in options.wordings and first and not lora and dtype == "float32":
+                        measure(report, name, folder, size, kind, 5)
+    if "bfloat16" in options.types and machine.slow_bfloat16(options.device):
+        report.note("This processor has no bfloat16 instructions: bfloat16 is measured on the smallest shape alone.")
+    assert all(math.isfinite(row["ours"]) for row in report.rows)
+    report.write()
+
+
+if __name__ == "__main__":
+    main()
