@@ -281,3 +281,26 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_rows_and_leaves_nothing_h
             assert (folder / "manifest.json").is_file()  # no attempt without its commit
     good = tiny.run(here, tmp_path / "store", tmp_path / "out")  # and the store is as good as before
     assert results_of(good.folder) == results_of(first.folder)
+
+
+@pytest.mark.slow
+def test_a_store_on_s3_gives_the_same_bytes_and_is_read_from_anywhere(here, first, s3_url, tmp_path, monkeypatch):
+    """Two processes share the store; then another host, with an empty cache, finds everything there."""
+    shared = tiny.run(here, s3_url, tmp_path / "out", jobs=2)
+    assert results_of(shared.folder) == results_of(first.folder)
+    keys = [{step["key"] for step in provenance(folder)["steps"]} for folder in (shared.folder, first.folder)]
+    assert keys[0] == keys[1]
+    monkeypatch.setenv("OUTGROW_CACHE", str(tmp_path / "another cache"))
+    again = tiny.run(here, s3_url, tmp_path / "again")
+    assert results_of(again.folder) == results_of(first.folder)
+    assert all(step["cached"] for step in provenance(again.folder)["steps"])
+    fetched = sorted(path.name for path in (tmp_path / "another cache").rglob("*") if path.is_file())
+    assert "table.parquet" in fetched
+    assert not [name for name in fetched if name.endswith(".tmp")]
+    out = tmp_path / "model"
+    command = ["export", shared.folder, "--arm", "naive", "--store", s3_url, "--out", out]
+    monkeypatch.setattr(sys, "argv", ["outgrow", *map(str, command)])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert not stop.value.code
+    assert (out / "model.safetensors").stat().st_size > 0
