@@ -18,7 +18,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
     return None, list(arguments)
 
 
-def run(arguments: Sequence[str], *, store: str, out: Path | None, jobs: int | None, dry: bool) -> None:
+def run(arguments: Sequence[str], *, store: str | Path, out: Path | None, jobs: int | None, dry: bool) -> None:
     """Carry out a recipe and print its table and the report's path; with `dry`, print its jobs instead."""
     recipe = load_recipe(*split_arguments(arguments))
     if dry:
