@@ -279,7 +279,7 @@ def test_what_fails_does_not_stop_the_rest_and_a_repaired_run_does_only_what_is_
     (tmp_path / "out" / "results.json").write_text("of an earlier recipe")
     found = cli("run", path, "--store", here / "store", "--out", tmp_path / "out", "--jobs", 1)
     assert found.code == 2  # the recipe is at fault
-    assert "2 of 5 jobs failed\n  seed 0: calibrated_filtering, seed 1: calibrated_filtering: " in found.err
+    assert "2 of 7 jobs failed\n  seed 0: calibrated_filtering, seed 1: calibrated_filtering: " in found.err
     assert f"where each came from: {tmp_path / 'out' / 'failures.json'}" in found.err
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["failures.json", "results.json.before"]
     told = json.loads((tmp_path / "out" / "failures.json").read_text())
