@@ -104,7 +104,7 @@ def launch() -> Callable[..., tuple[int, str]]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,
+            process_group=0,
         )
         try:
             output, _ = process.communicate(timeout=540)
