@@ -31,12 +31,17 @@ def here(tiny_lm, tmp_path_factory):
     return folder
 
 
-ACCELERATE = ("-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1")
+# On a CPU accelerate's launcher knows MPI alone; told of GPUs it starts what `torchrun` does, and ranks take the CPU.
+ACCELERATE = ("-m", "accelerate.commands.launch", "--num_processes", "2", "--num_machines", "1")
 ACCELERATE += ("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("by", [(), ACCELERATE], ids=["torchrun", "accelerate"])
+@pytest.mark.parametrize(
+    "by",
+    [(), (*ACCELERATE, "--multi_gpu"), (*ACCELERATE, "--use_fsdp", "--fsdp_version", "2")],
+    ids=["torchrun", "accelerate", "fsdp"],
+)
 def test_experiment_over_two_ranks_gives_the_results_of_one(launch, here, tmp_path, by):
     """Accuracies within two of 48 questions: sums over ranks round otherwise. Answers of the untrained: equal."""
     one = tiny.run(here, tmp_path / "store-1", tmp_path / "one", **ONE_SEED).results
