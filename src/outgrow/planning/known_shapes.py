@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,16 @@ def find_shape(ref: ModelRef, given: Mapping[str, Shape]) -> Shape:
             f"'{place}={{model_type: llama, num_hidden_layers: 32, hidden_size: 4096, ...}}'"
         )
     return shape_of(found, place).cut(ref.layers)
+
+
+def configuration(ref: ModelRef) -> Mapping[str, Any] | None:
+    """The configuration of a recipe's model as its `config.json` has it, if it is here or well known."""
+    place = resolve(ref.model)
+    file = place / "config.json" if isinstance(place, Path) else _cached(place, ref.revision)
+    if file is not None:
+        found: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return found
+    return known(str(place))
 
 
 def _cached(name: str, revision: str | None) -> Path | None:
