@@ -28,7 +28,9 @@ def test_known_models_have_their_published_number_of_parameters(name):
     assert shape_of(KNOWN[name], name).parameters == PUBLISHED[name]
 
 
-@pytest.mark.parametrize("name", ["openai-community/gpt2", "EleutherAI/pythia-70m", "Qwen/Qwen2.5-0.5B", "Qwen/Qwen3-4B", LLAMA])
+@pytest.mark.parametrize(
+    "name", ["openai-community/gpt2", "EleutherAI/pythia-70m", "Qwen/Qwen2.5-0.5B", "Qwen/Qwen3-4B", LLAMA]
+)
 def test_parameters_equal_those_of_the_real_class_without_memory(name):
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -42,6 +44,7 @@ def test_parameters_equal_those_of_the_real_class_without_memory(name):
     assert shape_of(KNOWN[name], name).cut(3).parameters == sum(p.numel() for p in model.parameters())
 
 
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # asked by peft
 def test_a_bert_without_pooler_and_an_adapter_are_counted_as_they_are_built():
     import torch
     from peft import LoraConfig, get_peft_model
@@ -62,7 +65,9 @@ def test_a_bert_without_pooler_and_an_adapter_are_counted_as_they_are_built():
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(AutoConfig.for_model(raw.pop("model_type"), **raw))
             wanted = modules if isinstance(modules, str) else list(modules)
-            tuned = get_peft_model(model, LoraConfig(r=4, target_modules=wanted, task_type="CAUSAL_LM", fan_in_fan_out="gpt2" in name))
+            tuned = get_peft_model(
+                model, LoraConfig(r=4, target_modules=wanted, task_type="CAUSAL_LM", fan_in_fan_out="gpt2" in name)
+            )
         counted = sum(p.numel() for p in tuned.parameters() if p.requires_grad)
         assert shape_of(KNOWN[name], name).adapter(4, modules) == counted
 

@@ -202,7 +202,9 @@ def charged(task: Task, examples: pa.Table, asking: Asking, sample: int, typical
     tokens = BytesTokenizer()
     requests = prompts = 0.0
     for query in queries:
-        turns = sum(len(tokens(turn.prompt)["input_ids"]) + len(tokens(turn.answer)["input_ids"]) for turn in query.turns)
+        turns = sum(
+            len(tokens(turn.prompt)["input_ids"]) + len(tokens(turn.answer)["input_ids"]) for turn in query.turns
+        )
         own = turns + len(tokens(query.wording.prompt)["input_ids"])
         said = query.wording.options or ()
         if options and said:

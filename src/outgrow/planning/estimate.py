@@ -38,18 +38,18 @@ class Cost:
         steps: optimiser steps.
     """
 
-    seconds: float | None = 0.0
-    flops: float = 0.0
-    asked_tokens: float = 0.0
-    trained_tokens: float = 0.0
-    generated: float = 0.0
-    bound: float = 0.0
-    requests: float = 0.0
-    prompt_tokens: float = 0.0
-    price: float | None = 0.0
+    seconds: int | float | None = 0.0
+    flops: int | float = 0.0
+    asked_tokens: int | float = 0.0
+    trained_tokens: int | float = 0.0
+    generated: int | float = 0.0
+    bound: int | float = 0.0
+    requests: int | float = 0.0
+    prompt_tokens: int | float = 0.0
+    price: int | float | None = 0.0
     memory: Memory = field(default_factory=Memory)
-    disk: float = 0.0
-    answers: float = 0.0
+    disk: int | float = 0.0
+    answers: int | float = 0.0
     steps: int = 0
 
     def __add__(self, other: Cost) -> Cost:
@@ -81,7 +81,7 @@ class Hardware:
     machine: Machine | None = None
     devices: int = 1
     jobs: int = 1
-    price: float | None = None
+    price: int | float | None = None
 
     @property
     def kind(self) -> str:
@@ -104,9 +104,9 @@ class Estimate:
 
     jobs: tuple[tuple[PlannedJob, Cost], ...]
     total: Cost
-    wall: float | None
-    hours: float | None
-    money: float | None
+    wall: int | float | None
+    hours: int | float | None
+    money: int | float | None
     notes: tuple[str, ...]
 
 
@@ -177,10 +177,14 @@ def step_cost(planner: Planner, step: Step, hardware: Hardware) -> Cost:
     if machine is not None:
         seconds = machine.step + machine.answer * work.answers + machine.row * work.rows
         seconds += machine.ask(shape, work.asked, passes_in, bytes_) / hardware.devices
+        moved = bytes_ + disk_bytes(shape, step)
         if step.kind == "train":
+            trained = shape.parameters if lora is None else shape.adapter(lora.r, lora.target_modules)
+            moved += 2 * 4.0 * trained * work.checkpoints  # written, and read again to be asked
             seconds += machine.train(
                 shape, work.trained, passes_in, work.steps, lora, devices=hardware.devices, bytes_=bytes_
             )
+        seconds += moved / machine.disk
     return Cost(
         seconds=seconds, flops=flops, asked_tokens=work.asked.tokens, trained_tokens=work.trained.tokens,
         generated=work.answer_tokens, bound=work.answer_bound, memory=step_memory(shape, step, hardware),
@@ -213,9 +217,11 @@ def step_memory(shape: Shape, step: Step, hardware: Hardware) -> Memory:
     lora = step.train.lora
     held: Held | None = machine.held(shape, lora, passes_in) if machine is not None else None
     if held is None:
-        held = activations(shape, narrow=narrow, lora=lora, flash=not (hardware.kind == "cpu" and shape.attention_dropout))
+        held = activations(
+            shape, narrow=narrow, lora=lora, flash=not (hardware.kind == "cpu" and shape.attention_dropout)
+        )
     one = step.work.largest_trained
-    largest = held.of(one.positions, one.pairs, one.places)
+    largest = held.of(one.positions, one.pairs, one.places) * (machine.spare if machine is not None else 1.0)
     memory = training_memory(
         shape, largest=max(largest, asked), base=base, dtype=dtype, quantise=step.ref.quantise, lora=lora,
         bf16=passes_in == "bfloat16", devices=hardware.devices,

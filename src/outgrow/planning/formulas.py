@@ -27,34 +27,34 @@ class Passes:
         tokens: tokens without padding, what is shared counted once.
     """
 
-    passes: float = 0.0
-    positions: float = 0.0
-    pairs: float = 0.0
-    places: float = 0.0
-    tokens: float = 0.0
+    passes: int | float = 0.0
+    positions: int | float = 0.0
+    pairs: int | float = 0.0
+    places: int | float = 0.0
+    tokens: int | float = 0.0
 
     def __add__(self, other: Passes) -> Passes:
         return Passes(*(a + b for a, b in zip(self.values(), other.values(), strict=True)))
 
-    def __mul__(self, factor: float) -> Passes:
+    def __mul__(self, factor: int | float) -> Passes:
         return Passes(*(a * factor for a in self.values()))
 
-    def values(self) -> tuple[float, ...]:
+    def values(self) -> tuple[int | float, ...]:
         """The numbers in the order of the attributes."""
         return (self.passes, self.positions, self.pairs, self.places, self.tokens)
 
 
-def body_flops(shape: Shape, positions: float) -> float:
+def body_flops(shape: Shape, positions: int | float) -> float:
     """Of the layers' matrices in one forward pass: 2 x entries x positions."""
     return 2.0 * shape.layers * shape.matrices * positions
 
 
-def attention_flops(shape: Shape, pairs: float) -> float:
+def attention_flops(shape: Shape, pairs: int | float) -> float:
     """Of scores and weighted sums in one forward pass: 2 x 2 x layers x heads x width of a head x pairs."""
     return 4.0 * shape.layers * shape.heads * shape.head_dim * pairs
 
 
-def head_flops(shape: Shape, places: float) -> float:
+def head_flops(shape: Shape, places: int | float) -> float:
     """Of the head: 2 x hidden x vocabulary x places; a classifier's layer is as good as nothing."""
     return 2.0 * shape.hidden * shape.vocabulary * places
 

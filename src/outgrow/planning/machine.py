@@ -33,11 +33,11 @@ class Pace:
         held: bytes that a training pass keeps, counted; None for asking.
     """
 
-    passes: float
-    position: float
-    pair: float
-    place: float
-    update: float = 0.0
+    passes: int | float
+    position: int | float
+    pair: int | float
+    place: int | float
+    update: int | float = 0.0
     held: Held | None = None
 
     def seconds(self, work: Passes) -> float:
@@ -69,6 +69,8 @@ class Machine:
         report: seconds of results and report.
         arm: the same for each arm.
         votes: the same for an estimate of accuracy from votes, which three answers or more per question allow.
+        disk: bytes per second of the disk that holds models and store.
+        spare: what activations take with what the allocator holds besides, as a multiple.
         base: bytes of a process before it holds a model.
         paces: measured models, by `pace_key`.
     """
@@ -76,19 +78,21 @@ class Machine:
     name: str
     kind: str
     flops: dict[str, float]
-    bandwidth: float
-    memory: float = 0.0
-    fraction: float = 0.4
-    launch: float = 1e-4
-    start: float = 8.0
-    job: float = 0.3
-    step: float = 0.5
-    answer: float = 1e-3
-    row: float = 1e-3
-    report: float = 4.0
-    arm: float = 0.2
-    votes: float = 4.5
-    base: float = 6e8
+    bandwidth: int | float
+    memory: int | float = 0.0
+    fraction: int | float = 0.4
+    launch: int | float = 1e-4
+    start: int | float = 8.0
+    job: int | float = 0.3
+    step: int | float = 0.5
+    answer: int | float = 1e-3
+    row: int | float = 1e-3
+    report: int | float = 4.0
+    arm: int | float = 0.2
+    votes: int | float = 4.5
+    disk: int | float = 1e9
+    spare: int | float = 1.0
+    base: int | float = 6e8
     widths: dict[str, float] = field(default_factory=dict)
     paces: dict[str, Pace] = field(default_factory=dict)
 
@@ -100,7 +104,7 @@ class Machine:
             return float(np.interp(np.log(shape.hidden), np.log(sizes), rates)) * self.fraction
         return self.flops.get(dtype, self.flops["float32"]) * self.fraction
 
-    def ask(self, shape: Shape, work: Passes, dtype: str, bytes_: float) -> float:
+    def ask(self, shape: Shape, work: Passes, dtype: str, bytes_: int | float) -> float:
         """Seconds of answering.
 
         Args:
@@ -116,7 +120,15 @@ class Machine:
         return work.passes * fixed + forward_flops(shape, work) / self.rate(shape, dtype)
 
     def train(
-        self, shape: Shape, work: Passes, dtype: str, steps: int, lora: Lora | None, *, devices: int, bytes_: float
+        self,
+        shape: Shape,
+        work: Passes,
+        dtype: str,
+        steps: int,
+        lora: Lora | None,
+        *,
+        devices: int,
+        bytes_: int | float,
     ) -> float:
         """Seconds of training passes and updates, spread over `devices`."""
         pace = self.paces.get(pace_key(shape, use_of(lora), dtype))
@@ -181,7 +193,7 @@ def read_machine(file: Path) -> Machine:
 TERA, GIGA, GIB = 1e12, 1e9, float(1 << 30)
 
 
-def _gpu(name: str, tera: float, float32: float, gigabytes: float, bandwidth: float) -> Machine:
+def _gpu(name: str, tera: int | float, float32: int | float, gigabytes: int | float, bandwidth: int | float) -> Machine:
     return Machine(
         name, "cuda", {"bfloat16": tera * TERA, "float16": tera * TERA, "float32": float32 * TERA},
         bandwidth * GIGA, gigabytes * GIGA, launch=1e-4, start=15.0, job=0.5, step=5.0, base=1.5 * GIB,
@@ -203,7 +215,7 @@ KNOWN: dict[str, Machine] = {
 """Peak rates without sparsity, memory and bandwidth of NVIDIA's data sheets; V100's 16-bit rate is float16's."""
 
 
-def known_machine(name: str, fraction: float) -> Machine:
+def known_machine(name: str, fraction: int | float) -> Machine:
     """A device of the table.
 
     Args:

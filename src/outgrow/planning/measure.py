@@ -159,9 +159,7 @@ class Probe:
 
     def _logits(self, groups: Sequence[Group], share: bool) -> Tensor:
         packs = [alone(group) for group in groups]
-        sequences, _ = collate(
-            packs, 0, share=share, unmasked=self.head.abilities.unmasked, device=self.device
-        )
+        sequences, _ = collate(packs, 0, share=share, unmasked=self.head.abilities.unmasked, device=self.device)
         found: Tensor = self.head(sequences)
         return found
 

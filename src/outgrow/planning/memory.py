@@ -26,7 +26,9 @@ def weights_bytes(shape: Shape, dtype: str, quantise: str | None = None) -> floa
     return matrices * small + (shape.parameters - matrices) * whole
 
 
-def zero_bytes(parameters: float, devices: int, stage: int, *, held: int = 2, gradient: int = 2, k: int = 12) -> float:
+def zero_bytes(
+    parameters: int | float, devices: int, stage: int, *, held: int = 2, gradient: int = 2, k: int = 12
+) -> float:
     """Model states of one device under ZeRO: `held` + `gradient` + `k` bytes for each parameter, divided by stage.
 
     Args:
@@ -51,13 +53,13 @@ class Held:
         place: for each place that predicts, the loss's work included.
     """
 
-    position: float
-    pair: float
-    place: float
+    position: int | float
+    pair: int | float
+    place: int | float
 
-    def of(self, positions: float, pairs: float, places: float) -> float:
+    def of(self, positions: int | float, pairs: int | float, places: int | float) -> float:
         """Bytes of one micro-batch."""
-        return self.position * positions + self.pair * pairs + self.place * places
+        return float(self.position * positions + self.pair * pairs + self.place * places)
 
 
 def activations(
@@ -89,7 +91,7 @@ def activations(
     scores = 0.0
     if shape.attention_dropout or not flash:
         scores = shape.heads * (12.0 if shape.attention_dropout else 2.0 * narrow)
-    layers: float = shape.layers * layer
+    layers: int | float = shape.layers * layer
     pair = shape.layers * scores
     if checkpointing:
         layers, pair = shape.layers * 4 * h + layer, scores
@@ -108,20 +110,20 @@ class Memory:
         base: the program itself.
     """
 
-    weights: float = 0.0
-    states: float = 0.0
-    activations: float = 0.0
-    gathered: float = 0.0
-    base: float = 0.0
+    weights: int | float = 0.0
+    states: int | float = 0.0
+    activations: int | float = 0.0
+    gathered: int | float = 0.0
+    base: int | float = 0.0
 
     @property
     def total(self) -> float:
         """All of it."""
-        return self.weights + self.states + self.activations + self.gathered + self.base
+        return float(self.weights + self.states + self.activations + self.gathered + self.base)
 
 
 def training_memory(
-    shape: Shape, *, largest: float, base: float, dtype: str, quantise: str | None = None, lora: Lora | None = None,
+    shape: Shape, *, largest: int | float, base: int | float, dtype: str, quantise: str | None = None, lora: Lora | None = None,
     bf16: bool = False, devices: int = 1,
 ) -> Memory:  # fmt: skip
     """Of one device in training, as `outgrow` does it: trained weights, gradients and both moments in 32 bits.

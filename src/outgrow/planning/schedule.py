@@ -11,7 +11,7 @@ from dataclasses import dataclass
 class Timed:
     """A job's seconds, and the jobs (by their places) that must have ended before it begins."""
 
-    seconds: float
+    seconds: int | float
     after: tuple[int, ...] = ()
 
 

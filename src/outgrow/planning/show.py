@@ -9,7 +9,7 @@ from outgrow.planning.work import PlannedJob
 from outgrow.recipe import Recipe
 
 
-def count(value: float) -> str:
+def count(value: int | float) -> str:
     """12.3k, 4.56M and the like."""
     for size, unit in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
@@ -17,12 +17,12 @@ def count(value: float) -> str:
     return f"{value:.3g}"
 
 
-def memory(value: float) -> str:
+def memory(value: int | float) -> str:
     """GiB, or MiB below one."""
     return f"{value / 2**30:.1f} GiB" if value >= 2**30 else f"{value / 2**20:.0f} MiB"
 
 
-def duration(seconds: float | None) -> str:
+def duration(seconds: int | float | None) -> str:
     """Seconds, minutes, hours or days."""
     if seconds is None:
         return "-"
@@ -47,6 +47,8 @@ def show(recipe: Recipe, found: Estimate, hardware: Hardware) -> None:
 
     table = Table("stage", "name", "jobs", "answers", "steps", "tokens", "FLOPs", "time", "memory", "disk", box=None,
                   pad_edge=False)  # fmt: skip
+    for column in table.columns:
+        column.no_wrap = True
     for column in table.columns[2:]:
         column.justify = "right"
     rows = [(job.stage, job.name, str(times), cost) for job, cost, times in kinds(found)]
@@ -58,10 +60,12 @@ def show(recipe: Recipe, found: Estimate, hardware: Hardware) -> None:
             stage, name, times, f"{cost.answers:,.0f}", f"{cost.steps:,}", count(tokens), count(cost.flops),
             duration(cost.seconds), memory(cost.memory.total), count(cost.disk),
         )  # fmt: skip
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(highlight=False)
+    if not console.is_terminal:  # a file or a pipe has no edge to keep within
+        console = Console(width=160, highlight=False)
     console.print(table)
     for line in lines(recipe, found, hardware):
-        console.print(line, markup=False)
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def lines(recipe: Recipe, found: Estimate, hardware: Hardware) -> list[str]:
@@ -82,7 +86,9 @@ def lines(recipe: Recipe, found: Estimate, hardware: Hardware) -> list[str]:
         said.append(f"time: {duration(found.wall)} on {machine.name}, {hardware.jobs} job(s) at a time{spread}")
         said.append(f"device hours: {found.hours:.3g}")
     if found.total.requests:
-        said.append(f"servers: {count(found.total.requests)} requests, {count(found.total.prompt_tokens)} prompt tokens")
+        said.append(
+            f"servers: {count(found.total.requests)} requests, {count(found.total.prompt_tokens)} prompt tokens"
+        )
     if found.total.bound:
         said.append(f"generated: {count(found.total.generated)} tokens, at most {count(found.total.bound)}")
     if found.money is not None:
@@ -103,9 +109,7 @@ def numbers(recipe: Recipe, found: Estimate, hardware: Hardware) -> dict[str, An
         "device_hours": found.hours,
         "cost": found.money,
         "total": _plain(found.total),
-        "jobs": [
-            {"stage": job.stage, "name": job.name, "seed": job.seed, **_plain(cost)} for job, cost in found.jobs
-        ],
+        "jobs": [{"stage": job.stage, "name": job.name, "seed": job.seed, **_plain(cost)} for job, cost in found.jobs],
         "notes": list(found.notes),
     }
 

@@ -109,7 +109,9 @@ class Planner:
             shape = find_shape(ref, self.given)
             tokenizer, real = tokenizer_of(ref)
             if not real:
-                self.notes.append(f"The tokenizer of {ref.model} is not on this machine: a token for 4 bytes is assumed.")
+                self.notes.append(
+                    f"The tokenizer of {ref.model} is not on this machine: a token for 4 bytes is assumed."
+                )
             if ref.head == "classifier" and self.task.classes is None:
                 raise ConfigError(
                     f"task '{self.task.name}' has no fixed classes, so head 'classifier' cannot answer it; use 'lm'"
@@ -207,7 +209,9 @@ class Planner:
             return Work(questions=examples.num_rows, answers=examples.num_rows * asking.variants)
         if who.server is not None:
             options = asking.decoding == "options"
-            return charged(task, examples, asking, self.sample, self._usual(self._counter(self.recipe.student)), options)
+            return charged(
+                task, examples, asking, self.sample, self._usual(self._counter(self.recipe.student)), options
+            )
         assert who.ref is not None
         counter = self._counter(who.ref)
         return counter.asked(examples, asking, self._usual(counter), task)
@@ -224,7 +228,9 @@ class Planner:
     ) -> Step:  # fmt: skip
         assert start.ref is not None
         ref = start.ref
-        key = sha256_text("train", start.key, content_hash(rows), config.model_dump(mode="json"), repr(objective), secret)
+        key = sha256_text(
+            "train", start.key, content_hash(rows), config.model_dump(mode="json"), repr(objective), secret
+        )
         task = self.plain if split == "supervisor_train" else self.task
         counter = self._counter(ref)
 

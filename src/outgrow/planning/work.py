@@ -71,18 +71,18 @@ class Work:
     trained: Passes = Passes()
     largest_asked: Pass = NOTHING
     largest_trained: Pass = NOTHING
-    questions: float = 0.0
-    answers: float = 0.0
-    rows: float = 0.0
+    questions: int | float = 0.0
+    answers: int | float = 0.0
+    rows: int | float = 0.0
     steps: int = 0
-    micros: float = 0.0
+    micros: int | float = 0.0
     checkpoints: int = 0
-    prompt_tokens: float = 0.0
-    answer_tokens: float = 0.0
-    answer_bound: float = 0.0
-    requests: float = 0.0
+    prompt_tokens: int | float = 0.0
+    answer_tokens: int | float = 0.0
+    answer_bound: int | float = 0.0
+    requests: int | float = 0.0
 
-    def times(self, factor: float) -> Work:
+    def times(self, factor: int | float) -> Work:
         """As much for `factor` times as many questions; the largest passes stay."""
         scaled = {
             name: getattr(self, name) * factor
