@@ -217,9 +217,7 @@ def step_memory(shape: Shape, step: Step, hardware: Hardware) -> Memory:
     lora = step.train.lora
     held: Held | None = machine.held(shape, lora, passes_in) if machine is not None else None
     if held is None:
-        held = activations(
-            shape, narrow=narrow, lora=lora, flash=not (hardware.kind == "cpu" and shape.attention_dropout)
-        )
+        held = activations(shape, narrow=narrow, lora=lora, keeps_scores=hardware.kind == "cpu")
     one = step.work.largest_trained
     largest = held.of(one.positions, one.pairs, one.places) * (machine.spare if machine is not None else 1.0)
     memory = training_memory(

@@ -2,8 +2,8 @@
 
 Sources: 2N per position and forward pass for a body of N matrix entries, twice as much again for the backward pass
 (arXiv 2001.08361 §2.1; arXiv 2203.15556 appendix F counts the parts one by one); attention's scores and sums as in
-arXiv 2204.02311 appendix B (12 L H Q T per token and training step, a third of it forward). The head is counted where it
-is applied: at the places that predict an answer's tokens, not at every position.
+arXiv 2204.02311 appendix B (12 L H Q T per token and training step, a third of it forward). The head is counted where
+it is applied: at the places that predict an answer's tokens, not at every position.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ def forward_flops(shape: Shape, work: Passes) -> float:
 def training_flops(shape: Shape, work: Passes, lora: Lora | None = None, *, checkpointing: bool = False) -> float:
     """Of forward and backward passes.
 
-    The backward pass costs one product for the gradient of the input and one for that of the matrix. With an adapter the
-    matrices keep still, so the second falls away, and the adapter's own three products come on top. Attention has no
-    matrices: its backward pass is always twice the forward one. Checkpointing of activations computes the layers again.
+    The backward pass costs one product for the gradient of the input and one for that of the matrix. With an adapter
+    the matrices keep still, so the second falls away, and the adapter's own three products come on top. Attention has
+    no matrices: its backward pass is always twice the forward one. Checkpointing of activations computes layers again.
 
     Args:
         shape: of the model.

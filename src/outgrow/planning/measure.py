@@ -6,6 +6,7 @@ import gc
 import platform
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,10 @@ LARGEST = 150_000_000
 
 def name() -> str:
     """What the machine is called."""
-    return f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} thread(s)"
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text(encoding="utf-8").splitlines() if facts.exists() else []
+    found = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return f"{found}, {torch.get_num_threads()} thread(s)"
 
 
 def best(run: Callable[[], Any], *, least: int = 3, seconds: float = 0.3) -> float:
@@ -71,10 +75,11 @@ class Probe:
     def __init__(self, config: Any, lora: Lora | None = None) -> None:
         from transformers import AutoModelForCausalLM
 
+        kind: Any = AutoModelForCausalLM
         text = config.get_text_config()
         self.layers = int(text.num_hidden_layers)
         with torch.device("meta"), quiet():
-            whole = sum(p.numel() for p in AutoModelForCausalLM.from_config(config).parameters())
+            whole = sum(p.numel() for p in kind.from_config(config).parameters())
         if whole > LARGEST and self.layers > 2:
             text.num_hidden_layers = 2
             if getattr(text, "layer_types", None):
@@ -83,7 +88,7 @@ class Probe:
         self.size = int(text.vocab_size)
         self.limit = int(getattr(text, "max_position_embeddings", 0) or 1 << 20)
         with quiet(), torch.random.fork_rng():
-            model = AutoModelForCausalLM.from_config(config).float()
+            model = kind.from_config(config).float()
         self.head = LanguageHead(model, 0)
         self.head.eval()
         self.head.probe()
@@ -117,7 +122,12 @@ class Probe:
         """Seconds of a forward and a backward pass, and the same sizes."""
         share = self.head.shares(groups)
         self.head.train()
-        seconds = best(lambda: self._loss(groups, share).backward(), least=3, seconds=0.5)
+
+        def run() -> None:
+            loss: Any = self._loss(groups, share)
+            loss.backward()
+
+        seconds = best(run, least=3, seconds=0.5)
         for parameter in self.trained:
             parameter.grad = None
         self.head.eval()

@@ -63,7 +63,7 @@ class Held:
 
 
 def activations(
-    shape: Shape, *, narrow: int = 4, lora: Lora | None = None, checkpointing: bool = False, flash: bool = True
+    shape: Shape, *, narrow: int = 4, lora: Lora | None = None, checkpointing: bool = False, keeps_scores: bool = True
 ) -> Held:
     """What a forward pass leaves for the backward pass.
 
@@ -76,7 +76,8 @@ def activations(
         narrow: bytes of a number inside the layers: 4, or 2 under bfloat16 (norms and the residual stream stay at 4).
         lora: adapters keep a second copy of their inputs where those are narrow.
         checkpointing: keep each layer's input alone, and the rest of one layer at a time.
-        flash: attention keeps no matrix of weights; impossible on a CPU where attention weights are dropped.
+        keeps_scores: where attention weights are dropped the device keeps them all, as a CPU does; a fused kernel
+            draws them again.
     """
     h, q, m = shape.hidden, shape.heads * shape.head_dim, shape.intermediate
     kv = shape.kv_heads * shape.head_dim
@@ -87,10 +88,8 @@ def activations(
     masks = 2 * h * (1 if narrow == 2 else 4) if shape.dropout else 0
     layer = 4 * wide + narrow * inside + masks
     if lora is not None and narrow < 4:
-        layer += 4 * sum(linear.inputs for linear in shape.linears)
-    scores = 0.0
-    if shape.attention_dropout or not flash:
-        scores = shape.heads * (12.0 if shape.attention_dropout else 2.0 * narrow)
+        layer += 4 * sum(linear.inputs for linear in shape.adapted(lora.target_modules))
+    scores = 12.0 * shape.heads if shape.attention_dropout and keeps_scores else 0.0
     layers: int | float = shape.layers * layer
     pair = shape.layers * scores
     if checkpointing:
@@ -123,8 +122,8 @@ class Memory:
 
 
 def training_memory(
-    shape: Shape, *, largest: int | float, base: int | float, dtype: str, quantise: str | None = None, lora: Lora | None = None,
-    bf16: bool = False, devices: int = 1,
+    shape: Shape, *, largest: int | float, base: int | float, dtype: str, quantise: str | None = None,
+    lora: Lora | None = None, bf16: bool = False, devices: int = 1,
 ) -> Memory:  # fmt: skip
     """Of one device in training, as `outgrow` does it: trained weights, gradients and both moments in 32 bits.
 
@@ -141,7 +140,9 @@ def training_memory(
         devices: among which everything is divided (FSDP's full sharding, ZeRO stage 3).
     """
     copy = 2 if bf16 else 0
-    layer = shape.matrices * (2 if bf16 else 4)
+    layer = shape.matrices * (2.0 if bf16 else 4.0)
+    if quantise is not None:
+        layer = weights_bytes(shape, dtype, quantise) - weights_bytes(shape.cut(shape.layers - 1), dtype, quantise)
     if lora is None:
         trained = shape.parameters
         weights, states = trained * (4.0 + copy), trained * 12.0

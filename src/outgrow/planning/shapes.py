@@ -119,13 +119,21 @@ class Shape:
             r: its rank.
             modules: `all-linear`, names of matrices, or a regular expression over such names.
         """
+        return self.layers * sum(r * (linear.inputs + linear.outputs) for linear in self.adapted(modules))
+
+    def adapted(self, modules: str | tuple[str, ...]) -> list[Linear]:
+        """The matrices of a layer that an adapter sits on; `modules` as for `adapter`.
+
+        Raises:
+            ConfigError: there is none.
+        """
         chosen = [linear for linear in self.linears if _on(linear.name, modules)]
         if not chosen:
             raise ConfigError(
                 f"lora.target_modules {modules!r} names no matrix of this model; it has "
                 f"{', '.join(dict.fromkeys(linear.name for linear in self.linears))}"
             )
-        return self.layers * sum(r * (linear.inputs + linear.outputs) for linear in chosen)
+        return chosen
 
     def cut(self, layers: int | None) -> Shape:
         """The same with its first `layers` layers alone."""

@@ -26,6 +26,7 @@ from outgrow.supervisors.config import FileSupervisor, LocalSupervisor, ServerSu
 from outgrow.supervisors.demonstrations import choose
 from outgrow.supervisors.paraphrase import ParaphraseTask
 from outgrow.tasks.base import Task
+from outgrow.tasks.benchmarks import BenchmarkConfig
 from outgrow.training.config import ModelRef, TrainConfig
 from outgrow.training.schedule import total_steps
 from outgrow.words import put_into_words
@@ -75,6 +76,11 @@ class Planner:
     def __post_init__(self) -> None:
         self.plain: Task = planned_task(self.recipe)
         self.task = with_wordings(self.recipe, self.plain)
+        if isinstance(self.recipe.task, BenchmarkConfig) and self.recipe.task.from_hub:
+            self.notes.append(
+                "The data set is fetched by a run only: made-up questions in the expected numbers stand for it, and "
+                "real ones may be several times as long."
+            )
         self._counters: dict[str, Counter] = {}
         self._tables: dict[str, pa.Table] = {}
         self._works: dict[str, Work] = {}

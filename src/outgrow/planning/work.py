@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,6 +42,7 @@ class Pass:
 
 
 NOTHING = Pass(0, 0, 0, 0)
+NO_PASSES = Passes()
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,10 @@ class Work:
         answer_tokens: of all generated answers at their mean length, where the task shows one; else at the bound.
         answer_bound: the same at the longest that is allowed.
         requests: sent to a server.
-        calls: batches of generated text.
     """
 
-    asked: Passes = Passes()
-    trained: Passes = Passes()
+    asked: Passes = NO_PASSES
+    trained: Passes = NO_PASSES
     largest_asked: Pass = NOTHING
     largest_trained: Pass = NOTHING
     questions: int | float = 0.0
@@ -151,6 +150,3 @@ def own_steps(jobs: list[PlannedJob]) -> list[tuple[PlannedJob, list[Step]]]:
                 fresh.append(step)
         found.append((job, fresh))
     return found
-
-
-Counts = Mapping[str, float]
