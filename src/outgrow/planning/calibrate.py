@@ -89,6 +89,7 @@ def measure_machine(say: Callable[[str], None]) -> Machine:
 # How a run's fixed time divides, fitted on the demo, and scaled by what the trial takes on the machine.
 REFERENCE = {
     "start": 7.2, "job": 0.2, "step": 0.1, "answer": 2.5e-4, "row": 3e-4, "report": 4.0, "arm": 0.2, "votes": 4.5,
+    "adapter": 4.0,
 }  # fmt: skip
 TRIAL_SECONDS = 14.4
 SPARE = 2.0
@@ -116,7 +117,10 @@ def measure_models(machine: Machine, planner: Planner, steps: list[Step], say: C
             continue
         shape = planner.shape(step.ref)
         lora = step.train.lora if step.kind == "train" and step.train is not None else None
-        uses = [("ask", None), *([(use_of(lora), lora)] if step.kind == "train" else [])]
+        uses = [
+            ("write" if step.work.answer_bound else "ask", None),
+            *([(use_of(lora), lora)] if step.kind == "train" else []),
+        ]
         longest = max(step.work.largest_asked.width, step.work.largest_trained.width)
         for use, own in uses:
             key = pace_key(shape, use, "float32")

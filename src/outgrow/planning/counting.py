@@ -122,10 +122,13 @@ class Counter:
 
     @staticmethod
     def _text(work: Work, rows: int, width: int, longest: int, real: int, typical: int) -> Work:
-        """A batch of texts: the prompts in one pass, then a pass for every token, up to the longest text."""
-        later = typical - 1
+        """A batch of texts: the prompts in one pass, then a pass for every token.
+
+        A batch goes on until its last text ends, and hundreds seldom all end early: passes are counted to the limit.
+        """
+        later = longest - 1
         pairs = rows * (width * width + later * width + later * (later + 1) / 2)
-        passes = Passes(1.0 + later, rows * (width + later), pairs, rows * typical, real + rows * later)
+        passes = Passes(1.0 + later, rows * (width + later), pairs, rows * longest, real + rows * later)
         one = Pass(rows, width + longest, rows, rows * (width + longest))
         return replace(
             work,

@@ -130,9 +130,10 @@ def estimate(planner: Planner, hardware: Hardware) -> Estimate:
     total = sum((cost for _, cost in costed), Cost(seconds=None if machine is None else 0.0))
     wall = hours = money = None
     if machine is not None:
-        wall = machine.start + finish(_timed(costed), hardware.jobs) + report_seconds(planner, machine)
+        begin = machine.start + (machine.adapter if recipe_adapts(planner) else 0.0)
+        wall = begin + finish(_timed(costed), hardware.jobs) + report_seconds(planner, machine)
         if hardware.jobs > 1:
-            wall += machine.start  # workers start a process of their own
+            wall += begin  # workers start a process of their own
         hours = wall * hardware.devices * hardware.jobs / 3600
         if hardware.price is not None and total.price is not None:
             money = hours * hardware.price + total.price
@@ -141,6 +142,12 @@ def estimate(planner: Planner, hardware: Hardware) -> Estimate:
     elif total.price is not None and total.price > 0:
         money = total.price
     return Estimate(tuple(costed), total, wall, hours, money, tuple(planner.notes))
+
+
+def recipe_adapts(planner: Planner) -> bool:
+    """Whether any training of the recipe is one of an adapter."""
+    trains = [planner.recipe.train, *(getattr(s, "train", None) for s in planner.recipe.supervisors)]
+    return any(train is not None and train.lora is not None for train in trains)
 
 
 def report_seconds(planner: Planner, machine: Machine) -> float:
@@ -176,7 +183,8 @@ def step_cost(planner: Planner, step: Step, hardware: Hardware) -> Cost:
     seconds = None
     if machine is not None:
         seconds = machine.step + machine.answer * work.answers + machine.row * work.rows
-        seconds += machine.ask(shape, work.asked, passes_in, bytes_) / hardware.devices
+        use = "write" if work.answer_bound else "ask"
+        seconds += machine.ask(shape, work.asked, passes_in, bytes_, use) / hardware.devices
         moved = bytes_ + disk_bytes(shape, step)
         if step.kind == "train":
             trained = shape.parameters if lora is None else shape.adapter(lora.r, lora.target_modules)

@@ -71,6 +71,7 @@ class Machine:
         votes: the same for an estimate of accuracy from votes, which three answers or more per question allow.
         disk: bytes per second of the disk that holds models and store.
         spare: what activations take with what the allocator holds besides, as a multiple.
+        adapter: seconds that adapters take at first, mostly until their library is loaded.
         base: bytes of a process before it holds a model.
         paces: measured models, by `pace_key`.
     """
@@ -92,6 +93,7 @@ class Machine:
     votes: int | float = 4.5
     disk: int | float = 1e9
     spare: int | float = 1.0
+    adapter: int | float = 3.0
     base: int | float = 6e8
     widths: dict[str, float] = field(default_factory=dict)
     paces: dict[str, Pace] = field(default_factory=dict)
@@ -104,7 +106,7 @@ class Machine:
             return float(np.interp(np.log(shape.hidden), np.log(sizes), rates)) * self.fraction
         return self.flops.get(dtype, self.flops["float32"]) * self.fraction
 
-    def ask(self, shape: Shape, work: Passes, dtype: str, bytes_: int | float) -> float:
+    def ask(self, shape: Shape, work: Passes, dtype: str, bytes_: int | float, use: str = "ask") -> float:
         """Seconds of answering.
 
         Args:
@@ -112,8 +114,9 @@ class Machine:
             work: its passes.
             dtype: of the passes.
             bytes_: of the weights: read anew in every pass.
+            use: `ask` scores answers, `write` generates them.
         """
-        pace = self.paces.get(pace_key(shape, "ask", dtype))
+        pace = self.paces.get(pace_key(shape, use, dtype))
         if pace is not None:
             return pace.seconds(work)
         fixed = self.launch * shape.layers + bytes_ / self.bandwidth

@@ -118,6 +118,18 @@ class Probe:
 
         return best(run), self._sizes(groups, share)
 
+    def write(self, rows: int, width: int, tokens: int) -> float:
+        """Seconds of generating `tokens` tokens after prompts of `width`."""
+        ids = torch.randint(0, self.size, (rows, width))
+        model: Any = self.head.model
+        options = {"do_sample": False, "min_new_tokens": tokens, "max_new_tokens": tokens, "pad_token_id": 0}
+
+        @torch.inference_mode()
+        def run() -> None:
+            model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **options)
+
+        return best(run)
+
     def train(self, groups: Sequence[Group]) -> tuple[float, list[float]]:
         """Seconds of a forward and a backward pass, and the same sizes."""
         share = self.head.shares(groups)
@@ -200,24 +212,29 @@ def model_pace(config: Any, use: str, lora: Lora | None, longest: int) -> Pace:
 
     Args:
         config: of the model; it may be changed.
-        use: `ask`, or a training's `use_of`.
+        use: `ask` scores answers, `write` generates them, or a training's `use_of`.
         lora: the adapter of a training.
         longest: positions of the longest sequence that the plan has.
     """
     probe = Probe(config, lora)
     long = max(24, min(longest, probe.limit) - 12)
     short = max(8, long // 4)
-    answers = 4 if use == "ask" else 1
+    answers = 4 if use in ("ask", "write") else 1
     room = 2048
     wide, narrow = max(1, room // (long + answers)), max(1, room // (short + answers))
     points = [(1, short, answers, 2), (narrow, short, answers, 2), (wide, long, answers, 2),
               (max(1, narrow // 4), short, answers, 2), (max(1, wide // 4), long, answers, 2),
               (max(1, narrow // 2), short, answers, 8)]  # fmt: skip
     groups = [probe.groups(*point) for point in points]
-    timed = [(probe.ask if use == "ask" else probe.train)(own) for own in groups]
+    timed = [(probe.ask if use in ("ask", "write") else probe.train)(own) for own in groups]
     passes, position, pair, place = fit(timed)
     update, held = 0.0, None
-    if use != "ask":
+    if use == "write":  # what a library does around each token's pass is more than the pass of a small model
+        rows, tokens = 16, 16
+        pairs = rows * (short**2 + sum(short + i for i in range(1, tokens)))
+        known = position * rows * (short + tokens - 1) + pair * pairs + place * rows * tokens
+        passes = max(passes, (probe.write(rows, short, tokens) - known) / tokens)
+    elif use != "ask":
         update = probe.update()
         counted = [probe.held(own) for own in groups]
         _, own_position, own_pair, own_place = fit(counted)

@@ -93,7 +93,9 @@ class Work:
         """With the asking of `other`, so many times; answers that are only compared are no rows."""
         largest = max(self.largest_asked, other.largest_asked, key=lambda p: p.positions)
         return replace(self, asked=self.asked + other.asked * times, largest_asked=largest,
-                       questions=self.questions + other.questions * times,
+                       answer_tokens=self.answer_tokens + other.answer_tokens * times,
+            answer_bound=self.answer_bound + other.answer_bound * times,
+            questions=self.questions + other.questions * times,
                        answers=self.answers + other.answers * times)  # fmt: skip
 
 
