@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ class Run:
             self.history.append(self._step(step))
             if step + 1 in candidates:
                 weights = {name: whole(parameter) for name, parameter in self.names.items()}
-                self.ranks.only_first(lambda n=step + 1, w=weights: self.checkpoints.save_weights(n, w))
+                self.ranks.only_first(partial(self.checkpoints.save_weights, step + 1, weights))
             if self.due:
                 self._save(step + 1)
                 self.saved = time.monotonic()
