@@ -129,11 +129,11 @@ def test_the_live_display_shows_label_and_count(stream):
             progress._display._bars.refresh()
             shown = progress._display._bars.tasks[0]
             assert (shown.completed, shown.total) == (4, 10)
-            progress(Event(shown_key(progress), "other [2]", 1, None, left=65))
+            progress(Event(shown_key(progress), "other [x]", 1, None, left=65))
             progress._display._bars.refresh()
             shown = progress._display._bars.tasks[0]
-            assert (shown.description, shown.completed, shown.total) == (r"other \[2]", 1, None)
-            progress(Event(shown_key(progress), "other [2]", 1, 3, left=65))
+            assert (shown.description, shown.completed, shown.total) == (r"other \[x]", 1, None)
+            progress(Event(shown_key(progress), "other [x]", 1, 3, left=65))
             progress._display._bars.refresh()
             assert "1 min 5 s left" in stream_text(stream)
         assert progress._display._bars.tasks == []
