@@ -54,6 +54,7 @@ def test_help_lists_every_verb(cli):
         "show",
         "tasks",
         "methods",
+        "status",
         "doctor",
         "microworld",
     ):

@@ -94,7 +94,7 @@ class CountingHead(LanguageHead):
         self.texts: list[tuple[int, int, int, int]] = []
         self.model: Any = _model(positions, self._generate)
 
-    def forward(self, batch: Sequences) -> Tensor:
+    def forward(self, batch: Sequences, cache: Any = None) -> Tensor:
         """Zeros."""
         rows, width = batch.ids.shape
         self.seen.append(Pass(rows, width, len(batch.places), int((batch.ids != PAD).sum())))
