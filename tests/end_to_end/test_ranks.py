@@ -51,9 +51,9 @@ def test_experiment_over_two_ranks_gives_the_results_of_one(launch, here, tmp_pa
         assert code == 0, output
         assert output.count("report:") == 1, (attempt, output)
     two = json.loads((tmp_path / "two" / "results.json").read_text())
-    assert [arm["id"] for arm in two["arms"]] == [arm["id"] for arm in one["arms"]]
+    assert [arm["name"] for arm in two["arms"]] == [arm["name"] for arm in one["arms"]]
     for own, other in zip(one["arms"], two["arms"], strict=True):
-        assert own["accuracy"]["estimate"] == pytest.approx(other["accuracy"]["estimate"], abs=2 / 48)
+        assert own["accuracy"]["value"] == pytest.approx(other["accuracy"]["value"], abs=2 / 48)
     stores = [list(Store(tmp_path / f"store-{n}", unsealed=True).steps()) for n in (1, 2)]
     untrained = [{m["key"]: m for m in found if "zero_shot" in m["meta"]["detail"]} for found in stores]
     assert untrained[0].keys() == untrained[1].keys() != set()  # the number of ranks is in no key
