@@ -45,7 +45,7 @@ def looked_at(cli, place):
 
 
 def test_what_is_in_a_store_and_what_is_going_on(place, cli, tmp_path):
-    store = Store(place, lease_seconds=1.5)  # renewed, and progress told, every half second
+    store = Store(place, lease_seconds=6)  # renewed, and progress told, every two seconds
     seconds = [store.make(step, maker).manifest["seconds"] for step in (RESULT, OTHER)]
     with pytest.raises(RuntimeError, match="boom"):
         store.make(STOPPED, failing)

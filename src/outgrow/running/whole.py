@@ -69,8 +69,8 @@ class Place(Protocol):
 def check(recipe: Recipe, store: Any) -> None:
     """Find what would make every job fail before any begins: no torch, a faulty data file, no place for the store."""
     threads(recipe.threads)
-    Store(store, unsealed=True).prepare()
     recipe.build_task()
+    Store(store, unsealed=True).prepare()
 
 
 def gather(recipe: Recipe, store: Any, done: Sequence[Done]) -> Gathered:
