@@ -53,7 +53,7 @@ def kill(node):
         found += [child for child, parent in parents.items() if parent == pid]
     for pid in found:
         try:
-            names.append(Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")[:40].strip())
+            names.append(Path(f"/proc/{pid}/cmdline").read_text().split("\0")[0].rpartition("/")[2].strip())
             os.kill(pid, signal.SIGKILL)
         except OSError:
             continue
