@@ -9,7 +9,6 @@ from typing import Any
 
 from outgrow.progress import Event, Number, duration
 
-
 QUIET = 60
 """Seconds after which a plain line is said again although nothing has changed."""
 
