@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # else the client server, which forks, may die of a closed descriptor
 
 from ray.cluster_utils import Cluster
 
