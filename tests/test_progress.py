@@ -1,6 +1,7 @@
 """What a person sees of a long step, on a terminal, in a log file and from worker processes."""
 
 import io
+import math
 import multiprocessing
 import queue
 
@@ -80,6 +81,15 @@ def test_of_many_steps_each_has_its_turn_and_the_whole_is_told_as_often_as_all_o
     assert [line.partition(":")[0] for line in said].count("jobs") == 8  # every 5 s of 40
     assert all([line.partition(":")[0] for line in said].count(key) == 2 for key in "abcd")  # every 4 x 5 s
     assert "jobs: 5/1,000 (0%), 7 s left" in said  # as the sender says, not by its speed
+
+
+def test_a_long_wait_is_told_once_a_minute(stream):
+    clock = Clock()
+    progress = Progress(stream, live=False, every=5, clock=clock)
+    for _ in range(126):
+        progress(Event("all", "jobs", 1, 4, "1 running", overall=True, left=math.nan))
+        clock.now += 1
+    assert lines(stream) == ["jobs: 1/4 (25%), 1 running"] * 3  # after 5, 65 and 125 s
 
 
 def test_a_line_that_is_said_stays(stream):
