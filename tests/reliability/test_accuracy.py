@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.optimize import minimize
 
 from outgrow.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.reliability import accuracy_from_votes, agreement
@@ -51,6 +52,30 @@ def test_questions_with_fewer_options_are_rated_by_their_own_number():
     for row, options in zip(found, (4, 2), strict=True):
         whole, first = by_hand([0, 0, 0, 1], options)
         assert row == pytest.approx(first / whole, abs=1e-12)
+
+
+@pytest.mark.parametrize("theta", [THETA, [-1.0, 0.8, -0.7], [2.5, -2.0, 4.0], [-4.0, 1.5, 3.0]])
+def test_derivatives_are_those_of_finite_differences(theta):
+    counts = np.array([[5.0, 0, 0, 0], [3, 1, 1, 0], [2, 2, 1, -1], [1, 1, -1, -1], [12, 7, 0, 0]])
+    patterns, theta, step = _Patterns(counts), np.array(theta), 1e-5
+    found, gradient = patterns.with_gradient(theta)
+    assert found == pytest.approx(patterns.log_likelihood(theta), abs=1e-12)
+    for i, shift in enumerate(step * np.eye(3)):
+        rise = patterns.log_likelihood(theta + shift) - patterns.log_likelihood(theta - shift)
+        assert gradient[:, i] == pytest.approx(rise / (2 * step), abs=1e-7)
+
+
+def test_the_estimate_is_the_best_fit_that_slower_searches_find():
+    labels, _ = labels_drawn(400, 6, b=40.0, invalid=0.1)
+    rows = [sorted((n for _, n in votes), reverse=True) for votes in labels["votes"].to_pylist() if votes]
+    counts, times = np.unique([row + [0] * (4 - len(row)) for row in rows], axis=0, return_counts=True)
+    patterns = _Patterns(counts.astype(float))
+    share = times / times.sum()
+    search = {"maxiter": 4000, "xatol": 1e-9, "fatol": 1e-14}
+    best = minimize(lambda t: -share @ patterns.log_likelihood(t), THETA, method="Nelder-Mead", options=search)
+    assert best.success
+    found = accuracy_from_votes(labels, options=4, draws=1)
+    assert found.estimate == pytest.approx(share @ patterns.right(best.x), abs=1e-4)
 
 
 def labels_drawn(n, seed, known=KNOWN, a=A, b=B, options=4, k=5, invalid=0.0):

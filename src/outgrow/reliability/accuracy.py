@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from outgrow.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.reliability.options import flatten
@@ -50,6 +52,18 @@ class _Patterns:
     def options(self) -> Int[np.ndarray, "patterns"]:
         return np.asarray((self.counts >= 0).sum(axis=1))
 
+    @cached_property
+    def _there(self) -> Bool[np.ndarray, "patterns options"]:
+        return self.counts >= 0
+
+    @cached_property
+    def _n(self) -> Float[np.ndarray, "patterns options"]:
+        return np.where(self._there, self.counts, 0.0)
+
+    @cached_property
+    def _asked(self) -> Float[np.ndarray, "patterns"]:
+        return np.asarray(self._n.sum(axis=1))
+
     def log_parts(
         self, log_a: float, log_b: float
     ) -> tuple[Float[np.ndarray, "patterns"], Float[np.ndarray, "patterns options"]]:
@@ -57,19 +71,45 @@ class _Patterns:
         from scipy.special import gammaln
 
         a, b = np.exp(log_a), np.exp(log_b)
-        there = self.counts >= 0
-        n = np.where(there, self.counts, 0.0)
+        n, total = self._n, self.options * a
         each = gammaln(n + a) - gammaln(a)  # 0 for an option that is not there
-        total, asked = self.options * a, n.sum(axis=1)
-        guess = each.sum(axis=1) - gammaln(total + asked) + gammaln(total)
+        guess = each.sum(axis=1) - gammaln(total + self._asked) + gammaln(total)
         swapped = each.sum(axis=1, keepdims=True) - each + gammaln(n + a + b) - gammaln(a + b)
-        scale = (gammaln(total + b + asked) - gammaln(total + b) + np.log(self.options))[:, None]
-        return guess, np.where(there, swapped - scale, -np.inf)
+        scale = (gammaln(total + b + self._asked) - gammaln(total + b) + np.log(self.options))[:, None]
+        return guess, np.where(self._there, swapped - scale, -np.inf)
 
     def log_likelihood(self, theta: Float[np.ndarray, "3"]) -> Float[np.ndarray, "patterns"]:
         """Logarithm of P(answers) for each pattern; theta = log odds of known, ln a, ln b."""
         guess, known = self.log_parts(theta[1], theta[2])
-        return np.asarray(np.logaddexp(guess - np.logaddexp(0, theta[0]), _log_sum(known) - np.logaddexp(0, -theta[0])))
+        return _mixed(theta[0], guess, _log_sum(known))
+
+    def with_gradient(
+        self, theta: Float[np.ndarray, "3"]
+    ) -> tuple[Float[np.ndarray, "patterns"], Float[np.ndarray, "patterns 3"]]:
+        """`log_likelihood` and its derivatives by the three entries of theta."""
+        from scipy.special import digamma, expit
+
+        a, b = np.exp(theta[1]), np.exp(theta[2])
+        guess, known = self.log_parts(theta[1], theta[2])
+        known_any = _log_sum(known)
+        found = _mixed(theta[0], guess, known_any)
+        known_share = np.exp(known_any - np.logaddexp(0, -theta[0]) - found)  # P(known | answers)
+        truth = np.exp(known - known_any[:, None])  # P(truth is this option | answers, known)
+        n, total = self._n, self.options * a
+        each = digamma(n + a) - digamma(a)
+        lifted = digamma(n + a + b) - digamma(a + b)
+        scale = digamma(total + b + self._asked) - digamma(total + b)
+        by_b = (truth * lifted).sum(axis=1) - scale
+        guess_by_a = each.sum(axis=1) - self.options * (digamma(total + self._asked) - digamma(total))
+        known_by_a = each.sum(axis=1) + (truth * (lifted - each)).sum(axis=1) - self.options * scale
+        return found, np.stack(
+            [
+                known_share - expit(theta[0]),
+                a * ((1 - known_share) * guess_by_a + known_share * known_by_a),
+                b * known_share * by_b,
+            ],
+            axis=1,
+        )
 
     def right(self, theta: Float[np.ndarray, "3"]) -> Float[np.ndarray, "patterns"]:
         """P(the consensus is the truth | answers) of each pattern."""
@@ -133,12 +173,14 @@ def accuracy_from_votes(
     member = np.zeros((int(cluster.max()) + 1, len(counts)))
     np.add.at(member, (cluster, code), 1.0)
     weight = member.sum(axis=0)
-    theta = min((_fit(patterns, weight, np.array(start)) for start in _STARTS), key=lambda found: found[1])[0]
     rng = np.random.default_rng(seed)
     drawn = []
-    for _ in range(draws):
-        again = member[rng.integers(len(member), size=len(member))].sum(axis=0)
-        drawn.append(_mean_right(patterns, again, _fit(patterns, again, theta)[0]))
+    with _one_thread():
+        theta = min((_fit(patterns, weight, np.array(start)) for start in _STARTS), key=lambda found: found[1])[0]
+        for _ in range(draws):
+            times = np.bincount(rng.integers(len(member), size=len(member)), minlength=len(member))
+            again = times @ member
+            drawn.append(_mean_right(patterns, again, _fit(patterns, again, theta)[0]))
     low, high = np.percentile(drawn, [2.5, 97.5])
     return AccuracyEstimate(
         estimate=_mean_right(patterns, weight, theta),
@@ -193,9 +235,25 @@ def _check_identified(patterns: _Patterns) -> None:
         )
 
 
+def _mixed(
+    odds: float, guess: Float[np.ndarray, "patterns"], known: Float[np.ndarray, "patterns"]
+) -> Float[np.ndarray, "patterns"]:
+    """Logarithm of P(answers) from those of P(answers | a guess) and P(answers | known), and the log odds of known."""
+    return np.asarray(np.logaddexp(guess - np.logaddexp(0, odds), known - np.logaddexp(0, -odds)))
+
+
 def _log_sum(x: Float[np.ndarray, "patterns options"]) -> Float[np.ndarray, "patterns"]:
     top = x.max(axis=1)
     return np.asarray(top + np.log(np.exp(x - top[:, None]).sum(axis=1)))
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """One thread for matrices of 3 x 3: several cost ten times as much as they do."""
+    import scipy.optimize  # noqa: F401  # only a BLAS that is loaded can be told
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
+    return limits
 
 
 def _fit(
@@ -204,8 +262,13 @@ def _fit(
     from scipy.optimize import minimize
 
     share = weight / weight.sum()
+
+    def lost(theta: Float[np.ndarray, "3"]) -> tuple[float, Float[np.ndarray, "3"]]:
+        value, gradient = patterns.with_gradient(theta)
+        return -float(share @ value), -(share @ gradient)
+
     found = minimize(
-        lambda t: -float(share @ patterns.log_likelihood(t)), start, method="L-BFGS-B", bounds=_BOUNDS,
+        lost, start, jac=True, method="L-BFGS-B", bounds=_BOUNDS,
         options={"ftol": 1e-12, "gtol": 1e-7},  # the likelihood is flat along a ridge
     )  # fmt: skip
     return found.x, float(found.fun)
