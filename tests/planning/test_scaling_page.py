@@ -57,7 +57,7 @@ def _no_machine_of_this_user(tmp_path, monkeypatch):
 
 
 def test_commands_print_what_the_page_shows():
-    blocks = re.findall(r"```console\n\$ (.*)\n([^`]+)```", PAGE.read_text(encoding="utf-8"))
+    blocks = re.findall(r"```console\n\$ (outgrow plan .*)\n([^`]+)```", PAGE.read_text(encoding="utf-8"))
     assert len(blocks) == 2
     for command, shown in blocks:
         printed = [line.rstrip() for line in said(command).splitlines()]
