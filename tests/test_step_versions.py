@@ -24,7 +24,7 @@ INFERENCE = (
 )
 ASKING = "asking demonstrations paraphrase queries"  # of outgrow.supervisors, for all kinds
 TRAINING = "checkpoints loop memory optimisers run schedule sharding"
-NOTHING = "config hashing minilm models quiet ranks rows trackers"  # names, checks, what a step's config says anyway
+NOTHING = "config hashing machine minilm models quiet ranks rows trackers"  # names, checks, what a config says anyway
 LEFT_OUT = ("__init__", "made_up")  # of the packages below outgrow.tasks
 
 
@@ -33,6 +33,7 @@ def steps():
     from outgrow import bench, tasks
     from outgrow.methods.rows import normalise_weights
     from outgrow.microworld import task as microworld
+    from outgrow.results import models
     from outgrow.tasks import table
     from outgrow.tasks.benchmarks import base
 
@@ -59,6 +60,11 @@ def steps():
             [*modules("server file", "supervisors."), *asking],
         ),
         "train": (bench.TRAIN_VERSION, "TRAIN_VERSION in src/outgrow/bench.py", [*inference, *training]),
+        "count parameters": (
+            models.COUNT_VERSION,
+            "COUNT_VERSION in src/outgrow/results/models.py",
+            [models.parameters, *modules("adapters assemble heads loading", "training.")],
+        ),
         "microworld questions": (
             microworld.WORDINGS_VERSION,
             "WORDINGS_VERSION in src/outgrow/microworld/task.py",

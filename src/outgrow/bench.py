@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from outgrow.errors import ConfigError, DataError, SealedError
 from outgrow.lab import identity_answers
 from outgrow.methods.rows import gold_rows, normalise_weights
+from outgrow.question_tables import Questions
 from outgrow.recipe import Labelling
 from outgrow.records import ANSWERS, Source, Student, sha256_text
 from outgrow.reliability import DecoyQuestions
@@ -29,6 +30,7 @@ from outgrow.tasks.base import Task
 from outgrow.tasks.sameness import same_as
 from outgrow.tasks.varied import varied
 from outgrow.training.config import ModelRef, TrainConfig
+from outgrow.training.machine import has_cuda, threads
 from outgrow.training.models import model_hash
 from outgrow.training.schedule import total_steps
 from outgrow.training.trackers import Tracking
@@ -60,20 +62,23 @@ class Bench:
         recipe: what is run.
         store: where results are kept; opened so that sealed results can be read by the bench, never by a method.
         report: called with (what, done, total) during long steps.
+        questions: the recipe's questions, if they were made before.
 
     Attributes:
         usage: what servers have charged for the answers that were used, by the step's key: requests, tokens, cost,
             latency (`outgrow.supervisors.server`).
     """
 
-    def __init__(self, recipe: Labelling, store: Store, report: Report = silent) -> None:
+    def __init__(
+        self, recipe: Labelling, store: Store, report: Report = silent, questions: Questions | None = None
+    ) -> None:
         self.recipe = recipe
         self.store = store
         self.report = report
-        self.plain_task: Task = recipe.build_task()
+        self._questions = questions or Questions(recipe.build_task())
+        self.plain_task: Task = self._questions.task
         self.usage: dict[str, dict[str, Any]] = {}
         self.tracking = Tracking(recipe.tracking, Path(recipe.tracking_dir), recipe.name)
-        self._tables: dict[str, pa.Table] = {}
         self._starts: dict[str, Start | Elsewhere] = {}
 
     @cached_property
@@ -95,23 +100,16 @@ class Bench:
 
     def examples(self, split: str) -> pa.Table:
         """Examples of a split, meta included."""
-        return self._table(f"examples/{split}", lambda: self.plain_task.examples(split))
+        return self._questions.table("examples", split)
 
     def gold(self, split: str) -> pa.Table:
         """Gold of a split: for training supervisors, for declared oracles and for evaluation."""
-        return self._table(f"gold/{split}", lambda: self.plain_task.gold(split))
-
-    def _table(self, name: str, make: Callable[[], pa.Table]) -> pa.Table:
-        if name not in self._tables:
-            self._tables[name] = make()
-        return self._tables[name]
+        return self._questions.table("gold", split)
 
     @cached_property
     def device(self) -> str:
         """Kind of device that steps run on; part of their keys."""
-        import torch
-
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return "cuda" if has_cuda() else "cpu"
 
     def start(self, ref: ModelRef, name: str) -> Start:
         """A base model as it comes; one folder used with other layers, head or pooling is another model."""
@@ -163,9 +161,11 @@ class Bench:
         """The model in memory."""
         from outgrow.training.loading import load_on_all
 
-        return load_on_all(start.ref, self._classes(start.ref), weights=start.folder, seed=seed)
+        threads(self.recipe.threads)  # torch is there by now
+        return load_on_all(start.ref, self.classes_of(start.ref), weights=start.folder, seed=seed)
 
-    def _classes(self, ref: ModelRef) -> tuple[str, ...] | None:
+    def classes_of(self, ref: ModelRef) -> tuple[str, ...] | None:
+        """What a model with the head `classifier` chooses from; None for other heads."""
         if ref.head != "classifier":
             return None
         if self.plain_task.classes is None:
@@ -292,7 +292,6 @@ class Bench:
             )
         loss = objective if objective is not None else Imitation()
         settled = normalise_weights(rows, "raw" if weights == "raw" else "mean_one")
-        worded = put_into_words(self.task, settled.rows, self.examples(split))
         inputs = {"model": start.source.key, "rows": content_hash(settled.rows)}
         if validation is not None:
             inputs["validation"] = sha256_text(sorted(validation.items()))
@@ -312,6 +311,7 @@ class Bench:
             from outgrow.training.loading import save
             from outgrow.training.loop import fit
 
+            worded = put_into_words(self.task, settled.rows, self.examples(split))
             loaded, told = self.load(start, seed), work.telling(partial(self.report, f"training {name}"))
             evaluate = None if validation is None else lambda model: self._agreement(model, validation)
             with self.tracking.run(f"{name}/{seed}", plain) as tracker:

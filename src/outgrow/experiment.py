@@ -13,12 +13,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from outgrow.errors import ConfigError, PrerequisiteError
+from outgrow.errors import ConfigError
 from outgrow.lab import Lab, public, sealed
 from outgrow.progress import Event, Sink
 from outgrow.recipe import Recipe
 from outgrow.records import Source, Student
 from outgrow.store import StepUse, Store
+from outgrow.training.machine import threads
 from outgrow.training.ranks import led
 
 ASKED = ("pool", "validation", "test", "known")
@@ -99,6 +100,7 @@ def carry_out(recipe: Recipe, store: Store, job: Job, sink: Sink | None = None) 
         StepBusyError: another process is making a step of the job, and the store was opened not to wait.
     """
     from outgrow.bench import Bench
+    from outgrow.question_tables import questions_of
 
     threads(recipe.threads)
 
@@ -107,7 +109,7 @@ def carry_out(recipe: Recipe, store: Store, job: Job, sink: Sink | None = None) 
             key = f"{os.getpid()}-{what}"
             sink(Event(key, f"{job.label}: {what}", done, total, closed=done >= total))
 
-    bench = Bench(recipe, store, report)
+    bench = Bench(recipe, store, report, questions_of(recipe))
     if job.seed is None:
         bench.answer(bench.start(recipe.student, "zero_shot").source, "test", seed=0, full=False)
         return Done(job, None, 0, 0, (), tuple(store.log))
@@ -220,18 +222,6 @@ def _first_variants(answers: Any, variants: int) -> Any:
 
     chosen = answers.filter(pc.less(answers["variant"], variants))
     return chosen.filter(pc.equal(chosen["sample"], 0)) if variants == 1 else chosen
-
-
-def threads(count: int) -> None:
-    """Use `count` threads in this process; part of what decides the numbers."""
-    try:
-        import torch
-    except ImportError as error:
-        raise PrerequisiteError(
-            "running an experiment needs torch and transformers; install them with: pip install 'outgrow[train]'"
-        ) from error
-    if torch.get_num_threads() != count:
-        torch.set_num_threads(count)
 
 
 @led

@@ -86,7 +86,7 @@ def label(
     writer = recipe.supervisors[0] if recipe.ask.paraphraser == "supervisor" else recipe.ask.paraphraser
     here = [recipe.supervisors[index], *([writer] if "paraphrase" in recipe.ask.kinds else [])]
     if any(isinstance(each, LocalSupervisor) for each in here):
-        from outgrow.experiment import threads
+        from outgrow.training.machine import threads
 
         threads(recipe.threads)
     with Progress() as progress:

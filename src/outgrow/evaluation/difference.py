@@ -39,7 +39,7 @@ def difference(
     Raises:
         DataError: the matrices differ in shape, do not fit the groups, are empty or hold NaN.
     """
-    from scipy import stats
+    from scipy import special
 
     if a.shape != b.shape or a.shape[1] != len(groups) or a.size == 0:
         raise DataError(f"arms of shapes {a.shape} and {b.shape} with {len(groups)} groups cannot be compared")
@@ -56,10 +56,10 @@ def difference(
     if seeds == 1:
         return Difference(value, float(np.sqrt(cluster)), np.nan, np.nan, np.nan, 0)
     se = float(np.sqrt(cluster + paired.mean(axis=1).var(ddof=1) / seeds))
-    half = float(stats.t.ppf(0.975, seeds - 1)) * se
+    half = float(special.stdtrit(seeds - 1, 0.975)) * se
     p = float(value == 0)  # without any spread
     if se != 0:
-        p = float(2 * stats.t.sf(abs(value) / se, seeds - 1))
+        p = float(2 * special.stdtr(seeds - 1, -abs(value) / se))
     return Difference(value, se, value - half, value + half, p, seeds - 1)
 
 
@@ -80,12 +80,12 @@ def minimum_detectable_difference(se: float, df: int, power: float = 0.8, alpha:
     Exact for t with `df` degrees of freedom (noncentral t, integrated over the estimated standard error), which
     matters at the few degrees of freedom that seeds give. NaN without degrees of freedom or standard error.
     """
-    from scipy import optimize, special, stats
+    from scipy import optimize, special
 
     if df < 1 or not np.isfinite(se):
         return float("nan")
     nodes, weights = np.polynomial.legendre.leggauss(500)
-    bar = float(stats.t.ppf(1 - alpha / 2, df)) * np.sqrt(stats.chi2.ppf((nodes + 1) / 2, df) / df)
+    bar = float(special.stdtrit(df, 1 - alpha / 2)) * np.sqrt(2 * special.gammaincinv(df / 2, (nodes + 1) / 2) / df)
 
     def lacking(shift: float) -> float:
         found = special.ndtr(shift - bar) + special.ndtr(-shift - bar)

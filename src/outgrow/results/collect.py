@@ -16,18 +16,19 @@ from outgrow.bench import Bench, gold_values, identity_values
 from outgrow.experiment import Done, decoys_of
 from outgrow.lab import identity_answers
 from outgrow.methods import METHODS
+from outgrow.question_tables import questions_of
 from outgrow.recipe import Recipe
 from outgrow.records import LABELS, Example, Source, Student, iter_examples
 from outgrow.reliability import agreement
 from outgrow.reliability.agreement import as_floats
 from outgrow.results.estimates import accuracy_by_decoys, accuracy_by_votes, calibration_quality
 from outgrow.results.labels import label_quality, mean_of
+from outgrow.results.models import models_of
 from outgrow.results.plain import clean, without_places
 from outgrow.results.tables import answers_table, labels_table
 from outgrow.results.views import Seed, Split
 from outgrow.splits import contradictions, normalise_text, overlap
 from outgrow.store import Store
-from outgrow.supervisors.config import LocalSupervisor
 from outgrow.tasks.benchmarks import BenchmarkTask
 from outgrow.tasks.sameness import in_form_of, same_as
 from outgrow.tasks.table import TableTask
@@ -52,7 +53,7 @@ def collect(
 class _Collector:
     def __init__(self, recipe: Recipe, store: Store, done: Sequence[Done]) -> None:
         self.recipe, self.done = recipe, done
-        self.bench = Bench(recipe, store)
+        self.bench = Bench(recipe, store, questions=questions_of(recipe))
         self.test, self.pool = self._split("test"), self._split("pool")
         self.known = self._split("known") if "known" in self.bench.task.splits else None
         self.answered_freely = self._answered_freely()
@@ -169,7 +170,7 @@ class _Collector:
             "answers.parquet": answers_table(self.seeds, self.test, self.zero_said, self.said),
             "pool_labels.parquet": labels_table(self.seeds, self.pool),
         }
-        return clean(results), tables, self._models()
+        return clean(results), tables, models_of(self.bench, recipe)
 
     def _label_free(self) -> dict[str, Any]:
         """Accuracy of the labels without gold: by decoys where the recipe asks for them, else from the votes."""
@@ -360,24 +361,6 @@ class _Collector:
                     "arms": {a: float(self.scores[f"arm:{a}"][:, here].mean()) for a in self.said},
                     "consensus_accuracy": float(np.mean(right)) if right else math.nan,
                     "mean_reliability": mean_of(reliability),
-                }
-            )
-        return found
-
-    def _models(self) -> list[dict[str, Any]]:
-        from outgrow.training.models import model_hash
-
-        here = [(s.name, s) for s in self.recipe.supervisors if isinstance(s, LocalSupervisor)]
-        models = [("student", self.recipe.student), *here]
-        found = []
-        for name, ref in models:
-            loaded = self.bench.load(self.bench.start(ref, str(name)))
-            found.append(
-                {
-                    "name": name,
-                    "model": ref.model,
-                    "hash": model_hash(ref),
-                    "parameters": sum(p.numel() for p in loaded.model.parameters()),
                 }
             )
         return found

@@ -19,6 +19,7 @@ from outgrow.experiment import Job
 from outgrow.progress import Event, Number, seldom
 from outgrow.recipe import Recipe
 from outgrow.running.outcome import Died, Outcome, Told, attempt
+from outgrow.training.machine import has_cuda
 
 # glibc gives large blocks back to the system at once and takes them anew; keeping them saves a third of the time.
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296", "MALLOC_TOP_PAD_": "67108864"}
@@ -193,10 +194,10 @@ def _no_interrupt() -> Iterator[None]:
 
 def cards() -> list[str]:
     """The graphics cards of this machine that torch can use, as CUDA_VISIBLE_DEVICES names them."""
+    if not has_cuda():
+        return []
     import torch
 
-    if not torch.cuda.is_available():
-        return []
     named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
     return (named or [str(i) for i in range(torch.cuda.device_count())])[: torch.cuda.device_count()]
 

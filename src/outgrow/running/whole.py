@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from outgrow.errors import ConfigError
-from outgrow.experiment import Done, RunResult, jobs_of, threads
+from outgrow.experiment import Done, RunResult, jobs_of
 from outgrow.progress import Progress
 from outgrow.recipe import Recipe
 from outgrow.records import sha256_text
@@ -26,6 +26,7 @@ from outgrow.running.schedule import run_jobs
 from outgrow.running.times import steps_of, times_of
 from outgrow.store import Store
 from outgrow.store.environment import environment
+from outgrow.training.machine import threads
 from outgrow.training.ranks import several
 
 
@@ -68,8 +69,10 @@ class Place(Protocol):
 
 def check(recipe: Recipe, store: Any) -> None:
     """Find what would make every job fail before any begins: no torch, a faulty data file, no place for the store."""
+    from outgrow.question_tables import questions_of
+
     threads(recipe.threads)
-    recipe.build_task()
+    questions_of(recipe, anew=True)
     Store(store, unsealed=True).prepare()
 
 
