@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from outgrow.planning.formulas import Passes
-from outgrow.planning.recording import BytesTokenizer, counting
+from outgrow.planning.recording import BytesTokenizer, Texts, counting
 from outgrow.planning.shapes import Shape
+from outgrow.planning.training_passes import training_passes
 from outgrow.planning.work import NOTHING, Pass, Work
 from outgrow.records import iter_examples
 from outgrow.supervisors.asking import Asking
@@ -20,17 +21,14 @@ from outgrow.supervisors.local import answer
 from outgrow.supervisors.queries import pose
 from outgrow.tasks.base import Task
 from outgrow.training.assemble import make_tokenizer
-from outgrow.training.batching import plan_step
 from outgrow.training.config import ModelRef, TrainConfig
-from outgrow.training.encode import encode
 from outgrow.training.rows import TrainRow, check_rows
-from outgrow.training.schedule import checkpoint_steps, rows_of_step
+from outgrow.training.schedule import checkpoint_steps
 
 PASS_OVERHEAD = {"cpu": 64, "cuda": 2048}
 """Positions that one more micro-batch costs, as training plans its steps (`outgrow.training.run`)."""
 BUDGET = {"cpu": 2048, "cuda": 16384}
 """Positions of an answering pass (`outgrow.training.batches.default_budget`)."""
-SIMULATED_STEPS = 60
 
 
 def tokenizer_of(ref: ModelRef) -> tuple[Any, bool]:
@@ -108,8 +106,10 @@ class Counter:
             questions=len(queries),
             answers=answers.num_rows,
         )
-        for rows, width, longest, real in head.texts:
-            work = self._text(work, rows, width, longest, real, min(typical or longest, longest))
+        longest = task.max_new_tokens
+        grows = self.ref.head == "lm" and head.abilities.grow
+        for one in head.texts:
+            work = self._text(work, one, longest, min(typical or longest, longest), grows=grows)
         return work.times(examples.num_rows / few.num_rows)
 
     def _fewer(self, passes: Passes) -> Passes:
@@ -121,47 +121,53 @@ class Counter:
         return replace(one, sequences=one.sequences * factor, places=one.places * factor, tokens=one.tokens * factor)
 
     @staticmethod
-    def _text(work: Work, rows: int, width: int, longest: int, real: int, typical: int) -> Work:
-        """A batch of texts: the prompts in one pass, then a pass for every token.
+    def _text(work: Work, one: Texts, longest: int, typical: int, *, grows: bool) -> Work:
+        """A batch of texts: the prompts in one pass, then a pass for every token but the last.
 
         A batch goes on until its last text ends, and hundreds seldom all end early: passes are counted to the limit.
+        Where texts grow together, those that have ended cost nothing: beyond the usual length one text is taken to be
+        left. Elsewhere all texts stay in the batch.
+
+        Args:
+            work: what is there already.
+            one: the batch.
+            longest: tokens of the longest text.
+            typical: tokens of a usual text.
+            grows: texts share a sequence with their prompt.
         """
-        later = longest - 1
-        pairs = rows * (width * width + later * width + later * (later + 1) / 2)
-        passes = Passes(1.0 + later, rows * (width + later), pairs, rows * longest, real + rows * later)
-        one = Pass(rows, width + longest, rows, rows * (width + longest))
+        usual = (typical if grows else longest) - 1  # passes with all texts
+        left = longest - 1 - usual  # passes with one
+        room, width = one.slots * usual, one.width
+        pairs = one.prompts * (width**2 + one.slots * (usual * width + one.slots * usual * (usual + 1) / 2))
+        pairs += left * (width + room) + left * (left + 1) / 2
+        passes = Passes(
+            longest, one.prompts * (width + room) + left, pairs, one.texts * (usual + 1) + left,
+            one.tokens + one.texts * usual + left,
+        )  # fmt: skip
+        whole = width + one.slots * (longest - 1)
+        biggest = Pass(one.prompts, whole, one.texts, one.tokens + one.texts * (longest - 1))
         return replace(
             work,
             asked=work.asked + passes,
-            largest_asked=max(work.largest_asked, one, key=lambda p: p.positions),
-            answer_tokens=work.answer_tokens + rows * typical,
-            answer_bound=work.answer_bound + rows * longest,
+            largest_asked=max(work.largest_asked, biggest, key=lambda p: p.positions),
+            answer_tokens=work.answer_tokens + one.texts * typical,
+            answer_bound=work.answer_bound + one.texts * longest,
         )
 
     def trained(self, rows: Sequence[TrainRow], config: TrainConfig, steps: int) -> Work:
         """Of a training on worded rows, its checkpoints' questions aside."""
         kept = check_rows(rows)
-        few = kept if len(kept) <= 4 * self.sample else [kept[i] for i in _even(len(kept), 4 * self.sample)]
-        encoded = encode(self.loaded, few, config.max_length)
-        share = self.loaded.classes is None
-        lengths = [group.positions(share) if group.answers else len(group.prompt) for group in encoded.groups]
-        places = [sum(map(len, group.answers)) or 1 for group in encoded.groups]
-        total, micros, largest = Passes(), 0, NOTHING
-        simulated = min(steps, SIMULATED_STEPS)
-        for step in range(simulated):
-            chosen = rows_of_step(step, len(few), config.batch_size, 0)
-            parts = plan_step([lengths[r] for r in chosen], config.micro_batch_tokens, PASS_OVERHEAD[self.device])
-            for part in parts:
-                own = [int(chosen[i]) for i in part]
-                one = Pass(
-                    len(own), max(lengths[r] for r in own), sum(places[r] for r in own), sum(lengths[r] for r in own)
-                )
-                total, micros = total + one.passes, micros + 1
-                largest = max(largest, one, key=lambda p: p.positions)
+        chance = self.shape.dropout or self.shape.attention_dropout or (config.lora is not None and config.lora.dropout)
+        micros, simulated = training_passes(
+            self.loaded, kept, config, steps, most=16 * self.sample, overhead=PASS_OVERHEAD[self.device],
+            random=bool(chance),
+        )  # fmt: skip
         factor = steps / simulated
         return Work(
-            trained=total * factor, largest_trained=largest, rows=len(kept), steps=steps, micros=micros * factor
-        )
+            trained=sum((one.passes for one in micros), Passes()) * factor,
+            largest_trained=max(micros, key=lambda p: p.positions), rows=len(kept), steps=steps,
+            micros=len(micros) * factor,
+        )  # fmt: skip
 
     def typical_answer(self) -> int | None:
         """Tokens of a long gold solution (95 of 100 are shorter), end included; None where there is none."""
@@ -181,10 +187,6 @@ class Counter:
 def checkpoints_of(steps: int, config: TrainConfig) -> int:
     """Checkpoints that are written and asked."""
     return len(checkpoint_steps(steps, config.checkpoints))
-
-
-def _even(count: int, wanted: int) -> list[int]:
-    return [int(i) for i in np.linspace(0, count - 1, wanted)]
 
 
 def charged(task: Task, examples: pa.Table, asking: Asking, sample: int, typical: int | None, options: bool) -> Work:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,7 @@ from outgrow.training.text import Coder, Prompt
 BYTES_PER_TOKEN = 4
 """Assumed where a tokenizer is not on this machine; English text in a large vocabulary has 4 to 4.5."""
 PAD = -1
+END, GOES_ON = 0, 1
 
 
 class BytesTokenizer:
@@ -83,26 +85,66 @@ class DenseCoder(Coder):
         return [self._dense.setdefault(token, len(self._dense)) for token in ids]
 
 
-class CountingHead(LanguageHead):
-    """Records each pass and says that all answers are alike; every text ends at once."""
+@dataclass(frozen=True)
+class Texts:
+    """A batch of texts.
 
-    def __init__(self, coder: DenseCoder, positions: int) -> None:
+    Attributes:
+        prompts: computed once each.
+        width: positions of each prompt, padding included.
+        slots: texts of the prompt that has most of them; every prompt gets room for as many.
+        texts: of all prompts together.
+        tokens: of the prompts, without padding.
+    """
+
+    prompts: int
+    width: int
+    slots: int
+    texts: int
+    tokens: int
+
+
+class CountingHead(LanguageHead):
+    """Records each pass and says that all answers are alike; every text ends with its second token.
+
+    Args:
+        coder: of the prompts.
+        positions: longest sequence.
+        trees: answers and texts may share a prompt (`Abilities`).
+    """
+
+    def __init__(self, coder: DenseCoder, positions: int, *, trees: bool = True) -> None:
         nn.Module.__init__(self)
         self.pad, self.coder = PAD, coder
-        self.abilities = Abilities(direct=True, unmasked=True, share=True)
+        self.abilities = Abilities(direct=True, unmasked=True, share=trees, grow=trees)
         self.seen: list[Pass] = []
-        self.texts: list[tuple[int, int, int, int]] = []
+        self.texts: list[Texts] = []
         self.model: Any = _model(positions, self._generate)
+        self.place = nn.Parameter(torch.zeros(0), requires_grad=False)  # says where the model is
 
     def forward(self, batch: Sequences, cache: Any = None) -> Tensor:
-        """Zeros."""
+        """Zeros; where texts grow, scores that make one certain token."""
         rows, width = batch.ids.shape
+        if cache is not None:
+            return self._grown(batch, first=batch.mask is None)
         self.seen.append(Pass(rows, width, len(batch.places), int((batch.ids != PAD).sum())))
         return torch.zeros(len(batch.places), self.coder.size)
 
+    def _grown(self, batch: Sequences, *, first: bool) -> Tensor:
+        """The prompts tell the width, and the texts' second position how many texts there are."""
+        rows, width = batch.ids.shape
+        if first:
+            tokens = int((batch.places % width + 1).sum())
+            self.texts.append(Texts(rows, width, 1, rows, tokens))
+        else:
+            self.texts[-1] = replace(self.texts[-1], slots=width, texts=len(batch.places))
+        scores = torch.full((len(batch.places), 2), -torch.inf)
+        scores[:, GOES_ON if first else END] = 0.0
+        return scores
+
     def _generate(self, input_ids: Tensor, attention_mask: Tensor, max_new_tokens: int, **options: Any) -> Tensor:
         rows, width = input_ids.shape
-        self.texts.append((rows, width, max_new_tokens, int(attention_mask.sum())))
+        self.texts.append(Texts(rows, width, 1, rows, int(attention_mask.sum())))
         for processor in options["logits_processor"]:
             processor(input_ids, torch.zeros(rows, 2))
         return torch.cat([input_ids, torch.zeros(rows, 1, dtype=input_ids.dtype)], dim=1)
@@ -127,7 +169,7 @@ class CountingClassifier(nn.Module):
 def _model(positions: int, generate: Any) -> Any:
     text = SimpleNamespace(max_position_embeddings=positions)
     config = SimpleNamespace(get_text_config=lambda: text)
-    return SimpleNamespace(config=config, generate=generate, generation_config=SimpleNamespace(eos_token_id=[0]))
+    return SimpleNamespace(config=config, generate=generate, generation_config=SimpleNamespace(eos_token_id=[END]))
 
 
 def counting(ref: ModelRef, shape: Shape, tokenizer: Any, classes: tuple[str, ...] | None) -> Loaded:
@@ -138,4 +180,5 @@ def counting(ref: ModelRef, shape: Shape, tokenizer: Any, classes: tuple[str, ..
         head: Any = CountingClassifier(len(classes), shape.positions)
         return Loaded(head, tokenizer, None, PAD, ref, classes, device)
     coder = DenseCoder(tokenizer, chat=ref.chat)
-    return Loaded(CountingHead(coder, shape.positions), tokenizer, coder, PAD, ref, None, device)
+    head = CountingHead(coder, shape.positions, trees=ref.attention != "flash_attention_2")  # it takes no masks of pairs
+    return Loaded(head, tokenizer, coder, PAD, ref, None, device)
