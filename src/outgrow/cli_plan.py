@@ -82,8 +82,8 @@ def _here(file: Path, planner: Planner, *, measure: bool, asked_for: bool) -> Ma
 
     if not measure:
         return read_machine(file) if asked_for or file.exists() else None
-    from outgrow.experiment import threads
     from outgrow.planning.calibrate import measure_machine, measure_models
+    from outgrow.training.machine import threads
 
     threads(planner.recipe.threads)
 

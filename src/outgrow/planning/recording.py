@@ -126,11 +126,11 @@ class CountingHead(LanguageHead):
         """Zeros; where texts grow, scores that make one certain token."""
         rows, width = batch.ids.shape
         if cache is not None:
-            return self._grown(batch, first=batch.mask is None)
+            return self._growing(batch, first=batch.mask is None)
         self.seen.append(Pass(rows, width, len(batch.places), int((batch.ids != PAD).sum())))
         return torch.zeros(len(batch.places), self.coder.size)
 
-    def _grown(self, batch: Sequences, *, first: bool) -> Tensor:
+    def _growing(self, batch: Sequences, *, first: bool) -> Tensor:
         """The prompts tell the width, and the texts' second position how many texts there are."""
         rows, width = batch.ids.shape
         if first:
@@ -180,5 +180,7 @@ def counting(ref: ModelRef, shape: Shape, tokenizer: Any, classes: tuple[str, ..
         head: Any = CountingClassifier(len(classes), shape.positions)
         return Loaded(head, tokenizer, None, PAD, ref, classes, device)
     coder = DenseCoder(tokenizer, chat=ref.chat)
-    head = CountingHead(coder, shape.positions, trees=ref.attention != "flash_attention_2")  # it takes no masks of pairs
+    head = CountingHead(
+        coder, shape.positions, trees=ref.attention != "flash_attention_2"
+    )  # it takes no masks of pairs
     return Loaded(head, tokenizer, coder, PAD, ref, None, device)
