@@ -70,6 +70,8 @@ def check(recipe: Recipe, store: Any) -> None:
     threads(recipe.threads)
     Store(store, unsealed=True)
     recipe.build_task()
+    if "://" not in store:
+        Path(store).mkdir(parents=True, exist_ok=True)
 
 
 def gather(recipe: Recipe, store: Any, done: Sequence[Done]) -> Gathered:
