@@ -1,5 +1,6 @@
 """Questions are made once for all jobs of a run, and anew when another begins."""
 
+import pyarrow as pa
 import pytest
 
 from outgrow.question_tables import Questions, questions_of
@@ -12,19 +13,19 @@ class Task:
 
     def examples(self, split):
         self.asked.append(("examples", split))
-        return f"examples of {split}"
+        return pa.table({"examples": [split]})
 
     def gold(self, split):
         self.asked.append(("gold", split))
-        return f"gold of {split}"
+        return pa.table({"gold": [split]})
 
 
 def test_every_table_is_made_once():
     questions = Questions(Task())
     for _ in range(2):
-        assert questions.table("examples", "pool") == "examples of pool"
-        assert questions.table("gold", "pool") == "gold of pool"
-        assert questions.table("gold", "test") == "gold of test"
+        assert questions.table("examples", "pool").to_pylist() == [{"examples": "pool"}]
+        assert questions.table("gold", "pool").to_pylist() == [{"gold": "pool"}]
+        assert questions.table("gold", "test").to_pylist() == [{"gold": "test"}]
     assert questions.task.asked == [("examples", "pool"), ("gold", "pool"), ("gold", "test")]
 
 
