@@ -20,7 +20,6 @@ import pyarrow as pa
 
 from outgrow.bench import Bench, gold_values
 from outgrow.evaluation.calibration import ece
-from outgrow.experiment import threads
 from outgrow.recipe import Recipe, load_recipe
 from outgrow.reliability import (
     AccuracyEstimate,
@@ -32,6 +31,7 @@ from outgrow.reliability import (
     with_decoys,
 )
 from outgrow.store import Store
+from outgrow.training.machine import threads
 
 KINDS = ("platt", "beta", "isotonic")
 # A label-side run tests no student, so its questions go to the pool. For an interval narrower than .10 the votes need

@@ -98,14 +98,14 @@ def launch() -> Callable[..., tuple[int, str]]:
         source = str(Path(__file__).parents[1] / "src")
         env = {**os.environ, "ACCELERATE_USE_CPU": "true", **environment}
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [source, env.get("PYTHONPATH", "")]))
-        by = by or ("-m", "torch.distributed.run", "--nproc-per-node", str(ranks), "--master-port", "0")
+        by = by or ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks))
         process = subprocess.Popen(
             [sys.executable, *by, *map(str, arguments)],
             env=env,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,
+            process_group=0,
         )
         try:
             output, _ = process.communicate(timeout=540)

@@ -54,6 +54,7 @@ def test_help_lists_every_verb(cli):
         "show",
         "tasks",
         "methods",
+        "status",
         "doctor",
         "microworld",
     ):
@@ -112,7 +113,7 @@ def test_run_reads_recipe_and_overrides_and_prints_table_and_report(cli, monkeyp
     assert found.code == 0, found.err
     assert found.out.splitlines() == ["TABLE 1", f"report: {tmp_path / 'made' / 'report.html'}"]
     assert (seen["recipe"].seeds, seen["recipe"].data_dir) == ((3, 4), "/d")
-    assert (seen["store"], seen["out"], seen["jobs"]) == (tmp_path / "s", None, 2)
+    assert (seen["store"], seen["out"], seen["jobs"]) == (str(tmp_path / "s"), None, 2)
     assert seen["command"][:2] == ["outgrow", "run"]
 
 

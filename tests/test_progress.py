@@ -1,9 +1,12 @@
 """What a person sees of a long step, on a terminal, in a log file and from worker processes."""
 
+import io
+import math
 import multiprocessing
 import queue
 
 import pytest
+from rich.console import Console
 
 from outgrow.progress import Event, Progress, duration, silent, step, to_queue
 
@@ -80,6 +83,15 @@ def test_of_many_steps_each_has_its_turn_and_the_whole_is_told_as_often_as_all_o
     assert "jobs: 5/1,000 (0%), 7 s left" in said  # as the sender says, not by its speed
 
 
+def test_a_long_wait_is_told_once_a_minute(stream):
+    clock = Clock()
+    progress = Progress(stream, live=False, every=5, clock=clock)
+    for _ in range(126):
+        progress(Event("all", "jobs", 1, 4, "1 running", overall=True, left=math.nan))
+        clock.now += 1
+    assert lines(stream) == ["jobs: 1/4 (25%), 1 running"] * 3  # after 5, 65 and 125 s
+
+
 def test_a_line_that_is_said_stays(stream):
     for live in (False, True):
         with Progress(stream, live=live) as progress:
@@ -116,10 +128,6 @@ def shown_key(progress):
     return key
 
 
-def stream_text(stream):
-    return "\n".join(lines(stream))
-
-
 def test_the_live_display_shows_label_and_count(stream):
     progress = Progress(stream, live=True)
     with progress:
@@ -129,13 +137,14 @@ def test_the_live_display_shows_label_and_count(stream):
             progress._display._bars.refresh()
             shown = progress._display._bars.tasks[0]
             assert (shown.completed, shown.total) == (4, 10)
-            progress(Event(shown_key(progress), "other [2]", 1, None, left=65))
+            progress(Event(shown_key(progress), "other [x]", 1, None, left=65))
             progress._display._bars.refresh()
             shown = progress._display._bars.tasks[0]
-            assert (shown.description, shown.completed, shown.total) == (r"other \[2]", 1, None)
-            progress(Event(shown_key(progress), "other [2]", 1, 3, left=65))
-            progress._display._bars.refresh()
-            assert "1 min 5 s left" in stream_text(stream)
+            assert (shown.description, shown.completed, shown.total) == (r"other \[x]", 1, None)
+            progress(Event(shown_key(progress), "other [x]", 1, 3, left=65))
+            screen = Console(file=io.StringIO(), width=120)
+            screen.print(progress._display._bars.get_renderable())
+            assert "1 min 5 s left" in screen.file.getvalue()
         assert progress._display._bars.tasks == []
 
 

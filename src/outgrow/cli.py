@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from outgrow import cli_labels
+from outgrow import cli_labels, cli_plan
 
 app = typer.Typer(
     name="outgrow",
@@ -67,6 +67,9 @@ def run(
     from outgrow.cli_run import run as verb
 
     verb(arguments or [], store=store, out=out, jobs=jobs, dry=dry, on=on, gpus=gpus, fail_fast=fail_fast)
+
+
+app.command(epilog="Example: outgrow plan recipe.yaml --device h100 --devices 8 --price-per-hour 2.5")(cli_plan.plan)
 
 
 @app.command(epilog="Example: outgrow label recipe.yaml ask.variants=5 --out answers.jsonl --labels labels.jsonl")

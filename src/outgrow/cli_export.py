@@ -25,7 +25,7 @@ def trainings(run: Path) -> dict[tuple[str, int], str]:
     return {(each.name, each.seed): each.key for each in provenance.trained}
 
 
-def export(run: Path, *, arm: str, seed: int, store: str, out: Path) -> None:
+def export(run: Path, *, arm: str, seed: int, store: str | Path, out: Path) -> None:
     """Copy the model that an arm (or a supervisor) was trained into to `out`, whole or not at all.
 
     Raises:

@@ -25,7 +25,7 @@ def label(
     split: str,
     seed: int,
     supervisor: str | None,
-    store: str,
+    store: str | Path,
 ) -> None:
     """Ask, write the answers and, where wanted, a label per question; say what came out and what it cost."""
     from outgrow.labelling import files_of

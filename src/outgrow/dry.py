@@ -40,6 +40,16 @@ class Planned:
     steps: int
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A training that a method asked for: the model it starts from, its rows, the loss and the steps."""
+
+    start: Source
+    rows: pa.Table
+    objective: Any
+    steps: int
+
+
 class DryLab(Lab):
     """A lab whose answers and students are made up: exact ids, values, shapes and step counts, no model.
 
@@ -48,25 +58,42 @@ class DryLab(Lab):
         task: the recipe's task.
         spec: the method the lab is for.
         seed: of the made-up answers.
+        answers: answers made up before, for labs of the same recipe, task and seed to share.
+
+    Attributes:
+        rows: of the last training.
+        steps: of the last training.
+        trained: every training that was asked for.
+        asked: whom the method asked what, and whether in all wordings.
     """
 
-    __slots__ = ("rows", "steps")
+    __slots__ = ("answers", "asked", "rows", "steps", "trained")
 
-    def __init__(self, recipe: Recipe, task: Task, spec: MethodSpec, *, seed: int) -> None:
+    def __init__(
+        self, recipe: Recipe, task: Task, spec: MethodSpec, *, seed: int, answers: dict[Any, pa.Table] | None = None
+    ) -> None:
         self.rows, self.steps = 0, 0
+        self.trained: list[Trained] = []
+        self.asked: list[tuple[Source, pa.Table, bool]] = []
+        self.answers = answers if answers is not None else {}
         supervisors = tuple(Source(s.name, sha256_text("dry", s.name, seed)) for s in recipe.supervisors)
         pool = public(task.examples("pool"), task.public_meta)
 
         def ask(source: Source, questions: pa.Table, variants: int | None) -> pa.Table:
-            answers = made_up_answers(
-                task, questions, source.name, min(recipe.ask.variants, task.n_variants), recipe.ask.samples, seed
-            )
+            self.asked.append((source, questions, variants != 1))
+            key = source.name, tuple(questions["example_id"].to_pylist())
+            if key not in self.answers:
+                self.answers[key] = made_up_answers(
+                    task, questions, source.name, min(recipe.ask.variants, task.n_variants), recipe.ask.samples, seed
+                )
+            answers = self.answers[key]
             return identity_answers(answers) if variants == 1 else answers
 
         def train(start: Source, rows: pa.Table, objective: Any, weights: str) -> Student:
             settled = normalise_weights(rows, "raw" if weights == "raw" else "mean_one")
             self.rows, self.steps = settled.rows.num_rows, total_steps(pool.num_rows, recipe.train)
             questions = len(set(rows["example_id"].to_pylist()))
+            self.trained.append(Trained(start, settled.rows, objective, self.steps))
             return Student(spec.name, sha256_text("dry", spec.name, seed), self.rows, questions, self.steps, self.steps)
 
         super().__init__(
@@ -157,9 +184,10 @@ def plan(recipe: Recipe, task: Task | None = None) -> list[Planned]:
         again = 0 if isinstance(supervisor, FileSupervisor) else decoy_questions(recipe, task)
         prompts = (sizes["pool"] + sizes["test"] + sizes["known"] + again) * wordings + sizes["validation"]
         planned.append(Planned("supervisor", supervisor.name, prompts, n, steps))
+    answers: dict[Any, pa.Table] = {}
     for arm in recipe.methods:
         spec = METHODS[arm.name]
-        lab = DryLab(recipe, task, spec, seed=recipe.seeds[0])
+        lab = DryLab(recipe, task, spec, seed=recipe.seeds[0], answers=answers)
         spec.function(lab, arm.config)
         checks = recipe.train.checkpoints * sizes["validation"]
         planned.append(Planned("arm", arm.id, sizes["test"] + checks, lab.rows, lab.steps))

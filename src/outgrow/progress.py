@@ -40,7 +40,7 @@ class Event:
         total: units in all, or None when that is not known.
         note: a few more words, such as the current loss.
         closed: the step has ended, complete or not.
-        left: seconds left, where the sender knows better than the average speed so far.
+        left: seconds left, where the sender knows better than the average speed so far; NaN where nobody can tell.
         overall: it is about everything at once; plain lines about it come as often as those of all others together.
     """
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from outgrow.progress import Event, Number, duration
+
+QUIET = 60
+"""Seconds after which a plain line is said again although nothing has changed."""
 
 
 @dataclass
@@ -20,6 +24,8 @@ class _Row:
     turn: Number
     overall: bool
     printed: bool = False
+    said: tuple[Number, str] | None = None
+    at: Number = 0
 
 
 class Lines:
@@ -53,7 +59,10 @@ class Lines:
                 self._print(event, f"ended after {duration(now - row.begun)}")
         elif now - row.turn >= self._every * (1 if event.overall else max(1, self._steps())):
             row.turn, row.printed = now, True
-            self._print(event, _left(event, row.before, now - row.since))
+            said = (event.done, event.note)
+            if said != row.said or now - row.at >= QUIET:  # a long wait needs no line every few seconds
+                row.said, row.at = said, now
+                self._print(event, _left(event, row.before, now - row.since))
 
     def _steps(self) -> int:
         return sum(1 for row in self._rows.values() if not row.overall)
@@ -67,7 +76,7 @@ class Lines:
 def _left(event: Event, before: Number, elapsed: Number) -> str:
     """Time left as the sender says, else by the average speed so far; empty when it cannot be told."""
     if event.left is not None:
-        return f"{duration(event.left)} left"
+        return "" if math.isnan(event.left) else f"{duration(event.left)} left"
     progressed = event.done - before
     if not event.total or progressed <= 0:
         return ""
@@ -91,7 +100,7 @@ class Live:
 
             def render(self, task: Any) -> Text:
                 left = task.time_remaining if task.fields["left"] is None else task.fields["left"]
-                return Text("" if left is None or task.total is None else f"{duration(left)} left")
+                return Text("" if left is None or math.isnan(left) or task.total is None else f"{duration(left)} left")
 
         self._escape = escape
         self._bars = Bars(

@@ -294,7 +294,7 @@ def test_what_fails_does_not_stop_the_rest_and_a_repaired_run_does_only_what_is_
     (tmp_path / "out" / "results.json").write_text("of an earlier recipe")
     found = cli("run", path, "--store", here / "store", "--out", tmp_path / "out", "--jobs", 1)
     assert found.code == 2  # the recipe is at fault
-    assert "2 of 5 jobs failed\n  seed 0: calibrated_filtering, seed 1: calibrated_filtering: " in found.err
+    assert "2 of 7 jobs failed\n  seed 0: calibrated_filtering, seed 1: calibrated_filtering: " in found.err
     assert f"where each came from: {tmp_path / 'out' / 'failures.json'}" in found.err
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["failures.json", "results.json.before"]
     told = json.loads((tmp_path / "out" / "failures.json").read_text())
@@ -346,3 +346,23 @@ def test_two_runs_at_once_share_one_store_and_the_work(here, first, tmp_path):
     assert results_of(tmp_path / "one") == results_of(tmp_path / "two") == results_of(first.folder)
     assert not set(made[0]) & set(made[1])  # no step was made twice
     assert len(made[0]) + len(made[1]) == 2 * 14 + 1
+
+
+@pytest.mark.slow
+def test_a_store_on_s3_gives_the_same_bytes_and_is_read_from_anywhere(here, first, s3_url, tmp_path, monkeypatch, cli):
+    """Two processes share the store; then another host, with an empty cache, finds everything there."""
+    shared = tiny.run(here, s3_url, tmp_path / "out", jobs=2)
+    assert results_of(shared.folder) == results_of(first.folder)
+    keys = [{step["key"] for step in provenance(folder)["steps"]} for folder in (shared.folder, first.folder)]
+    assert keys[0] == keys[1]
+    monkeypatch.setenv("OUTGROW_CACHE", str(tmp_path / "another cache"))
+    again = tiny.run(here, s3_url, tmp_path / "again")
+    assert results_of(again.folder) == results_of(first.folder)
+    assert all(step["cached"] for step in provenance(again.folder)["steps"])
+    fetched = sorted(path.name for path in (tmp_path / "another cache").rglob("*") if path.is_file())
+    assert "table.parquet" in fetched
+    assert not [name for name in fetched if name.endswith(".tmp")]
+    out = tmp_path / "model"
+    command = ["export", shared.folder, "--arm", "naive", "--store", s3_url, "--out", out]
+    assert cli(*command).code == 0
+    assert (out / "model.safetensors").stat().st_size > 0

@@ -24,7 +24,6 @@ def _load(path):
 
 
 tiny = _load(HERE / "tiny_run.py")
-experiment = _load(HERE / "test_experiment.py")
 
 SHORT = {"epochs": 1, "batch_size": 8, "learning_rate": 5e-3, "max_length": 64, "checkpoints": 1}
 METHODS = ["naive", "calibrated_filtering", "calibrated_reweighting", "strong_ceiling"]
@@ -34,7 +33,7 @@ METHODS = ["naive", "calibrated_filtering", "calibrated_reweighting", "strong_ce
 def here(tiny_lm, tmp_path_factory):
     folder = tmp_path_factory.mktemp("kinds")
     tiny.write_data(folder)
-    tiny.write_models(folder, experiment.make_model(tiny_lm))
+    tiny.write_models(folder, tiny.make_model(tiny_lm))
     return folder
 
 

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # else the client server, which forks, may die of a closed descriptor
 
 from ray.cluster_utils import Cluster
 
@@ -53,7 +54,7 @@ def kill(node):
         found += [child for child, parent in parents.items() if parent == pid]
     for pid in found:
         try:
-            names.append(Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")[:40].strip())
+            names.append(Path(f"/proc/{pid}/cmdline").read_text().split("\0")[0].rpartition("/")[2].strip())
             os.kill(pid, signal.SIGKILL)
         except OSError:
             continue

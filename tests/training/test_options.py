@@ -149,7 +149,7 @@ print(json.dumps([losses, float((same - weights).abs().max()), counters["stats"]
 
 @pytest.mark.slow
 def test_compiled_training_is_the_same_training(tiny_lm, tmp_path):
-    """Tolerance 1e-5 on losses, 1e-4 on weights after three steps of Adam at 3e-3.
+    """Tolerance 1e-5 on losses, 3e-4 on weights: a tenth of what Adam moves in one of the three steps.
 
     In a process of its own: checks of array shapes, which tests switch on, cannot be compiled.
     """
@@ -160,7 +160,7 @@ def test_compiled_training_is_the_same_training(tiny_lm, tmp_path):
     (one, two), difference, graphs = json.loads(done.stdout.splitlines()[-1])
     assert graphs > 0  # something was compiled
     assert two == pytest.approx(one, abs=1e-5)
-    assert difference < 1e-4
+    assert difference < 3e-4
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])

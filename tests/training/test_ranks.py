@@ -104,9 +104,10 @@ except OutgrowError as error:
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        ("outside", "told: DataError rank 0 alone, outside of a call"),
         ("inside", "told: TrainingError rank 1 of 2 failed: only one cannot do this"),
+        pytest.param("outside", "told: DataError rank 0 alone, outside of a call", marks=pytest.mark.slow),
     ],
+    ids=["inside", "outside"],
 )
 def test_failure_of_one_rank_ends_all_with_its_message(launch, tmp_path, what, said):
     script = tmp_path / "work.py"

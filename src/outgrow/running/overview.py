@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -29,6 +30,7 @@ class Overview:
         self._graph, self._progress, self._clock = graph, progress, clock
         self._begun: dict[Job, Number] = {}
         self._took: dict[str, list[Number]] = {}
+        self._stages: dict[str, list[Number]] = {}
         self._most = 1
 
     def hear(self, news: Told | Outcome) -> None:
@@ -43,7 +45,8 @@ class Overview:
                 self._progress(event if news.event is None else replace(news.event, key=event.key))
             return
         if isinstance(news, Finished) and any(not use.cached for use in news.done.log):
-            self._took.setdefault(job.kind, []).append(self._clock() - begun)  # from the store alone it says nothing
+            for times in (self._took.setdefault(job.kind, []), self._stages.setdefault(job.stage, [])):
+                times.append(self._clock() - begun)  # a job whose results were all there says nothing of the others
         note = {Busy: "waits for a step that is being made", Died: "its worker died", Failed: "failed"}
         del self._begun[job]
         self._progress(replace(event, note=note.get(type(news), ""), closed=True))
@@ -66,23 +69,24 @@ class Overview:
             Event("jobs", "jobs", done, len(states), ", ".join(parts), closed, None if closed else self.left(), True)
         )
 
-    def left(self) -> Number | None:
-        """Seconds left, from how long finished jobs of the same kind took; None as long as none has finished.
+    def left(self) -> Number:
+        """Seconds left, from how long finished jobs of the same kind took, or the next best; NaN while none is known.
 
         Jobs under way share the work that is left: all of it over as many workers as were seen at once, and no less
         than what the longest job, or the longest row of jobs that wait for each other, still needs.
         """
-        if not self._took:
-            return None
+        known = {"": [seconds for stage in ("supervisors", "arms") for seconds in self._stages.get(stage, ())]}
+        if not known[""]:
+            return math.nan
+        known |= self._stages | self._took
         now = self._clock()
-        all_of_them = [seconds for took in self._took.values() for seconds in took]
         need: dict[Job, Number] = {}
         chain: dict[Job, Number] = {}
         for job in self._graph.jobs:  # what a job needs stands before it
             before = max((chain[other] for other in self._graph.needs(job)), default=0.0)
             chain[job] = before
             if self._graph.state(job) in ("waiting", "ready", "running"):
-                took = self._took.get(job.kind, all_of_them)
+                took = next(known[name] for name in (job.kind, job.stage, "") if name in known)
                 passed = now - self._begun[job] if job in self._begun else 0.0
                 need[job] = max(0.0, sum(took) / len(took) - passed)
                 chain[job] = before + need[job]

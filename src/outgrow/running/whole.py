@@ -72,8 +72,8 @@ def check(recipe: Recipe, store: Any) -> None:
     from outgrow.question_tables import questions_of
 
     threads(recipe.threads)
-    Store(store, unsealed=True).prepare()
     questions_of(recipe, anew=True)
+    Store(store, unsealed=True).prepare()
 
 
 def gather(recipe: Recipe, store: Any, done: Sequence[Done]) -> Gathered:

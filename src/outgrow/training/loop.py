@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -81,11 +82,11 @@ def fit(
         DataError: a row that cannot be learned from.
         TrainingError: a loss or gradient that is not finite; the message names the step and the rows.
     """
-    settled = {"seed": seed, "total_steps": total_steps, "work": work, "save_seconds": save_seconds}
-    team, options = ranks(), {"evaluate": evaluate, "progress": progress, "tracker": tracker}
+    team, options = ranks(), {"seed": seed, "total_steps": total_steps, "work": work, "save_seconds": save_seconds}
+    told: dict[str, Any] = {**options, "evaluate": evaluate, "progress": progress, "tracker": tracker}
     if team.shares(loaded):
-        return team.call(_fit, rows, objective, config, choose=evaluate is not None, **settled, **options)
-    return _fit(loaded, rows, objective, config, choose=evaluate is not None, **settled, **options)
+        return team.call(_fit, rows, objective, config, choose=evaluate is not None, **told)
+    return _fit(loaded, rows, objective, config, choose=evaluate is not None, **told)
 
 
 def _fit(

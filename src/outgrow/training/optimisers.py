@@ -28,7 +28,7 @@ def make_optimiser(parameters: Iterable[nn.Parameter], config: TrainConfig) -> t
         raise PrerequisiteError(
             f'optimiser: {config.optimiser} needs bitsandbytes; install it: pip install "outgrow[quantise]"'
         )
-    from bitsandbytes.optim import AdamW8bit
+    from bitsandbytes.optim.adamw import AdamW8bit
 
     kind: Any = AdamW8bit
     found: torch.optim.Optimizer = kind(groups, lr=config.learning_rate, betas=config.betas)

@@ -18,12 +18,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache, wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from outgrow.errors import OutgrowError, TrainingError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 PATIENCE = timedelta(days=365)
 """How long followers wait for the next call; a supervisor on a server may take days to answer."""
 LOCAL = ("stage", "progress", "evaluate", "tracker")
@@ -142,9 +143,10 @@ class Ranks:
 
         while True:
             try:
-                kind, *rest = self.tell(("", None))
-            except RuntimeError as error:
-                raise self._lost_contact(error, self._calls) from error
+                told: tuple[Any, ...] = self.tell(())
+            except RuntimeError as lost:
+                raise self._lost_contact(lost, self._calls) from lost
+            kind, *rest = told
             if kind == "end":
                 error, result = rest
                 if error is not None:
@@ -174,8 +176,8 @@ class Ranks:
         sent = {name: value for name, value in options.items() if name not in LOCAL}
         try:
             self.tell(("call", function, arguments, sent, splitting, torch.get_num_threads()))
-        except RuntimeError as error:
-            raise self._lost_contact(error, self._calls) from error
+        except RuntimeError as lost:
+            raise self._lost_contact(lost, self._calls) from lost
         self._leading = False
         try:
             found, error = self._attempt(function, arguments, options, splitting)
@@ -311,17 +313,14 @@ def led(function: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
-Q = ParamSpec("Q")
-
-
-def split(function: Callable[Concatenate[Any, Q], T]) -> Callable[Concatenate[Any, Q], T]:
+def split(function: F) -> F:
     """Makes an inference function `f(loaded, ...)` share its micro-batches among ranks that hold `loaded`."""
 
     @wraps(function)
-    def run(loaded: Any, *args: Q.args, **kwargs: Q.kwargs) -> T:
+    def run(loaded: Any, *args: Any, **kwargs: Any) -> Any:
         team = ranks()
         if not team.shares(loaded):
             return function(loaded, *args, **kwargs)
         return team.call(run, *args, splitting=True, **kwargs)
 
-    return run
+    return cast(F, run)

@@ -8,12 +8,11 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Int
 from torch import Tensor, nn
 
 from outgrow.errors import ConfigError, PrerequisiteError, TrainingError
@@ -28,7 +27,7 @@ from outgrow.training.loading import Loaded
 from outgrow.training.memory import keep_activations, recompute_activations
 from outgrow.training.optimisers import make_optimiser, state_of
 from outgrow.training.ranks import ranks
-from outgrow.training.schedule import checkpoint_steps, learning_rate, rows_of_step, seed_of
+from outgrow.training.schedule import checkpoint_steps, learning_rate, numbered, rows_of_step, seed_of
 from outgrow.training.sharding import Plain, float32, part, shard, sharded, whole
 from outgrow.training.trackers import Tracker
 
@@ -89,7 +88,7 @@ class Run:
         head = loaded.head
         self.share = not isinstance(head, LanguageHead) or head.shares(encoded.groups)
         self.join = self.share and isinstance(head, LanguageHead) and not head.random()
-        self.together = _numbered([row.question or row.row_id for row in encoded.rows]) if config.together else None
+        self.together = numbered([row.question or row.row_id for row in encoded.rows]) if config.together else None
         self.overhead = (
             64 if loaded.device.type == "cpu" else 2048
         )  # positions, measured with models of 1 to 20 million
@@ -116,7 +115,7 @@ class Run:
             self.history.append(self._step(step))
             if step + 1 in candidates:
                 weights = {name: whole(parameter) for name, parameter in self.names.items()}
-                self.ranks.only_first(lambda n=step + 1, w=weights: self.checkpoints.save_weights(n, w))
+                self.ranks.only_first(partial(self.checkpoints.save_weights, step + 1, weights))
             if self.due:
                 self._save(step + 1)
                 self.saved = time.monotonic()
@@ -357,12 +356,6 @@ def _trainable(loaded: Loaded, config: TrainConfig, seed: int) -> None:
     if loaded.adapter is not None:
         merge_adapter(loaded)
     loaded.head.requires_grad_(True)
-
-
-def _numbered(names: Sequence[str]) -> Int[np.ndarray, "names"]:
-    """Equal names, equal numbers, counted from 0 in order of first appearance."""
-    first = {name: number for number, name in enumerate(dict.fromkeys(names))}
-    return np.array([first[name] for name in names], dtype=np.int64)
 
 
 def _some(ids: Sequence[str]) -> str:

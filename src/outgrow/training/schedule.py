@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -61,6 +62,12 @@ def permutation(
         return order
     place = rng.permutation(int(together.max()) + 1)
     return order[np.argsort(place[together[order]], kind="stable")]
+
+
+def numbered(names: Sequence[str]) -> Int[np.ndarray, "names"]:
+    """Equal names, equal numbers, counted from 0 in order of first appearance."""
+    first = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return np.array([first[name] for name in names], dtype=np.int64)
 
 
 def rows_of_step(

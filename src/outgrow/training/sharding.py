@@ -47,7 +47,7 @@ def shard(loaded: Loaded, config: TrainConfig) -> None:
             "or launch without FSDP"
         )
     mesh = init_device_mesh(loaded.device.type, (get_world_size(),))
-    options = {"mesh": mesh, "reshard_after_forward": bool(plugin.reshard_after_forward)}
+    options: dict[str, Any] = {"mesh": mesh, "reshard_after_forward": bool(plugin.reshard_after_forward)}
     if plugin.cpu_offload:
         options["offload_policy"] = plugin.cpu_offload
     blocks = set(getattr(loaded.model, "_no_split_modules", None) or ())
@@ -116,7 +116,7 @@ class Plain:
             tensor = whole(parameter).to(loaded.device, types.get(name))
             full[name] = nn.Parameter(tensor, requires_grad=parameter.requires_grad)
         for module in self.head.modules():
-            for key, parameter in list(module._parameters.items()):
-                if parameter is not None:
-                    module._parameters[key] = full[self.names[id(parameter)]]
+            for key, empty in list(module._parameters.items()):
+                if empty is not None:
+                    module._parameters[key] = full[self.names[id(empty)]]
         loaded.head, loaded.adapter = self.head, self.adapter

@@ -1,0 +1,245 @@
+"""A machine and a model on it, measured within seconds by real products and real passes."""
+
+from __future__ import annotations
+
+import gc
+import platform
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from outgrow.planning.machine import Pace
+from outgrow.planning.memory import Held
+from outgrow.training.adapters import add_adapter
+from outgrow.training.batching import Group, alone, collate
+from outgrow.training.config import Lora, ModelRef
+from outgrow.training.heads import LanguageHead
+from outgrow.training.loading import Loaded
+from outgrow.training.quiet import quiet
+
+WIDTHS = (64, 128, 256, 512, 1024, 2048)
+ROWS = 1024
+LARGEST = 150_000_000
+"""Parameters of a model that is measured whole; a larger one is cut to fewer layers, which are alike."""
+
+
+def name() -> str:
+    """What the machine is called."""
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text(encoding="utf-8").splitlines() if facts.exists() else []
+    found = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return f"{found}, {torch.get_num_threads()} thread(s)"
+
+
+def best(run: Callable[[], Any], *, least: int = 3, seconds: float = 0.3) -> float:
+    """The shortest of several runs, in seconds; the first is a warm-up.
+
+    One thread is timed by its processor time, so that others on the machine disturb it less.
+    """
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    run()
+    found: list[float] = []
+    while len(found) < least or (sum(found) < seconds and len(found) < 50):
+        start = clock()
+        run()
+        found.append(clock() - start)
+    return min(found)
+
+
+def product_rate(width: int, dtype: torch.dtype = torch.float32) -> float:
+    """Floating-point operations per second of a product of `ROWS` rows with a square matrix."""
+    left, right = torch.randn(ROWS, width).to(dtype), torch.randn(width, width).to(dtype)
+    return 2.0 * ROWS * width * width / best(lambda: left @ right, seconds=0.15)
+
+
+def bandwidth() -> float:
+    """Bytes per second of a copy that fits in no cache; each byte is read and written."""
+    source = torch.ones(1 << 25)
+    target = torch.empty_like(source)
+    return 2.0 * source.nbytes / best(lambda: target.copy_(source))
+
+
+class Probe:
+    """A model of random weights on which passes are timed.
+
+    Args:
+        config: of the model (`transformers`).
+        lora: an adapter on it, or None.
+    """
+
+    def __init__(self, config: Any, lora: Lora | None = None) -> None:
+        from transformers import AutoModelForCausalLM
+
+        kind: Any = AutoModelForCausalLM
+        text = config.get_text_config()
+        self.layers = int(text.num_hidden_layers)
+        with torch.device("meta"), quiet():
+            whole = sum(p.numel() for p in kind.from_config(config).parameters())
+        if whole > LARGEST and self.layers > 2:
+            text.num_hidden_layers = 2
+            if getattr(text, "layer_types", None):
+                text.layer_types = list(text.layer_types)[:2]
+        self.factor = self.layers / int(text.num_hidden_layers)
+        self.size = int(text.vocab_size)
+        self.limit = int(getattr(text, "max_position_embeddings", 0) or 1 << 20)
+        with quiet(), torch.random.fork_rng():
+            model = kind.from_config(config).float()
+        self.head = LanguageHead(model, 0)
+        self.head.eval()
+        self.head.probe()
+        self.device = torch.device("cpu")
+        if lora is not None:
+            loaded = Loaded(self.head, None, None, 0, ModelRef(model="probe"), None, self.device)
+            add_adapter(loaded, lora, 0)
+        self.trained = [p for p in self.head.parameters() if p.requires_grad]
+
+    def groups(self, count: int, prompt: int, answers: int, answer: int) -> list[Group]:
+        """Prompts with answers of random tokens."""
+        rng = np.random.default_rng(0)
+
+        def tokens(n: int) -> list[int]:
+            return [int(t) for t in rng.integers(0, self.size, n)]
+
+        return [Group(tokens(prompt), [tokens(answer) for _ in range(answers)]) for _ in range(count)]
+
+    def ask(self, groups: Sequence[Group]) -> tuple[float, list[float]]:
+        """Seconds of scoring the answers, and passes, positions, pairs and places."""
+        share = self.head.shares(groups)
+
+        @torch.inference_mode()
+        def run() -> None:
+            logits = self._logits(groups, share).float()
+            torch.logsumexp(logits, dim=1)
+
+        return best(run), self._sizes(groups, share)
+
+    def write(self, rows: int, width: int, tokens: int) -> float:
+        """Seconds of generating `tokens` tokens after prompts of `width`."""
+        ids = torch.randint(0, self.size, (rows, width))
+        model: Any = self.head.model
+        options = {"do_sample": False, "min_new_tokens": tokens, "max_new_tokens": tokens, "pad_token_id": 0}
+
+        @torch.inference_mode()
+        def run() -> None:
+            model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **options)
+
+        return best(run)
+
+    def train(self, groups: Sequence[Group]) -> tuple[float, list[float]]:
+        """Seconds of a forward and a backward pass, and the same sizes."""
+        share = self.head.shares(groups)
+        self.head.train()
+
+        def run() -> None:
+            loss: Any = self._loss(groups, share)
+            loss.backward()
+
+        seconds = best(run, least=3, seconds=0.5)
+        for parameter in self.trained:
+            parameter.grad = None
+        self.head.eval()
+        return seconds, self._sizes(groups, share)
+
+    def held(self, groups: Sequence[Group]) -> tuple[float, list[float]]:
+        """Bytes that a forward pass keeps for the backward pass, and the same sizes."""
+        own = {p.untyped_storage().data_ptr() for p in self.head.parameters()}
+        kept: dict[int, Tensor] = {}
+
+        def pack(tensor: Tensor) -> Tensor:
+            if (place := tensor.untyped_storage().data_ptr()) not in own:
+                kept[place] = tensor
+            return tensor
+
+        share = self.head.shares(groups)
+        self.head.train()
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            loss = self._loss(groups, share)
+        total = float(sum(tensor.untyped_storage().nbytes() for tensor in kept.values()))
+        del loss
+        self.head.eval()
+        return total, self._sizes(groups, share)
+
+    def update(self) -> float:
+        """Seconds of clipping and an AdamW step."""
+        optimiser = torch.optim.AdamW(self.trained, lr=1e-6, fused=True)
+
+        def run() -> None:
+            nn.utils.clip_grad_norm_(self.trained, 1.0)
+            optimiser.step()
+
+        for parameter in self.trained:
+            parameter.grad = torch.zeros_like(parameter)
+        seconds = best(run)
+        for parameter in self.trained:
+            parameter.grad = None
+        return seconds
+
+    def _logits(self, groups: Sequence[Group], share: bool) -> Tensor:
+        packs = [alone(group) for group in groups]
+        sequences, _ = collate(packs, 0, share=share, unmasked=self.head.abilities.unmasked, device=self.device)
+        found: Tensor = self.head(sequences)
+        return found
+
+    def _loss(self, groups: Sequence[Group], share: bool) -> Tensor:
+        logits = self._logits(groups, share).float()
+        return nn.functional.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.int64))
+
+    def _sizes(self, groups: Sequence[Group], share: bool) -> list[float]:
+        packs = [alone(group) for group in groups]
+        sequences, _ = collate(packs, 0, share=share, unmasked=True, device=self.device)
+        rows, width = sequences.ids.shape
+        return [1.0, float(rows * width), float(rows * width * width), float(len(sequences.places))]
+
+
+def fit(points: Sequence[tuple[float, list[float]]]) -> list[float]:
+    """What each size costs, none less than nothing: least squares of relative errors."""
+    from scipy.optimize import nnls
+
+    seen = np.array([seconds for seconds, _ in points])
+    sizes = np.array([own for _, own in points]) / seen[:, None]
+    scale = np.abs(sizes).max(axis=0)
+    found, _ = nnls(sizes / scale, np.ones(len(points)))
+    return [float(x) for x in found / scale]
+
+
+def model_pace(config: Any, use: str, lora: Lora | None, longest: int) -> Pace:
+    """Seconds and bytes of a model of random weights.
+
+    Args:
+        config: of the model; it may be changed.
+        use: `ask` scores answers, `write` generates them, or a training's `use_of`.
+        lora: the adapter of a training.
+        longest: positions of the longest sequence that the plan has.
+    """
+    probe = Probe(config, lora)
+    long = max(24, min(longest, probe.limit) - 12)
+    short = max(8, long // 4)
+    answers = 4 if use in ("ask", "write") else 1
+    room = 2048
+    wide, narrow = max(1, room // (long + answers)), max(1, room // (short + answers))
+    points = [(1, short, answers, 2), (narrow, short, answers, 2), (wide, long, answers, 2),
+              (max(1, narrow // 4), short, answers, 2), (max(1, wide // 4), long, answers, 2),
+              (max(1, narrow // 2), short, answers, 8)]  # fmt: skip
+    groups = [probe.groups(*point) for point in points]
+    timed = [(probe.ask if use in ("ask", "write") else probe.train)(own) for own in groups]
+    passes, position, pair, place = fit(timed)
+    update, held = 0.0, None
+    if use == "write":  # what a library does around each token's pass is more than the pass of a small model
+        rows, tokens = 16, 16
+        pairs = rows * (short**2 + sum(short + i for i in range(1, tokens)))
+        known = position * rows * (short + tokens - 1) + pair * pairs + place * rows * tokens
+        passes = max(passes, (probe.write(rows, short, tokens) - known) / tokens)
+    elif use != "ask":
+        update = probe.update()
+        counted = [probe.held(own) for own in groups]
+        _, own_position, own_pair, own_place = fit(counted)
+        held = Held(own_position * probe.factor, own_pair * probe.factor, own_place + 12.0 * probe.size)
+    factor = probe.factor
+    del probe
+    gc.collect()
+    return Pace(passes * factor, position * factor, pair * factor, place, update * factor, held)
