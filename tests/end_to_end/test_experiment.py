@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,20 @@ def test_a_second_run_does_no_step_again(here, first, tmp_path, monkeypatch):
     steps = provenance(again.folder)["steps"]
     assert all(step["cached"] for step in steps)
     assert {step["key"] for step in steps} == {step["key"] for step in provenance(first.folder)["steps"]}
+
+
+def test_a_run_that_finds_every_step_in_the_store_loads_no_model(here, first, tmp_path):
+    code = (
+        "import sys; from pathlib import Path; import tiny_run; "
+        f"tiny_run.run(*map(Path, {[str(here), str(here / 'store'), str(tmp_path / 'out')]!r}));"
+        "print({'torch', 'transformers', 'scipy.stats'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", code]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600, cwd=SCRIPT.parent).stdout
+    # Other builds of torch have to be asked whether there is a card.
+    assert said.strip() == ("set()" if version("torch").endswith("+cpu") else "{'torch'}")
+    assert results_of(tmp_path / "out") == results_of(first.folder)
+    assert provenance(tmp_path / "out")["models"] == provenance(first.folder)["models"]
 
 
 def test_every_arm_shares_the_supervisor_and_its_answers(here, first):
