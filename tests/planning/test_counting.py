@@ -59,14 +59,19 @@ def test_asking_is_counted_as_it_is_done(monkeypatch):
     assert (counted.questions, counted.answers) == (120, 120)
 
 
-def test_training_is_counted_as_it_is_done(tmp_path, monkeypatch):
+@pytest.mark.parametrize("together", [False, True])
+def test_training_is_counted_as_it_is_done(tmp_path, monkeypatch, together):
     from outgrow.objectives import Imitation
     from outgrow.training.heads import LanguageHead
     from outgrow.training.loading import load
     from outgrow.training.loop import fit
 
-    rows = [TrainRow(str(i), "what is " + "the colour of " * (i % 5) + "it ?", "red") for i in range(22)]
-    config = TrainConfig(batch_size=6, micro_batch_tokens=40)
+    rows = [
+        TrainRow(str(i), "what is " + "the colour of " * (i % 5) + "it ?", question=str(i % 8),
+                 **({"target": "red"} if i % 3 else {"options": ("red", "blue"), "probabilities": (0.5, 0.5)}))
+        for i in range(22)
+    ]  # fmt: skip
+    config = TrainConfig(batch_size=6, micro_batch_tokens=60, together=together)
     counted = counter(recipe().build_task()).trained(rows, config, 9)
     loaded = load(ModelRef(model="microworld/mini"))
     seen, forward = [], LanguageHead.forward
@@ -77,8 +82,10 @@ def test_training_is_counted_as_it_is_done(tmp_path, monkeypatch):
 
     monkeypatch.setattr(LanguageHead, "forward", record)
     fit(loaded, rows, Imitation(), config, seed=0, total_steps=9, work=tmp_path)
+    del seen[:2]  # do draws of random numbers matter?
     assert counted.trained.passes == counted.micros == len(seen)
     assert counted.trained.positions == sum(rows * width for (rows, width), _ in seen)
+    assert counted.trained.places == sum(places for _, places in seen)
     assert counted.largest_trained.positions == max(rows * width for (rows, width), _ in seen)
 
 
@@ -117,6 +124,38 @@ def test_texts_are_bounded_by_the_longest_allowed():
     assert work.answer_bound == 40 * task.max_new_tokens
     assert work.answer_tokens == 40 * usual
     assert work.asked.passes == task.max_new_tokens * len(found.loaded.head.texts)  # a batch goes on to the limit
+    longest = found.asked(task.examples("pool"), Asking(1, 1, 0.0, 0, "auto"), None)
+    assert longest.asked.positions - work.asked.positions == 39 * (task.max_new_tokens - usual)  # with one text left
+
+
+@pytest.mark.parametrize(("samples", "temperature"), [(1, 0.0), (3, 0.7)])
+def test_writing_is_counted_as_it_is_done_where_no_text_ends_early(monkeypatch, samples, temperature):
+    from outgrow.supervisors.local import answer
+    from outgrow.training.heads import LanguageHead
+    from outgrow.training.loading import Loaded, load
+
+    sums = {"kind": "microworld", "family": "sums", "questions": QUESTIONS}
+    task = parse_recipe({**recipe().given, "task": sums}).build_task()
+    asking = Asking(2, samples, temperature, 0, "auto")
+    counted = counter(task, "microworld/nano").asked(task.examples("validation"), asking, None)
+    loaded = load(ModelRef(model="microworld/nano"))
+    seen, forward = [], LanguageHead.forward
+
+    def record(self, batch, cache=None):
+        seen.append((*batch.ids.shape, cache.get_seq_length(), len(batch.places)))
+        return forward(self, batch, cache)
+
+    monkeypatch.setattr(LanguageHead, "forward", record)
+    monkeypatch.setattr(Loaded, "ends", frozenset())
+    answer(loaded, task, task.examples("validation"), source="x", **asking.settings())
+    assert loaded.head.abilities.grow
+    assert counted.asked.passes == len(seen)
+    assert counted.asked.positions == sum(rows * width for rows, width, _, _ in seen)
+    assert counted.asked.pairs == sum(rows * width * (before + width) for rows, width, before, _ in seen)
+    assert counted.asked.places == sum(places for *_, places in seen)
+    assert counted.answer_bound == 12 * 2 * samples * task.max_new_tokens
+    held = max(rows * (width + before) for rows, width, before, _ in seen)
+    assert counted.largest_asked.positions == held
 
 
 def test_arms_that_would_train_on_the_same_rows_share_a_training():

@@ -12,9 +12,9 @@ from outgrow.planning.formulas import (
     update_flops,
 )
 from outgrow.planning.known_shapes import KNOWN
-from outgrow.planning.memory import activations, training_memory, weights_bytes, zero_bytes
+from outgrow.planning.memory import activations, asking_memory, training_memory, weights_bytes, zero_bytes
 from outgrow.planning.shapes import shape_of
-from outgrow.training.config import Lora
+from outgrow.training.config import Lora, TrainConfig
 
 GPT2 = shape_of(KNOWN["openai-community/gpt2"], "gpt2")
 LLAMA = shape_of(KNOWN["meta-llama/Llama-3.1-70B"], "llama")
@@ -62,11 +62,20 @@ def test_the_bytes_of_a_70b_student_by_hand():
     # 855,638,016 entries a layer at half a byte and a scale of four bytes per 64, the rest at two bytes
     matrices = 80 * 855_638_016
     assert weights_bytes(LLAMA, "bfloat16", "4bit") == matrices * 0.5625 + (70_553_706_496 - matrices) * 2
-    full = training_memory(LLAMA, largest=1.0, base=2.0, dtype="bfloat16", bf16=True, devices=64)
-    assert full.weights + full.states == pytest.approx(70_553_706_496 * 18 / 64)
-    assert full.gathered == 2 * 855_638_016 * 2
-    lora = training_memory(LLAMA, largest=0, base=0, dtype="bfloat16", lora=Lora(r=16), bf16=True)
-    assert lora.total == pytest.approx(141_107_412_992 + 18 * LLAMA.adapter(16, "all-linear"))
+    own = {"largest": 1.0, "base": 2.0, "dtype": "bfloat16", "bf16": True}
+    full = training_memory(LLAMA, TrainConfig(), **own, devices=64)
+    assert full.weights + full.states == pytest.approx(70_553_706_496 * (16 / 64 + 2))
+    layer, ends = 855_638_016, 2 * 128_256 * 8192
+    assert full.gathered == 4 * (2 * layer + ends) + 4 * (layer + ends)
+    several = training_memory(LLAMA, TrainConfig(), **own, devices=64, rounds=2)
+    assert several.gathered == 4 * (2 * layer + ends) + 4 * 70_553_706_496
+    lora = training_memory(LLAMA, TrainConfig(lora=Lora(r=16)), **own)
+    assert lora.total == pytest.approx(141_107_412_992 + 18 * LLAMA.adapter(16, "all-linear") + 3)
+    bits = training_memory(LLAMA, TrainConfig(optimiser="adamw_8bit"), **own, devices=64)  # FSDP refuses it
+    assert bits.weights + bits.states == 12 * 70_553_706_496
+    asked = asking_memory(LLAMA, TrainConfig(), asked=1.0, base=2.0, dtype="bfloat16", devices=64)
+    assert asked.total == 70_553_706_496 * (2 + 4 / 64) + 3
+    assert asking_memory(LLAMA, None, asked=1.0, base=2.0, dtype="bfloat16", devices=64).total == 141_107_412_995
 
 
 def _kept(config, rows, width, places):

@@ -79,10 +79,17 @@ def test_several_devices_divide_the_model_and_the_time(tmp_path):
     parts = [found["total"]["memory"] for found in (one, eight)]
     assert parts[0]["weights"] == 70_553_706_496 * 6
     assert parts[0]["states"] == 70_553_706_496 * 12
-    assert parts[1]["weights"] == parts[0]["weights"] / 8
+    assert parts[1]["weights"] == 70_553_706_496 * (4 / 8 + 2)  # the 16-bit copy is whole on each
     assert "do not fit" in run(tmp_path, "--device", "h100", student=student)
     small = plan(tmp_path, "--device", "h100", student={**student, "quantise": "4bit"}, train={"lora": {}})
     assert small["total"]["memory"]["weights"] < 45e9
+    bits, again = (
+        plan(tmp_path, "--device", "h100", student=student, train={**RAW["train"], **more})
+        for more in ({"optimiser": "adamw_8bit"}, {"activation_checkpointing": True})
+    )
+    assert bits["total"]["memory"]["states"] == 70_553_706_496 * 6
+    assert again["total"]["memory"]["activations"] < parts[0]["activations"] / 3
+    assert one["total"]["flops"] < again["total"]["flops"] < one["total"]["flops"] * 1.4
 
 
 def test_a_servers_tokens_are_charged_by_its_prices(tmp_path):
@@ -104,7 +111,7 @@ def test_a_measured_pace_decides_the_time_of_its_model(tmp_path):
     again = read_machine(tmp_path / "m.json")
     assert again == machine
     work = Passes(2, 30, 400, 5)
-    assert again.train(shape, work, "float32", 3, None, devices=1, bytes_=0) == 2 + 3 + 4 + 0.005 + 15
+    assert again.train(shape, work, "float32", 3, None, bytes_=0) == 2 + 3 + 4 + 0.005 + 15
     assert again.held(shape, None, "float32").of(10, 100, 1) == 30 + 200 + 1
     assert again.held(shape, None, "bfloat16") is None
     formula = replace(machine, paces={}).ask(shape, Passes(0, 1000, 0, 0), "float32", 0)

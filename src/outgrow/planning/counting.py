@@ -141,7 +141,7 @@ class Counter:
         pairs = one.prompts * (width**2 + one.slots * (usual * width + one.slots * usual * (usual + 1) / 2))
         pairs += left * (width + room) + left * (left + 1) / 2
         passes = Passes(
-            longest, one.prompts * (width + room) + left, pairs, one.texts * (usual + 1) + left,
+            longest, one.prompts * (width + room) + left, pairs, one.prompts + one.texts * usual + left,
             one.tokens + one.texts * usual + left,
         )  # fmt: skip
         whole = width + one.slots * (longest - 1)

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from outgrow.planning.formulas import forward_flops, training_flops, update_flops
 from outgrow.planning.machine import Machine
-from outgrow.planning.memory import BYTES, Held, Memory, activations, training_memory, weights_bytes
+from outgrow.planning.memory import (
+    BYTES,
+    Held,
+    Memory,
+    activations,
+    asking_memory,
+    is_sharded,
+    training_memory,
+    weights_bytes,
+)  # fmt: skip
 from outgrow.planning.schedule import Timed, finish
 from outgrow.planning.shapes import Shape
 from outgrow.planning.steps import Planner
@@ -178,7 +188,8 @@ def step_cost(planner: Planner, step: Step, hardware: Hardware) -> Cost:
     lora = step.train.lora if step.train is not None else None
     dtype, passes_in = dtypes(step, hardware.kind)
     bytes_ = weights_bytes(shape, dtype, step.ref.quantise)
-    flops = forward_flops(shape, work.asked) + training_flops(shape, work.trained, lora)
+    again = step.kind == "train" and step.train is not None and step.train.activation_checkpointing
+    flops = forward_flops(shape, work.asked) + training_flops(shape, work.trained, lora, checkpointing=again)
     flops += work.steps * update_flops(shape.parameters if lora is None else shape.adapter(lora.r, lora.target_modules))
     seconds = None
     if machine is not None:
@@ -186,12 +197,14 @@ def step_cost(planner: Planner, step: Step, hardware: Hardware) -> Cost:
         use = "write" if work.answer_bound else "ask"
         seconds += machine.ask(shape, work.asked, passes_in, bytes_, use) / hardware.devices
         moved = bytes_ + disk_bytes(shape, step)
-        if step.kind == "train":
+        if step.kind == "train" and step.train is not None:
             trained = shape.parameters if lora is None else shape.adapter(lora.r, lora.target_modules)
             moved += 2 * 4.0 * trained * work.checkpoints  # written, and read again to be asked
             seconds += machine.train(
-                shape, work.trained, passes_in, work.steps, lora, devices=hardware.devices, bytes_=bytes_
-            )
+                shape, work.trained, passes_in, work.steps, lora, bytes_=bytes_, busy=work.busy(hardware.devices),
+                parts=hardware.devices if is_sharded(hardware.devices, step.ref.quantise, step.train) else 1,
+                checkpointing=again,
+            )  # fmt: skip
         seconds += moved / machine.disk
     return Cost(
         seconds=seconds, flops=flops, asked_tokens=work.asked.tokens, trained_tokens=work.trained.tokens,
@@ -218,28 +231,28 @@ def step_memory(shape: Shape, step: Step, hardware: Hardware) -> Memory:
     dtype, passes_in = dtypes(step, hardware.kind)
     narrow = BYTES[passes_in]
     asked = asked_bytes(shape, step.work.largest_asked, narrow, step.work.answer_bound > 0)
-    weights = weights_bytes(shape, dtype, step.ref.quantise)
+    own: dict[str, Any] = {"base": base, "dtype": dtype, "quantise": step.ref.quantise, "devices": hardware.devices}
     if step.kind == "answer":
-        return Memory(weights / hardware.devices, 0.0, asked, 0.0, base)
+        return asking_memory(shape, None, asked=asked, **own)
     assert step.train is not None
-    lora = step.train.lora
+    lora, again = step.train.lora, step.train.activation_checkpointing
     held: Held | None = machine.held(shape, lora, passes_in) if machine is not None else None
-    if held is None:
-        held = activations(shape, narrow=narrow, lora=lora, keeps_scores=hardware.kind == "cpu")
+    if held is None or again:
+        held = activations(shape, narrow=narrow, lora=lora, checkpointing=again, keeps_scores=hardware.kind == "cpu")
     one = step.work.largest_trained
     largest = held.of(one.positions, one.pairs, one.places) * (machine.spare if machine is not None else 1.0)
-    memory = training_memory(
-        shape, largest=max(largest, asked), base=base, dtype=dtype, quantise=step.ref.quantise, lora=lora,
-        bf16=passes_in == "bfloat16", devices=hardware.devices,
-    )  # fmt: skip
-    return memory
+    rounds = step.work.rounds(hardware.devices)
+    training = training_memory(shape, step.train, largest=largest, bf16=passes_in == "bfloat16", rounds=rounds, **own)
+    asking = asking_memory(shape, step.train, asked=asked, **own)
+    return max(training, asking, key=lambda m: m.total)
 
 
 def asked_bytes(shape: Shape, one: Pass, narrow: int, generated: bool) -> float:
     """Of an answering pass: one layer at a time, the head's scores, and what generation remembers."""
     layer = one.positions * (6 * shape.hidden + 3 * shape.intermediate) * narrow
-    mask = 2.0 * one.pairs * 4
-    scores = 2.0 * one.places * shape.vocabulary * 4 if not generated else 3.0 * one.sequences * shape.vocabulary * 4
+    seen = one.places / max(1, one.sequences) * one.positions if generated else one.pairs  # a step's texts, or all
+    mask = 2.0 * seen * 4
+    scores = (3.0 if generated else 2.0) * one.places * shape.vocabulary * 4
     kept = CACHE * shape.layers * shape.kv_heads * shape.head_dim * one.positions * narrow if generated else 0
     return max(layer + mask, scores) + kept
 

@@ -130,18 +130,33 @@ class Machine:
         steps: int,
         lora: Lora | None,
         *,
-        devices: int,
         bytes_: int | float,
+        busy: int | float = 1.0,
+        parts: int = 1,
+        checkpointing: bool = False,
     ) -> float:
-        """Seconds of training passes and updates, spread over `devices`."""
+        """Seconds of training passes and updates.
+
+        Args:
+            shape: of the model.
+            work: its passes, forward.
+            dtype: of the passes.
+            steps: updates.
+            lora: the adapter.
+            bytes_: of the weights: read anew in every pass.
+            busy: devices that have a pass at a time.
+            parts: devices that share an update.
+            checkpointing: activations are computed again.
+        """
+        operations = training_flops(shape, work, lora, checkpointing=checkpointing)
         pace = self.paces.get(pace_key(shape, use_of(lora), dtype))
         if pace is not None:
-            return (pace.seconds(work) + pace.update * steps) / devices
-        fixed = 3.0 * (self.launch * shape.layers + bytes_ / self.bandwidth / devices)
+            again = operations / training_flops(shape, work, lora) if checkpointing else 1.0
+            return pace.seconds(work) * again / busy + pace.update * steps / parts
+        fixed = (4.0 if checkpointing else 3.0) * (self.launch * shape.layers + bytes_ / self.bandwidth)
         trained = shape.parameters if lora is None else shape.adapter(lora.r, lora.target_modules)
         update = 7 * 4.0 * trained / self.bandwidth  # four arrays are read and three written
-        operations = training_flops(shape, work, lora)
-        return work.passes * fixed / devices + operations / self.rate(shape, dtype) / devices + steps * update / devices
+        return (work.passes * fixed + operations / self.rate(shape, dtype)) / busy + steps * update / parts
 
     def held(self, shape: Shape, lora: Lora | None, dtype: str) -> Held | None:
         """What was counted for a measured model; None otherwise."""

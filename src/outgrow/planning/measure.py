@@ -18,6 +18,8 @@ from outgrow.planning.memory import Held
 from outgrow.training.adapters import add_adapter
 from outgrow.training.batching import Group, alone, collate
 from outgrow.training.config import Lora, ModelRef
+from outgrow.training.generation import Pick
+from outgrow.training.growing import grow
 from outgrow.training.heads import LanguageHead
 from outgrow.training.loading import Loaded
 from outgrow.training.quiet import quiet
@@ -118,17 +120,33 @@ class Probe:
 
         return best(run), self._sizes(groups, share)
 
-    def write(self, rows: int, width: int, tokens: int) -> float:
-        """Seconds of generating `tokens` tokens after prompts of `width`."""
-        ids = torch.randint(0, self.size, (rows, width))
+    def write(self, rows: int, slots: int, width: int, tokens: int) -> tuple[float, list[float]]:
+        """Seconds of drawing texts, and passes, positions, pairs and places.
+
+        Args:
+            rows: prompts.
+            slots: texts of each.
+            width: tokens of a prompt.
+            tokens: of a text.
+        """
+        prompts = [group.prompt for group in self.groups(rows, width, 1, 1)]
+        later = tokens - 1
+        if not self.head.abilities.grow:  # as `generation` does where texts cannot share a sequence
+            prompts, slots = [own for own in prompts for _ in range(slots)], 1
+        rows, pick = len(prompts), Pick(1.0, range(rows * slots))
         model: Any = self.head.model
         options = {"do_sample": False, "min_new_tokens": tokens, "max_new_tokens": tokens, "pad_token_id": 0}
 
         @torch.inference_mode()
         def run() -> None:
-            model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **options)
+            if self.head.abilities.grow:
+                grow(self.head, prompts, [slots] * rows, tokens, (), pick)
+            else:
+                ids = torch.tensor(prompts)
+                model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **options)
 
-        return best(run)
+        pairs = rows * (width**2 + slots * (later * width + slots * later * (later + 1) / 2))
+        return best(run), [float(tokens), rows * (width + slots * later), pairs, float(rows * (1 + slots * later))]
 
     def train(self, groups: Sequence[Group]) -> tuple[float, list[float]]:
         """Seconds of a forward and a backward pass, and the same sizes."""
@@ -226,15 +244,15 @@ def model_pace(config: Any, use: str, lora: Lora | None, longest: int) -> Pace:
               (max(1, narrow // 4), short, answers, 2), (max(1, wide // 4), long, answers, 2),
               (max(1, narrow // 2), short, answers, 8)]  # fmt: skip
     groups = [probe.groups(*point) for point in points]
-    timed = [(probe.ask if use in ("ask", "write") else probe.train)(own) for own in groups]
+    if use == "write":  # a token's pass has work around it that a scoring pass has not
+        few, many = max(1, narrow // 16), max(1, wide // 2)
+        timed = [probe.write(*point) for point in ((1, 1, short, 12), (few, 1, short, 12), (few, 8, short, 12),
+                                                   (many, 1, long - 8, 2), (many, 8, long - 8, 6))]  # fmt: skip
+    else:
+        timed = [(probe.ask if use == "ask" else probe.train)(own) for own in groups]
     passes, position, pair, place = fit(timed)
     update, held = 0.0, None
-    if use == "write":  # what a library does around each token's pass is more than the pass of a small model
-        rows, tokens = 16, 16
-        pairs = rows * (short**2 + sum(short + i for i in range(1, tokens)))
-        known = position * rows * (short + tokens - 1) + pair * pairs + place * rows * tokens
-        passes = max(passes, (probe.write(rows, short, tokens) - known) / tokens)
-    elif use != "ask":
+    if use not in ("ask", "write"):
         update = probe.update()
         counted = [probe.held(own) for own in groups]
         _, own_position, own_pair, own_place = fit(counted)

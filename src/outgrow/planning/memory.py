@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from outgrow.planning.shapes import Shape
-from outgrow.training.config import Lora
+from outgrow.training.config import Lora, TrainConfig
 
 GIB = float(1 << 30)
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -105,7 +105,7 @@ class Memory:
         weights: as held for the forward pass, or divided with the rest.
         states: gradients and optimiser states, and 32-bit copies of trained weights where the weights are narrower.
         activations: of the largest micro-batch, the head's scores included.
-        gathered: weights of one layer put together from all devices, twice, since the next one is fetched ahead.
+        gathered: what is put together from all devices for a while, and whole gradients before they are divided.
         base: the program itself.
     """
 
@@ -121,33 +121,73 @@ class Memory:
         return float(self.weights + self.states + self.activations + self.gathered + self.base)
 
 
+MOMENTS = {"adamw": 8, "adamw_8bit": 2}
+"""Bytes of a trained parameter's two moments; of 8 bits there is a 32-bit scale per 256 besides, left out here."""
+
+
+def is_sharded(devices: int, quantise: str | None, train: TrainConfig) -> bool:
+    """Whether several devices share a training's weights and states (FSDP); where that is refused each has them all."""
+    return devices > 1 and quantise is None and train.optimiser == "adamw" and not train.compile
+
+
 def training_memory(
-    shape: Shape, *, largest: int | float, base: int | float, dtype: str, quantise: str | None = None,
-    lora: Lora | None = None, bf16: bool = False, devices: int = 1,
+    shape: Shape, train: TrainConfig, *, largest: int | float, base: int | float, dtype: str,
+    quantise: str | None = None, bf16: bool = False, devices: int = 1, rounds: int = 1,
 ) -> Memory:  # fmt: skip
     """Of one device in training, as `outgrow` does it: trained weights, gradients and both moments in 32 bits.
 
-    Under bfloat16 the forward pass also holds a 16-bit copy of the trained matrices.
+    Weights and states are divided by the devices where the launch shards them (`training/sharding.py`). Not divided
+    are: the 16-bit copies of trained weights, which bfloat16 keeps from the forward to the backward pass; two layers,
+    and embeddings and head throughout, as they are put together; gradients of these until they are divided, or of
+    everything where a device has several micro-batches in a step.
 
     Args:
         shape: of the model.
+        train: settings of the training.
         largest: bytes of activations of the largest micro-batch; every device has one of its own.
         base: bytes of the program.
         dtype: of weights that are not trained.
         quantise: of the same.
-        lora: the adapter; None trains everything.
         bf16: precision of the passes.
-        devices: among which everything is divided (FSDP's full sharding, ZeRO stage 3).
+        devices: that take part.
+        rounds: micro-batches that a device has in one step.
     """
-    copy = 2 if bf16 else 0
-    layer = shape.matrices * (2.0 if bf16 else 4.0)
-    if quantise is not None:
-        layer = weights_bytes(shape, dtype, quantise) - weights_bytes(shape.cut(shape.layers - 1), dtype, quantise)
-    if lora is None:
-        trained = shape.parameters
-        weights, states = trained * (4.0 + copy), trained * 12.0
-    else:
-        trained = shape.adapter(lora.r, lora.target_modules)
-        weights, states = weights_bytes(shape, dtype, quantise) + trained * 4.0, trained * (12.0 + copy)
-    gathered = 2.0 * layer if devices > 1 else 0.0
-    return Memory(weights / devices, states / devices, largest, gathered, base)
+    parts = devices if is_sharded(devices, quantise, train) else 1
+    lora = train.lora
+    trained = shape.parameters if lora is None else shape.adapter(lora.r, lora.target_modules)
+    frozen = 0.0 if lora is None else weights_bytes(shape, dtype, quantise)
+    weights = (frozen + 4.0 * trained) / parts + (2.0 * trained if bf16 else 0.0)
+    states = (4.0 + MOMENTS[train.optimiser]) * trained / parts
+    gathered = 0.0
+    if parts > 1:
+        size = 4.0 if lora is None else BYTES[dtype]
+        gathered = size * (2 * shape.matrices + shape.embeddings)
+        if rounds > 1:
+            gathered += 4.0 * trained
+        elif lora is None:
+            gathered += 4.0 * (shape.matrices + shape.embeddings)
+    return Memory(weights, states, largest, gathered, base)
+
+
+def asking_memory(
+    shape: Shape, train: TrainConfig | None, *, asked: int | float, base: int | float, dtype: str,
+    quantise: str | None = None, devices: int = 1,
+) -> Memory:  # fmt: skip
+    """Of one device that answers: the model is whole on each.
+
+    Args:
+        shape: of the model.
+        train: of a training whose checkpoints are asked: its states stay, or the divided 32-bit weights until the
+            model is whole; None for a step that answers alone.
+        asked: bytes of the largest answering pass.
+        base: bytes of the program.
+        dtype: of the weights.
+        quantise: of the same.
+        devices: that take part.
+    """
+    states = 0.0
+    if train is not None:
+        trained = shape.parameters if train.lora is None else shape.adapter(train.lora.r, train.lora.target_modules)
+        shared = is_sharded(devices, quantise, train)
+        states = trained * (4.0 / devices if shared else MOMENTS[train.optimiser])
+    return Memory(weights_bytes(shape, dtype, quantise), states, asked, 0.0, base)

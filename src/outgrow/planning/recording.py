@@ -53,7 +53,15 @@ class BytesTokenizer:
         return "".join(f"<|turn|>{message['content']}" for message in messages) + "<|turn|>"
 
 
-class DenseCoder(Coder):
+class LightCoder(Coder):
+    """A coder that does not look for other ways to split its texts."""
+
+    def mismatches(self, prompts: Sequence[Prompt], targets: Sequence[str]) -> int:
+        """Not looked for."""
+        return 0
+
+
+class DenseCoder(LightCoder):
     """A coder whose ids are numbered as they are first seen, so that made-up scores need no large vocabulary."""
 
     def __init__(self, tokenizer: Any, *, chat: bool) -> None:
@@ -76,10 +84,6 @@ class DenseCoder(Coder):
     def targets(self, prompts: Sequence[Prompt], texts: Sequence[str]) -> list[list[int]]:
         """As of any coder, numbered anew."""
         return [self._number(ids) for ids in super().targets(prompts, texts)]
-
-    def mismatches(self, prompts: Sequence[Prompt], targets: Sequence[str]) -> int:
-        """Not looked for."""
-        return 0
 
     def _number(self, ids: Sequence[int]) -> list[int]:
         return [self._dense.setdefault(token, len(self._dense)) for token in ids]
@@ -180,7 +184,6 @@ def counting(ref: ModelRef, shape: Shape, tokenizer: Any, classes: tuple[str, ..
         head: Any = CountingClassifier(len(classes), shape.positions)
         return Loaded(head, tokenizer, None, PAD, ref, classes, device)
     coder = DenseCoder(tokenizer, chat=ref.chat)
-    head = CountingHead(
-        coder, shape.positions, trees=ref.attention != "flash_attention_2"
-    )  # it takes no masks of pairs
+    trees = ref.attention != "flash_attention_2"  # that takes no mask of pairs
+    head = CountingHead(coder, shape.positions, trees=trees)
     return Loaded(head, tokenizer, coder, PAD, ref, None, device)

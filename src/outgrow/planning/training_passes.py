@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from outgrow.planning.recording import LightCoder
 from outgrow.planning.work import Pass
 from outgrow.training.batching import Pack, cut_step, make_pack
 from outgrow.training.config import TrainConfig
@@ -39,6 +41,8 @@ def training_passes(
         [int(row) for row in rows_of_step(step, len(rows), config.batch_size, 0, together)] for step in range(simulated)
     ]
     known = sorted({row for chosen in drawn for row in chosen})
+    if loaded.coder is not None:  # ids as they are: which prompts share a pack follows from their order
+        loaded = replace(loaded, coder=LightCoder(loaded.tokenizer, chat=loaded.ref.chat))
     encoded = encode(loaded, [rows[row] for row in known], config.max_length)
     groups = dict(zip(known, encoded.groups, strict=True))
     head = loaded.head

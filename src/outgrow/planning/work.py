@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -88,6 +89,14 @@ class Work:
             for name in ("asked", "questions", "answers", "prompt_tokens", "answer_tokens", "answer_bound", "requests")
         }
         return replace(self, **scaled)
+
+    def rounds(self, devices: int) -> int:
+        """Micro-batches that one device has in a step: they go round."""
+        return max(1, math.ceil(self.micros / max(1, self.steps) / devices))
+
+    def busy(self, devices: int) -> float:
+        """Devices that have a micro-batch of their own, on average; the others wait."""
+        return max(1.0, self.micros / max(1, self.steps)) / self.rounds(devices)
 
     def and_asked(self, other: Work, times: int) -> Work:
         """With the asking of `other`, so many times; answers that are only compared are no rows."""
