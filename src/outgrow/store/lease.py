@@ -52,7 +52,7 @@ class Lease:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if (self.path.exists() and not self._evict()) or not publish(self.path, data):
                 return False
-        except FileNotFoundError:  # the owner has just finished and removed the folder
+        except (FileNotFoundError, FileExistsError):  # the owner has just finished and removed the folder
             return False
         self._progress_file.unlink(missing_ok=True)  # an earlier owner's
         threading.Thread(target=self._renew, name=f"lease {self.path.parent.name[:12]}", daemon=True).start()
