@@ -14,7 +14,9 @@ from pathlib import Path
 import s3fs  # noqa: F401 - once here, not in every child
 
 import outgrow.store.lease
+import store_processes
 from outgrow.store import Step, Store, environment
+from store_processes import wait
 
 STEP = Step("parts", 1, {"parts": 4})
 BASE, URL = Path(sys.argv[2]), sys.argv[3]
@@ -29,24 +31,14 @@ def maker(work):
 
 def fork(action, host=None):
     """A child; with `host`, one that seems to run elsewhere."""
-    pid = os.fork()
-    if pid == 0:
+
+    def elsewhere():
         os.environ["OUTGROW_CACHE"] = str(BASE / f"cache-{host or 'here'}")
         if host:
             outgrow.store.lease.host = lambda: host
-        try:
-            action()
-        except BaseException:
-            import traceback
+        action()
 
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    return pid
-
-
-def wait(pid):
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return store_processes.fork(elsewhere)
 
 
 def until(condition):

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from outgrow import cli_labels, cli_plan
+from outgrow.cli_plan import RecipeAndSettings
 
 app = typer.Typer(
     name="outgrow",
@@ -40,13 +41,7 @@ def _app(
 
 @app.command(epilog="Example: outgrow run recipe.yaml seeds=[0,1,2] student.model=microworld/base")
 def run(
-    arguments: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[RECIPE] [KEY=VALUE]...",
-            help="A YAML file or the name of a shipped recipe (none: the demo), then settings that override it.",
-        ),
-    ] = None,
+    arguments: RecipeAndSettings = None,
     store: Store = "outgrow-store",
     out: Annotated[Path | None, typer.Option(help="Folder of the results; by default made from the name.")] = None,
     jobs: Annotated[

@@ -13,14 +13,17 @@ if TYPE_CHECKING:
     from outgrow.planning.steps import Planner
 
 
+RecipeAndSettings = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[RECIPE] [KEY=VALUE]...",
+        help="A YAML file or the name of a shipped recipe (none: the demo), then settings that override it.",
+    ),
+]
+
+
 def plan(
-    arguments: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[RECIPE] [KEY=VALUE]...",
-            help="A YAML file or the name of a shipped recipe (none: the demo), then settings that override it.",
-        ),
-    ] = None,
+    arguments: RecipeAndSettings = None,
     measure: Annotated[bool, typer.Option("--measure", help="Measure this machine and the recipe's models.")] = False,
     machine: Annotated[
         Path | None, typer.Option(help="Where measurements are kept; by default in the user's cache.")

@@ -36,20 +36,13 @@ def counter(task, model="microworld/mini"):
 
 def test_asking_is_counted_as_it_is_done(monkeypatch):
     from outgrow.supervisors.local import answer
-    from outgrow.training.heads import LanguageHead
     from outgrow.training.loading import load
 
     task = recipe().build_task()
     asking = Asking(3, 1, 0.0, 0, "auto")
     counted = counter(task).asked(task.examples("pool"), asking, None)
     loaded = load(ModelRef(model="microworld/mini"))
-    seen, forward = [], LanguageHead.forward
-
-    def record(self, batch):
-        seen.append((batch.ids.shape, len(batch.places)))
-        return forward(self, batch)
-
-    monkeypatch.setattr(LanguageHead, "forward", record)
+    seen = recorded(monkeypatch)
     answer(loaded, task, task.examples("pool"), source="x", **asking.settings())
     assert counted.asked.passes == len(seen)
     assert counted.asked.positions == sum(rows * width for (rows, width), _ in seen)
@@ -59,10 +52,23 @@ def test_asking_is_counted_as_it_is_done(monkeypatch):
     assert (counted.questions, counted.answers) == (120, 120)
 
 
+def recorded(monkeypatch):
+    """Shapes of what language models read from now on, and how many places they are asked about."""
+    from outgrow.training.heads import LanguageHead
+
+    seen, forward = [], LanguageHead.forward
+
+    def record(self, batch):
+        seen.append((batch.ids.shape, len(batch.places)))
+        return forward(self, batch)
+
+    monkeypatch.setattr(LanguageHead, "forward", record)
+    return seen
+
+
 @pytest.mark.parametrize("together", [False, True])
 def test_training_is_counted_as_it_is_done(tmp_path, monkeypatch, together):
     from outgrow.objectives import Imitation
-    from outgrow.training.heads import LanguageHead
     from outgrow.training.loading import load
     from outgrow.training.loop import fit
 
@@ -74,13 +80,7 @@ def test_training_is_counted_as_it_is_done(tmp_path, monkeypatch, together):
     config = TrainConfig(batch_size=6, micro_batch_tokens=60, together=together)
     counted = counter(recipe().build_task()).trained(rows, config, 9)
     loaded = load(ModelRef(model="microworld/mini"))
-    seen, forward = [], LanguageHead.forward
-
-    def record(self, batch):
-        seen.append((batch.ids.shape, len(batch.places)))
-        return forward(self, batch)
-
-    monkeypatch.setattr(LanguageHead, "forward", record)
+    seen = recorded(monkeypatch)
     fit(loaded, rows, Imitation(), config, seed=0, total_steps=9, work=tmp_path)
     del seen[:2]  # do draws of random numbers matter?
     assert counted.trained.passes == counted.micros == len(seen)

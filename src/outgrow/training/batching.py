@@ -49,6 +49,10 @@ class Pack:
         """Positions of the one sequence."""
         return sum(group.packed_length() - self.shared for group in self.groups) + self.shared
 
+    def positions(self, share: bool) -> int:
+        """Positions in a forward pass, as one sequence or as one padded sequence per answer of the only group."""
+        return self.length() if share else self.groups[0].positions(share=False)
+
 
 @dataclass(frozen=True)
 class Sequences:
@@ -145,10 +149,7 @@ def cut_step(groups: Sequence[Group], *, share: bool, join: bool, budget: int, o
     """
     longest = min(1024, budget)
     packs = pack_groups(groups, longest=longest, saving=0.5) if join else [[i] for i in range(len(groups))]
-    lengths = [
-        groups[own[0]].positions(share) if len(own) == 1 else make_pack([groups[i] for i in own]).length()
-        for own in packs
-    ]
+    lengths = [make_pack([groups[i] for i in own]).positions(share) for own in packs]
     return [[packs[i] for i in part] for part in plan_step(lengths, budget, overhead)]
 
 

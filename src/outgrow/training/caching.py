@@ -27,12 +27,10 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Make the buffers, once the first states tell their shapes."""
         self.dtype, self.device = key_states.dtype, key_states.device
-        self._buffers = [self._empty(states) for states in (key_states, value_states)]
+        self._buffers = [
+            states.new_empty((*states.shape[:2], self.room, states.shape[3])) for states in (key_states, value_states)
+        ]
         self.is_initialized = True
-
-    def _empty(self, states: Tensor) -> Tensor:
-        sequences, heads, _, width = states.shape
-        return states.new_empty((sequences, heads, self.room, width))
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         """Append states; returns all that are there."""
@@ -41,8 +39,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         start, self.used = self.used, self.used + key_states.shape[-2]
         for buffer, states in zip(self._buffers, (key_states, value_states), strict=True):
             buffer[:, :, start : self.used] = states
-        self.keys, self.values = self._shown()
-        return self._shown()
+        return self._show()
 
     def keep(self, sequences: Tensor) -> None:
         """Drop all other sequences."""
@@ -52,10 +49,11 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
             smaller[:, :, : self.used] = buffer[sequences, :, : self.used]
             kept.append(smaller)
         self._buffers = kept
-        self.keys, self.values = self._shown()
+        self._show()
 
-    def _shown(self) -> tuple[Tensor, Tensor]:
+    def _show(self) -> tuple[Tensor, Tensor]:
         keys, values = (buffer[:, :, : self.used] for buffer in self._buffers)
+        self.keys, self.values = keys, values
         return keys, values
 
 

@@ -176,9 +176,9 @@ def _plainly(loaded: Loaded, prompts: Sequence[list[int]], most: int, pick: Pick
         do_sample=False,
         logits_processor=LogitsProcessorList([choose]),
     )[:, width:]
-    texts = []
+    texts, ends = [], loaded.ends
     for tokens, own_logprobs in zip(full.tolist(), torch.stack(logprobs, dim=1).tolist(), strict=True):
-        stop = next((i for i, token in enumerate(tokens) if token in loaded.ends), None)
+        stop = next((i for i, token in enumerate(tokens) if token in ends), None)
         count = len(tokens) if stop is None else stop + 1
         texts.append(Text(tokens[:count], own_logprobs[:count], stop is not None))
     return texts

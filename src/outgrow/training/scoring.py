@@ -94,7 +94,7 @@ def score_options(
     def work(number: int, items: Sequence[int]) -> list[list[list[float]]]:
         return _score(head, [packs[i] for i in items], share, loaded.device)
 
-    lengths = [pack.length() if share else pack.groups[0].positions(share=False) for pack in packs]
+    lengths = [pack.positions(share) for pack in packs]
     batches = plan(lengths, budget)
     with torch.inference_mode():
         found = (stage or Stage()).run(batches, work, progress, [len(own) for own in members])
