@@ -25,6 +25,7 @@ import shapes
 from harness import Contestant, Report
 
 TARGETS = {"float32": 18.0, "bfloat16": 35.0}
+LARGE = ("gpt2-124m", "qwen-0.5b")
 BOUNDS = {"float32": 1e-3, "bfloat16": 0.1}
 """Nats between the two best options, in float32 one by one, above which answers must be equal."""
 
@@ -151,6 +152,8 @@ def _fraction(
     pairs = s * (s + 1) / 2 + wordings * (t * s + t * (t + 1) / 2 + options * (s + t + 1))
     flops = size.forward_flops(positions, pairs, wordings * (1 + options)) / wordings
     rate, top = flops / milliseconds / 1e6, report.ceiling()[dtype]
+    if rate > 1.1 * top and not report.options.quick:
+        raise SystemExit(f"{what}: {rate:,.0f} GFLOP/s is more than the machine can do; the count or the work is wrong")
     on_target = "gpt2-124m" in what
     report.add(harness.value(
         f"{what}: share of the ceiling ({rate:,.0f} of {top:,.0f} GFLOP/s)", rate / top, unit="",
@@ -252,7 +255,7 @@ def main() -> None:
             few = {"tiny": 2, "qwen-0.5b": 4}.get(name, 8)
             asked = shapes.questions(few, known=200 if name == "tiny" else 20000)
             for dtype in options.types:
-                if name == "qwen-0.5b" and dtype == "bfloat16" and machine.slow_bfloat16(options.device):
+                if name in LARGE and dtype == "bfloat16" and machine.slow_bfloat16(options.device):
                     report.note(f"{name}, {dtype}: left out for time, this processor has no bfloat16 instructions.")
                     continue
                 measure(report, name, dtype, asked, place, size)

@@ -42,7 +42,7 @@ class Shape:
 
 def config_of(name: str) -> Any:
     """Configuration of a shape by name."""
-    from transformers import GPT2Config, GPTNeoXConfig, Qwen2Config
+    from transformers import GPT2Config, GPTNeoXConfig, Qwen3Config
 
     ends = {"bos_token_id": 1, "eos_token_id": 1, "pad_token_id": 0}
     if name in ("gpt2-124m", "tiny"):
@@ -55,8 +55,8 @@ def config_of(name: str) -> Any:
             max_position_embeddings=2048, tie_word_embeddings=False, **ends,
         )  # fmt: skip
     if name == "qwen-0.5b":
-        return Qwen2Config(
-            hidden_size=896, intermediate_size=4864, num_hidden_layers=24, num_attention_heads=14,
+        return Qwen3Config(  # transformers gives any folder of a Qwen2 that model's own tokenizer
+            hidden_size=896, intermediate_size=4864, num_hidden_layers=24, num_attention_heads=14, head_dim=64,
             num_key_value_heads=2, vocab_size=151936, max_position_embeddings=4096, tie_word_embeddings=True, **ends,
         )  # fmt: skip
     raise SystemExit(f"no shape {name!r}")
@@ -65,7 +65,7 @@ def config_of(name: str) -> Any:
 def make(name: str, folder: Path) -> tuple[Path, Shape]:
     """Write a randomly initialised model of the shape with a tokenizer of one token per word."""
     import torch
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from outgrow.training.quiet import quiet
 
@@ -75,6 +75,9 @@ def make(name: str, folder: Path) -> tuple[Path, Shape]:
         model = AutoModelForCausalLM.from_config(config)
         model.save_pretrained(folder)
         _tokenizer(config.vocab_size).save_pretrained(folder)
+        read = AutoTokenizer.from_pretrained(folder)("Question : w1 w12")["input_ids"]
+    if len(read) != 4:
+        raise SystemExit(f"{name}: a text of 4 words is read as {len(read)} tokens; lengths would not be those told")
     layer = next(own for key, own in model.named_modules() if key.endswith(("h.0", "layers.0")))
     weights = sum(own.numel() for own in layer.parameters() if own.ndim == 2)
     return folder, Shape(config.num_hidden_layers, config.hidden_size, weights, config.vocab_size)

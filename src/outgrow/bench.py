@@ -39,9 +39,9 @@ from outgrow.words import put_into_words
 if TYPE_CHECKING:
     from outgrow.training.loading import Loaded
 
-ANSWER_VERSION = 2
+ANSWER_VERSION = 3
 ELSEWHERE_VERSION = 3
-TRAIN_VERSION = 3
+TRAIN_VERSION = 4
 FULLY_ASKED = ("pool", "test", "known")
 """Splits that supervisors are asked in all wordings."""
 SPARE_PARAPHRASES = 2

@@ -62,7 +62,7 @@ def plan(
 
     there = None if device is None else known_machine(device, mfu)
     kind = "cpu" if there is None else there.kind
-    planner = Planner(recipe, given_shapes(shape or []), sample=sample, device=kind)
+    planner = Planner(recipe, given_shapes(shape or []), sample=sample, device=kind, devices=devices)
     if there is None:
         there = _here(machine or default_file(), planner, measure=measure, asked_for=machine is not None)
     hardware = Hardware(there, devices, jobs or recipe.jobs or 1, price_per_hour)

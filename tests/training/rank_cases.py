@@ -26,7 +26,8 @@ LORA = {"lora": Lora(r=2, dropout=0.2), "learning_rate": 1e-2}
 CASES = {
     "uneven": ("lm", {}),
     "tokens": ("lm", {"normalise": "token"}),
-    "idle": ("lm", {"micro_batch_tokens": 8192}),  # few micro-batches: in most steps a rank has no work
+    "large": ("lm", {"micro_batch_tokens": 8192}),  # one micro-batch for one device, two for two
+    "bf16": ("lm", {"precision": "bf16"}),
     "adapter": ("lm", LORA),
     "classifier": ("bert", {"batch_size": 4, "micro_batch_tokens": 8}),  # with dropout
     "recomputed": ("bert", {"batch_size": 4, "micro_batch_tokens": 8, "activation_checkpointing": True}),
@@ -79,7 +80,7 @@ def plain(result):
 
 FAST = {
     "ddp": ("uneven", "classifier", "classifier, stopped"),
-    "fsdp": ("adapter", "adapter, stopped"),
+    "fsdp": ("adapter", "adapter, stopped", "bf16"),
 }
 ALL = dict.fromkeys(FAST, (*CASES, "classifier, stopped", "adapter, stopped"))
 

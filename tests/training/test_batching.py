@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from outgrow.training.batches import Stage
-from outgrow.training.batching import Group, alone, collate, make_pack, pack_groups, plan, plan_step
+from outgrow.training.batching import Group, alone, collate, make_pack, pack_groups, plan, plan_step, spread_step
 
 CPU = torch.device("cpu")
 PAD, END = 0, 9
@@ -50,6 +50,29 @@ def test_cut_of_a_step_is_the_cheapest_of_all_cuts():
     found = plan_step(lengths, 30, 4)
     assert sorted(i for own in found for i in own) == list(range(8))
     assert sum(max(lengths[i] for i in own) * len(own) + 4 for own in found) == min(costs)
+
+
+def test_a_step_is_spread_over_devices_that_wait_for_each_other():
+    # one micro-batch of 8 x 10 for one device; two rows each for four; nine rows on four devices: one device has three
+    assert [len(own) for own in spread_step([10] * 8, 100, 4, 1)] == [8]
+    assert [len(own) for own in spread_step([10] * 8, 100, 4, 4)] == [2, 2, 2, 2]
+    assert [len(own) for own in spread_step([10] * 9, 100, 4, 4)] == [3, 3, 3]
+    # more devices than rows: a row each; costs of a pass above those of the rows change nothing, since they overlap
+    assert sorted(spread_step([5, 7], 100, 50, 8)) == [[0], [1]]
+    assert spread_step([], 100, 4, 4) == []
+
+
+def test_spreading_keeps_every_row_and_the_budget_and_takes_no_longer():
+    def turns(cut, devices):
+        costs = [max(lengths[i] for i in own) * len(own) + 4 for own in cut]
+        return sum(max(costs[first : first + devices]) for first in range(0, len(costs), devices))
+
+    lengths = [7, 30, 12, 5, 5, 1, 9, 2, 14, 3, 3, 3, 21]
+    for devices in (2, 3, 5, 8):
+        cut = spread_step(lengths, 40, 4, devices)
+        assert sorted(i for own in cut for i in own) == list(range(len(lengths)))
+        assert all(len(own) == 1 or max(lengths[i] for i in own) * len(own) <= 40 for own in cut)
+        assert turns(cut, devices) <= turns(plan_step(lengths, 40, 4), devices)
 
 
 def test_plain_rows_are_padded_on_the_right_and_predict_every_target_token():

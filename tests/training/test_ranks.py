@@ -24,7 +24,7 @@ def compare(launch, folders, work, kind):
     """The cases by two ranks against one process; returns what two ranks found.
 
     Tolerances: 1e-5 on losses and norms, relative, and 1e-4 on weights, a tenth of what Adam moves in one step: sums
-    are taken in another order. After a stop: equal to the bit.
+    are taken in another order. In bfloat16 2e-2, and two steps. After a stop: equal to the bit.
     """
     code, output = launch(HERE / "rank_cases.py", kind, *folders.values(), work / "two")
     assert code == 0, output
@@ -34,15 +34,16 @@ def compare(launch, folders, work, kind):
     for (way, case), together in two.items():
         name = case.partition(",")[0]
         alone = one["one", name]
+        rtol, atol = (2e-2, 2e-3) if name == "bf16" else (1e-5, 1e-4)
         assert together["chosen"] == alone["chosen"] == 3
         assert any(entry["grad_norm"] > rank_cases.BASE.max_grad_norm for entry in alone["history"])  # it is clipped
         for key in ("step", "loss", "lr", "grad_norm", "tokens"):
             own, other = ([entry[key] for entry in found["history"]] for found in (together, alone))
-            np.testing.assert_allclose(own, other, rtol=1e-5, err_msg=f"{way} {case} {key}")
+            np.testing.assert_allclose(own, other, rtol=rtol, err_msg=f"{way} {case} {key}")
         assert together["weights"].keys() == alone["weights"].keys()
         for key, tensor in alone["weights"].items():
             found = together["weights"][key]
-            torch.testing.assert_close(found, tensor, rtol=0, atol=1e-4, msg=f"{way} {case} {key}")
+            torch.testing.assert_close(found, tensor, rtol=0, atol=atol, msg=f"{way} {case} {key}")
             assert torch.equal(found, two[way, name]["weights"][key]), (way, case, key)
         assert together["history"] == two[way, name]["history"]
     return two

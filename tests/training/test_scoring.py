@@ -49,11 +49,11 @@ def check(loaded, tolerance=1e-5):
 
 def test_scores_equal_one_option_at_a_time_and_include_the_end_token(tiny_lm):
     loaded = load(ModelRef(model=str(tiny_lm)))
-    assert loaded.head.abilities == Abilities(direct=True, unmasked=True, share=True, window=None, grow=True)
+    assert loaded.head.abilities == Abilities(direct=True, unmasked=True, share=True, window=None, grow=True, trim=True)
     check(loaded)
 
 
-@pytest.mark.parametrize("ability", ["direct", "unmasked", "share"])
+@pytest.mark.parametrize("ability", ["direct", "unmasked", "share", "trim"])
 def test_scores_are_the_same_without_each_shortcut(tiny_lm, ability):
     loaded = load(ModelRef(model=str(tiny_lm)))
     loaded.head.abilities = dataclasses.replace(loaded.head.abilities, **{ability: False})
@@ -69,11 +69,11 @@ def test_scores_do_not_depend_on_the_micro_batches(tiny_lm, budget):
 
 
 EXPECTED = {
-    "absolute positions": Abilities(direct=True, unmasked=True, share=True, grow=True),
-    "no positions": Abilities(direct=True, unmasked=True, share=False),  # the distance bias comes from the mask
-    "soft-capped": Abilities(direct=False, unmasked=True, share=True, window=8, grow=True),
-    "window": Abilities(direct=True, unmasked=True, share=True, window=8, grow=True),
-    "eager attention": Abilities(direct=True, unmasked=True, share=True, grow=True),
+    "absolute positions": Abilities(direct=True, unmasked=True, share=True, grow=True, trim=True),
+    "no positions": Abilities(direct=True, unmasked=True, share=False),  # distances by the mask; mlp takes two tensors
+    "soft-capped": Abilities(direct=False, unmasked=True, share=True, window=8, grow=True, trim=True),
+    "window": Abilities(direct=True, unmasked=True, share=True, window=8, grow=True, trim=True),
+    "eager attention": Abilities(direct=True, unmasked=True, share=True, grow=True, trim=True),
 }
 
 

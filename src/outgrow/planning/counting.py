@@ -76,10 +76,14 @@ class Counter:
         task: words the questions.
         sample: questions and training rows that are looked at; all of it is scaled to the whole.
         device: `cpu` or `cuda`, whose batches are planned.
+        devices: that share the micro-batches of a training step.
     """
 
-    def __init__(self, ref: ModelRef, shape: Shape, tokenizer: Any, task: Task, sample: int, device: str) -> None:
+    def __init__(
+        self, ref: ModelRef, shape: Shape, tokenizer: Any, task: Task, sample: int, device: str, devices: int = 1
+    ) -> None:
         self.ref, self.shape, self.task, self.sample, self.device = ref, shape, task, sample, device
+        self.devices = devices
         self.loaded = counting(ref, shape, tokenizer, task.classes if ref.head == "classifier" else None)
 
     def asked(self, examples: pa.Table, asking: Asking, typical: int | None, task: Task | None = None) -> Work:
@@ -160,7 +164,7 @@ class Counter:
         chance = self.shape.dropout or self.shape.attention_dropout or (config.lora is not None and config.lora.dropout)
         micros, simulated = training_passes(
             self.loaded, kept, config, steps, most=16 * self.sample, overhead=PASS_OVERHEAD[self.device],
-            random=bool(chance),
+            random=bool(chance) or self.loaded.coder is None, devices=self.devices,
         )  # fmt: skip
         factor = steps / simulated
         return Work(

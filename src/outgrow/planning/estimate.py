@@ -241,8 +241,7 @@ def step_memory(shape: Shape, step: Step, hardware: Hardware) -> Memory:
         held = activations(shape, narrow=narrow, lora=lora, checkpointing=again, keeps_scores=hardware.kind == "cpu")
     one = step.work.largest_trained
     largest = held.of(one.positions, one.pairs, one.places) * (machine.spare if machine is not None else 1.0)
-    rounds = step.work.rounds(hardware.devices)
-    training = training_memory(shape, step.train, largest=largest, bf16=passes_in == "bfloat16", rounds=rounds, **own)
+    training = training_memory(shape, step.train, largest=largest, bf16=passes_in == "bfloat16", **own)
     asking = asking_memory(shape, step.train, asked=asked, **own)
     return max(training, asking, key=lambda m: m.total)
 

@@ -59,9 +59,15 @@ def head_flops(shape: Shape, places: int | float) -> float:
     return 2.0 * shape.hidden * shape.vocabulary * places
 
 
+def spared_flops(shape: Shape, work: Passes) -> float:
+    """Of the last layer's feed-forward part where it is not needed (`outgrow.training.trimming`)."""
+    return 0.0 if shape.family == "bert" else 2.0 * shape.feed_forward * max(0.0, work.positions - work.places)
+
+
 def forward_flops(shape: Shape, work: Passes) -> float:
     """Of forward passes."""
-    return body_flops(shape, work.positions) + attention_flops(shape, work.pairs) + head_flops(shape, work.places)
+    body = body_flops(shape, work.positions) - spared_flops(shape, work)
+    return body + attention_flops(shape, work.pairs) + head_flops(shape, work.places)
 
 
 def training_flops(shape: Shape, work: Passes, lora: Lora | None = None, *, checkpointing: bool = False) -> float:
@@ -69,7 +75,8 @@ def training_flops(shape: Shape, work: Passes, lora: Lora | None = None, *, chec
 
     The backward pass costs one product for the gradient of the input and one for that of the matrix. With an adapter
     the matrices keep still, so the second falls away, and the adapter's own three products come on top. Attention has
-    no matrices: its backward pass is always twice the forward one. Checkpointing of activations computes layers again.
+    no matrices: its backward pass is always twice the forward one. Checkpointing of activations computes layers again,
+    and all of them whole.
 
     Args:
         shape: of the model.
@@ -78,6 +85,7 @@ def training_flops(shape: Shape, work: Passes, lora: Lora | None = None, *, chec
         checkpointing: layers are computed once more during the backward pass.
     """
     body, attention = body_flops(shape, work.positions), attention_flops(shape, work.pairs)
+    body -= 0.0 if checkpointing else spared_flops(shape, work)
     head = head_flops(shape, work.places)
     own = 0.0 if lora is None else 2.0 * shape.adapter(lora.r, lora.target_modules) * work.positions
     forward = body + attention + own

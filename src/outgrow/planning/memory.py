@@ -81,20 +81,23 @@ def activations(
     """
     h, q, m = shape.hidden, shape.heads * shape.head_dim, shape.intermediate
     kv = shape.kv_heads * shape.head_dim
+    own = 4 if shape.gated else 5 if shape.family == "gpt2" else 2
     if shape.gated:
-        wide, inside = 4 * h, 2 * h + 3 * q + 2 * kv + 4 * m
+        wide, inside = 4 * h, 2 * h + 3 * q + 2 * kv + own * m
     else:
-        wide, inside = 2 * h, 2 * h + 5 * q + (5 if shape.family == "gpt2" else 2) * m
+        wide, inside = 2 * h, 2 * h + 5 * q + own * m
     masks = 2 * h * (1 if narrow == 2 else 4) if shape.dropout else 0
     layer = 4 * wide + narrow * inside + masks
     if lora is not None and narrow < 4:
         layer += 4 * sum(linear.inputs for linear in shape.adapted(lora.target_modules))
     scores = 12.0 * shape.heads if shape.attention_dropout and keeps_scores else 0.0
     layers: int | float = shape.layers * layer
+    last = 0 if shape.family == "bert" else narrow * own * m  # the feed-forward part that places alone need
     pair = shape.layers * scores
     if checkpointing:
-        layers, pair = shape.layers * 4 * h + layer, scores
-    return Held(position=layers + 12 * h, pair=pair, place=shape.vocabulary * (2 * narrow + 8) + 4 * h)
+        layers, pair, last = shape.layers * 4 * h + layer, scores, 0
+    place = shape.vocabulary * (2 * narrow + 8) + 4 * h + last
+    return Held(position=layers - last + 12 * h, pair=pair, place=place)
 
 
 @dataclass(frozen=True)
@@ -132,14 +135,15 @@ def is_sharded(devices: int, quantise: str | None, train: TrainConfig) -> bool:
 
 def training_memory(
     shape: Shape, train: TrainConfig, *, largest: int | float, base: int | float, dtype: str,
-    quantise: str | None = None, bf16: bool = False, devices: int = 1, rounds: int = 1,
+    quantise: str | None = None, bf16: bool = False, devices: int = 1,
 ) -> Memory:  # fmt: skip
     """Of one device in training, as `outgrow` does it: trained weights, gradients and both moments in 32 bits.
 
     Weights and states are divided by the devices where the launch shards them (`training/sharding.py`). Not divided
-    are: the 16-bit copies of trained weights, which bfloat16 keeps from the forward to the backward pass; two layers,
-    and embeddings and head throughout, as they are put together; gradients of these until they are divided, or of
-    everything where a device has several micro-batches in a step.
+    are: two layers, and embeddings and head throughout, as they are put together, and gradients of one layer, of
+    embeddings and head until they are divided. Layers are put together in 16 bits under bfloat16, embeddings and head
+    in 32, with a 16-bit copy. Where nothing is divided, bfloat16 keeps 16-bit copies of all trained weights from the
+    forward to the backward pass.
 
     Args:
         shape: of the model.
@@ -150,22 +154,20 @@ def training_memory(
         quantise: of the same.
         bf16: precision of the passes.
         devices: that take part.
-        rounds: micro-batches that a device has in one step.
     """
     parts = devices if is_sharded(devices, quantise, train) else 1
     lora = train.lora
     trained = shape.parameters if lora is None else shape.adapter(lora.r, lora.target_modules)
     frozen = 0.0 if lora is None else weights_bytes(shape, dtype, quantise)
-    weights = (frozen + 4.0 * trained) / parts + (2.0 * trained if bf16 else 0.0)
+    weights = (frozen + 4.0 * trained) / parts + (2.0 * trained if bf16 and parts == 1 else 0.0)
     states = (4.0 + MOMENTS[train.optimiser]) * trained / parts
     gathered = 0.0
     if parts > 1:
-        size = 4.0 if lora is None else BYTES[dtype]
-        gathered = size * (2 * shape.matrices + shape.embeddings)
-        if rounds > 1:
-            gathered += 4.0 * trained
-        elif lora is None:
-            gathered += 4.0 * (shape.matrices + shape.embeddings)
+        whole = 4.0 if lora is None else float(BYTES[dtype])
+        layer = 2.0 if bf16 else whole
+        gathered = 2 * layer * shape.matrices + (whole + (2.0 if bf16 and whole > 2 else 0.0)) * shape.embeddings
+        if lora is None:  # gradients, those of a layer also as they were computed
+            gathered += (4.0 + (2.0 if bf16 else 0.0)) * shape.matrices + 4.0 * shape.embeddings
     return Memory(weights, states, largest, gathered, base)
 
 

@@ -94,6 +94,11 @@ class Shape:
         return sum(linear.size for linear in self.linears)
 
     @property
+    def feed_forward(self) -> int:
+        """Entries of the matrices of a layer's feed-forward part."""
+        return sum(linear.size for linear in self.linears[-3 if self.gated else -2 :])
+
+    @property
     def embeddings(self) -> int:
         """Entries of the embeddings and of a head of its own."""
         learned = self.positions * self.hidden if self.family in ("gpt2", "bert") else 0

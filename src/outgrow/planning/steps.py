@@ -64,6 +64,7 @@ class Planner:
         given: shapes given by hand.
         sample: questions of a split that are looked at.
         device: whose batches are planned, `cpu` or `cuda`.
+        devices: that one job is spread over.
         notes: what a reader should know about the counts.
     """
 
@@ -71,6 +72,7 @@ class Planner:
     given: Mapping[str, Shape] = field(default_factory=dict)
     sample: int = 200
     device: str = "cpu"
+    devices: int = 1
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -122,7 +124,7 @@ class Planner:
                 raise ConfigError(
                     f"task '{self.task.name}' has no fixed classes, so head 'classifier' cannot answer it; use 'lm'"
                 )
-            self._counters[key] = Counter(ref, shape, tokenizer, self.task, self.sample, self.device)
+            self._counters[key] = Counter(ref, shape, tokenizer, self.task, self.sample, self.device, self.devices)
         return self._counters[key]
 
     def _base(self, ref: ModelRef, name: str) -> Who:

@@ -19,8 +19,9 @@ MOST_STEPS, LEAST_STEPS = 60, 4
 
 
 def training_passes(
-    loaded: Loaded, rows: list[TrainRow], config: TrainConfig, steps: int, *, most: int, overhead: int, random: bool
-) -> tuple[list[Pass], int]:
+    loaded: Loaded, rows: list[TrainRow], config: TrainConfig, steps: int, *, most: int, overhead: int, random: bool,
+    devices: int = 1,
+) -> tuple[list[Pass], int]:  # fmt: skip
     """Forward passes of a training's first steps, with the row order of seed 0.
 
     Args:
@@ -30,7 +31,8 @@ def training_passes(
         steps: optimiser steps of the training.
         most: rows that are looked at, about.
         overhead: positions that one more micro-batch costs.
-        random: training draws numbers, so rows share no positions.
+        random: training draws numbers, so rows share no positions, and steps are cut as for one device.
+        devices: that share the micro-batches of a step.
 
     Returns:
         The passes, and the number of steps that they are of.
@@ -51,7 +53,10 @@ def training_passes(
     passes = []
     for chosen in drawn:
         own = [groups[row] for row in chosen]
-        cut = cut_step(own, share=share, join=join, budget=config.micro_batch_tokens, overhead=overhead)
+        cut = cut_step(
+            own, share=share, join=join, budget=config.micro_batch_tokens, overhead=overhead,
+            devices=1 if random else devices,
+        )  # fmt: skip
         passes += [micro_pass([make_pack([own[i] for i in pack]) for pack in part], share) for part in cut]
     return passes, simulated
 

@@ -137,7 +137,37 @@ def plan_step(lengths: Sequence[int], budget: int, overhead: int) -> list[list[i
     return batches[::-1]
 
 
-def cut_step(groups: Sequence[Group], *, share: bool, join: bool, budget: int, overhead: int) -> list[list[list[int]]]:
+def spread_step(lengths: Sequence[int], budget: int, overhead: int, devices: int) -> list[list[int]]:
+    """A cut of one optimiser step for several devices that take micro-batches in turns and wait for each other.
+
+    A turn costs what its costliest micro-batch does. Of `plan_step`'s cuts under several budgets, down to one
+    micro-batch per device, this is the one that costs least; micro-batches come costliest first, so that those of a
+    turn are alike.
+
+    Args:
+        lengths: positions of each row.
+        budget: as `plan_step`.
+        overhead: as `plan_step`.
+        devices: micro-batches of one turn.
+    """
+    turns = 1 + sum(lengths) // (budget * devices)
+    fair = [sum(lengths) * spare / (devices * n) for n in range(1, turns + 1) for spare in (1.0, 1.25, 1.5)]
+    best: tuple[int, list[list[int]]] | None = None
+    for limit in [budget, *(min(budget, round(own)) for own in fair)]:
+        costs = {}
+        for batch in plan_step(lengths, limit, overhead):
+            costs[tuple(batch)] = max(lengths[i] for i in batch) * len(batch) + overhead
+        ordered = sorted(costs, key=lambda batch: -costs[batch])
+        cost = sum(costs[batch] for batch in ordered[::devices])
+        if best is None or cost < best[0]:
+            best = cost, [list(batch) for batch in ordered]
+    assert best is not None
+    return best[1]
+
+
+def cut_step(
+    groups: Sequence[Group], *, share: bool, join: bool, budget: int, overhead: int, devices: int = 1
+) -> list[list[list[int]]]:
     """Micro-batches of one optimiser step, each a list of packs, each a list of positions of `groups`.
 
     Args:
@@ -146,11 +176,13 @@ def cut_step(groups: Sequence[Group], *, share: bool, join: bool, budget: int, o
         join: prompts that begin alike share that beginning.
         budget: most positions of a micro-batch.
         overhead: as `plan_step`.
+        devices: that take micro-batches in turns.
     """
     longest = min(1024, budget)
     packs = pack_groups(groups, longest=longest, saving=0.5) if join else [[i] for i in range(len(groups))]
     lengths = [make_pack([groups[i] for i in own]).positions(share) for own in packs]
-    return [[packs[i] for i in part] for part in plan_step(lengths, budget, overhead)]
+    cut = plan_step(lengths, budget, overhead) if devices == 1 else spread_step(lengths, budget, overhead, devices)
+    return [[packs[i] for i in part] for part in cut]
 
 
 def alone(group: Group) -> Pack:

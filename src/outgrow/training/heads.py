@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from outgrow.training.batching import Group, Sequences, alone, collate
+from outgrow.training.trimming import last_feed_forward, only_at
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Abilities:
         share: answers may share their prompt in one sequence (needs masks per pair of positions and position ids).
         window: longest sequence for which `share` and `grow` hold, where layers look back over a window; None: any.
         grow: several texts may grow from their prompt in one sequence, with a cache.
+        trim: the last layer's feed-forward part is needed at answer places only.
     """
 
     direct: bool = False
@@ -31,6 +33,7 @@ class Abilities:
     share: bool = False
     window: int | None = None
     grow: bool = False
+    trim: bool = False
 
 
 class LanguageHead(nn.Module):
@@ -46,6 +49,8 @@ class LanguageHead(nn.Module):
         self.model = model
         self.pad = pad
         self.abilities = Abilities()
+        self.whole = False  # compute all positions of all layers
+        self._last = (last_feed_forward(model),)  # in a tuple, so that it is no second child
 
     def forward(self, batch: Sequences, cache: Any = None) -> Float[Tensor, "places vocabulary"]:
         """Scores before softmax at `batch.places`; `cache` holds earlier positions, and these are added to it."""
@@ -59,13 +64,20 @@ class LanguageHead(nn.Module):
             arguments["attention_mask"] = mask
         if batch.positions is not None:
             arguments["position_ids"] = batch.positions
+        (last,) = self._last
+        if last is None or self.whole or not self.abilities.trim or len(batch.places) == batch.ids.numel():
+            return self._at(batch.places, arguments)
+        with only_at(batch.places, last):
+            return self._at(batch.places, arguments)
+
+    def _at(self, places: Tensor, arguments: dict[str, Any]) -> Tensor:
         if self.abilities.direct:
             backbone = getattr(self.model, self.model.base_model_prefix)
             hidden = backbone(**arguments).last_hidden_state
-            scores: Tensor = self.model.get_output_embeddings()(hidden.flatten(0, 1)[batch.places])
+            scores: Tensor = self.model.get_output_embeddings()(hidden.flatten(0, 1)[places])
             return scores
         logits: Tensor = self.model(**arguments).logits
-        return logits.flatten(0, 1)[batch.places]
+        return logits.flatten(0, 1)[places]
 
     def shares(self, groups: Sequence[Group]) -> bool:
         """Whether answers to these prompts may share them in one sequence."""
@@ -84,6 +96,7 @@ class LanguageHead(nn.Module):
         reference = self._scores([Group(long.prompt, [answer]) for answer in long.answers])
         alone = self._scores([short])
         direct = self._same(reference, lambda: self._scores([long], direct=True))
+        trim = self._same(reference, lambda: self._scores([long], trim=True))
         unmasked = self._same(torch.cat([reference, alone]), lambda: self._scores([long, short], unmasked=True))
         once = reference[[0, 1, 3, 4]]  # the prompt's end predicts for both answers: in the reference it stands twice
         packed = self._same(once, lambda: self._scores([long], share=True))
@@ -92,13 +105,19 @@ class LanguageHead(nn.Module):
         local = any("sliding" in kind or "chunked" in kind for kind in layers)
         sliding = getattr(config, "sliding_window", None) or getattr(config, "attention_chunk_size", None)
         grown = packed and unmasked and self._same(reference[[1, 3]], lambda: self._grown(long))
-        self.abilities = Abilities(direct, unmasked, packed, int(sliding) if local and sliding else None, grown)
+        window = int(sliding) if local and sliding else None
+        self.abilities = Abilities(direct, unmasked, packed, window, grown, trim)
         self.train(training)
         return self.abilities
 
     @torch.no_grad()
     def random(self) -> bool:
-        """Whether training draws numbers, as dropout does: prompts that share positions would share the draws."""
+        """Whether training draws numbers, as dropout does: prompts that share positions would share the draws.
+
+        Dropout may show in no score, as that of a new adapter, whose product is zero; other chance is not a module.
+        """
+        if any(isinstance(module, nn.Dropout) and module.p > 0 for module in self.modules()):
+            return True
         training = self.training
         self.train()
         ids = (
@@ -114,9 +133,10 @@ class LanguageHead(nn.Module):
         return not torch.equal(*found)
 
     def _scores(
-        self, groups: Sequence[Group], *, direct: bool = False, unmasked: bool = False, share: bool = False
-    ) -> Tensor:
-        self.abilities = Abilities(direct=direct)
+        self, groups: Sequence[Group], *, direct: bool = False, unmasked: bool = False, share: bool = False,
+        trim: bool = False,
+    ) -> Tensor:  # fmt: skip
+        self.abilities = Abilities(direct=direct, trim=trim)
         device = next(self.model.parameters()).device
         sequences, _ = collate(
             [alone(group) for group in groups], self.pad, share=share, unmasked=unmasked, device=device

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from outgrow.errors import ConfigError
+from outgrow.training.heads import LanguageHead
 from outgrow.training.loading import Loaded
 
 
@@ -17,6 +18,7 @@ def recompute_activations(loaded: Loaded) -> None:
             f"activation_checkpointing: true is not supported by {type(loaded.model).__name__}; leave it out, or lower "
             "micro_batch_tokens to need less memory"
         )
+    whole_layers(loaded, True)  # what is computed again must be what was computed
     model, options = loaded.model, {"use_reentrant": False}
     if hasattr(model, "activation_checkpointing_enable"):
         model.activation_checkpointing_enable(activation_checkpointing_kwargs=options)
@@ -29,3 +31,9 @@ def keep_activations(loaded: Loaded) -> None:
     model = loaded.model
     disable = getattr(model, "activation_checkpointing_disable", None) or model.gradient_checkpointing_disable
     disable()
+
+
+def whole_layers(loaded: Loaded, whole: bool) -> None:
+    """Whether all positions go through all layers, as recomputation and compilation need it (`training.trimming`)."""
+    if isinstance(loaded.head, LanguageHead):
+        loaded.head.whole = whole

@@ -24,7 +24,7 @@ from outgrow.training.config import TrainConfig
 from outgrow.training.encode import Encoded, micro_batch
 from outgrow.training.heads import LanguageHead
 from outgrow.training.loading import Loaded
-from outgrow.training.memory import keep_activations, recompute_activations
+from outgrow.training.memory import keep_activations, recompute_activations, whole_layers
 from outgrow.training.optimisers import make_optimiser, state_of
 from outgrow.training.ranks import ranks
 from outgrow.training.schedule import checkpoint_steps, learning_rate, numbered, rows_of_step, seed_of
@@ -74,20 +74,25 @@ class Run:
             recompute_activations(loaded)
         self.types = {name: p.dtype for name, p in loaded.head.named_parameters() if p.requires_grad}
         self.plain = Plain(loaded) if self.ranks.size > 1 and sharded() else None
+        bf16 = self._bf16()
         if self.plain is not None:
-            shard(loaded, config)
+            shard(loaded, config, bf16=bf16)
             self.module: nn.Module = loaded.head
         else:
             float32(loaded.head)
             self.module = self.accelerator.prepare_model(loaded.head)
         self.names = {name: p for name, p in loaded.head.named_parameters() if p.requires_grad}
         if config.compile:
+            whole_layers(loaded, True)
             self.module.compile(dynamic=True)
-        self.autocast = self._precision()
+        self.autocast = partial(torch.autocast, loaded.device.type, torch.bfloat16, enabled=bf16)
         self.optimiser = make_optimiser(self.names.values(), config)
         head = loaded.head
+        with self.autocast():
+            random = not isinstance(head, LanguageHead) or head.random()
         self.share = not isinstance(head, LanguageHead) or head.shares(encoded.groups)
-        self.join = self.share and isinstance(head, LanguageHead) and not head.random()
+        self.join = self.share and not random
+        self.devices = 1 if random else self.ranks.size  # dropout is drawn by micro-batch, whatever the layout
         self.together = numbered([row.question or row.row_id for row in encoded.rows]) if config.together else None
         self.overhead = (
             64 if loaded.device.type == "cpu" else 2048
@@ -150,6 +155,7 @@ class Run:
         for parameter in self.names.values():
             parameter.grad = None
         self.module._compiled_call_impl = None
+        whole_layers(self.loaded, False)
         if self.config.activation_checkpointing:
             keep_activations(self.loaded)
         self.loaded.head.eval()
@@ -171,6 +177,7 @@ class Run:
         cut = cut_step(
             [self.encoded.groups[row] for row in rows],
             share=self.share, join=self.join, budget=self.config.micro_batch_tokens, overhead=self.overhead,
+            devices=self.devices,
         )  # fmt: skip
         micros = [[[int(rows[i]) for i in pack] for pack in part] for part in cut]
         total = torch.zeros((), device=self.loaded.device)
@@ -257,20 +264,16 @@ class Run:
         yield
 
     def _sync(self, last: bool) -> AbstractContextManager[Any]:
-        """Gradients travel between ranks once per step."""
-        if self.plain is not None:
-            self.module.set_requires_gradient_sync(last)  # type: ignore[operator]
+        """Gradients travel between ranks once per step; in parts, after every micro-batch, since nobody has room."""
         if last or self.ranks.size == 1 or self.plain is not None:
             return nullcontext()
         context: AbstractContextManager[Any] = self.accelerator.no_sync(self.module)
         return context
 
-    def _precision(self) -> Callable[[], AbstractContextManager[Any]]:
-        device = self.loaded.device.type
-        bf16 = self.config.precision == "bf16"
+    def _bf16(self) -> bool:
         if self.config.precision == "auto":
-            bf16 = device == "cuda" and torch.cuda.is_bf16_supported()
-        return (lambda: torch.autocast(device, torch.bfloat16)) if bf16 else nullcontext
+            return self.loaded.device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return self.config.precision == "bf16"
 
     def _save(self, step: int) -> None:
         tensors: dict[str, Tensor] = {}

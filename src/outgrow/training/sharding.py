@@ -24,8 +24,15 @@ def sharded() -> bool:
     return bool(parse_flag_from_env("ACCELERATE_USE_FSDP"))
 
 
-def shard(loaded: Loaded, config: TrainConfig) -> None:
+def shard(loaded: Loaded, config: TrainConfig, *, bf16: bool) -> None:
     """Cut the head's weights into parts, block by block, those that are trained in float32.
+
+    Args:
+        loaded: changed in place.
+        config: settings of the training.
+        bf16: blocks compute in bfloat16. Their matrices are then put together in it, and dropped after use, where
+            `autocast` alone would keep a copy of each until the backward pass. Norms, embeddings and head stay in
+            float32, as under `autocast`.
 
     Raises:
         ConfigError: settings that do not go with it.
@@ -34,7 +41,7 @@ def shard(loaded: Loaded, config: TrainConfig) -> None:
     from accelerate.utils import FullyShardedDataParallelPlugin
     from torch.distributed import get_world_size
     from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.fsdp import fully_shard
+    from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
     plugin = FullyShardedDataParallelPlugin()
     if plugin.fsdp_version != 2:
@@ -50,13 +57,24 @@ def shard(loaded: Loaded, config: TrainConfig) -> None:
     options: dict[str, Any] = {"mesh": mesh, "reshard_after_forward": bool(plugin.reshard_after_forward)}
     if plugin.cpu_offload:
         options["offload_policy"] = plugin.cpu_offload
+    narrow: dict[str, Any] = {}
+    if bf16:
+        narrow["mp_policy"] = MixedPrecisionPolicy(torch.bfloat16, torch.float32, cast_forward_inputs=False)
     blocks = set(getattr(loaded.model, "_no_split_modules", None) or ())
     for module in list(loaded.head.modules()):
         if type(module).__name__ in blocks:
             float32(module)
-            fully_shard(module, **options)
+            if bf16 and (norms := _norms(module)):
+                fully_shard(norms, **options)
+            fully_shard(module, **options, **narrow)
     float32(loaded.head)
     fully_shard(loaded.head, **options)
+
+
+def _norms(block: nn.Module) -> list[nn.Module]:
+    """Modules whose own weights are vectors alone."""
+    own = ((module, list(module.parameters(recurse=False))) for module in block.modules())
+    return [module for module, weights in own if weights and all(weight.ndim == 1 for weight in weights)]
 
 
 def float32(module: nn.Module) -> None:
