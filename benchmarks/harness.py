@@ -83,6 +83,22 @@ def at_most(what: str, ours: float, theirs: float, *, against: str, target: floa
     }  # fmt: skip
 
 
+def share(what: str, rate: float, product: Sequence[float], *, target: float | None) -> dict[str, Any]:
+    """A row of the page: useful operations beside matrix products in the same rounds.
+
+    Args:
+        what: is measured.
+        rate: GFLOP/s of useful operations, at the median time.
+        product: seconds of 10^9 operations in each round (`machine.product`).
+        target: least share.
+    """
+    top = 1 / statistics.median(product)
+    return value(
+        f"{what}: share of matrix products in the same rounds ({rate:,.0f} of {top:,.0f} GFLOP/s)", rate / top, unit="",
+        target=None if target is None else f">= {target:g}", met=None if target is None else rate / top >= target,
+    )  # fmt: skip
+
+
 def value(what: str, found: float, *, unit: str, target: str | None = None, met: bool | None = None) -> dict[str, Any]:
     """A row of the page with a number alone."""
     return {

@@ -71,6 +71,32 @@ def ceiling(device: str = "cpu", repeats: int = 6, sizes: tuple[tuple[int, int, 
     return found
 
 
+def product(dtype: str, device: str = "cpu", *, quick: bool = False) -> float:
+    """Seconds of 10^9 operations in matrix products of the best of `SIZES`, on average over a third of a second each.
+
+    Taken in turns with other work it is the ceiling of the same minutes, which on a shared machine may be well below
+    that of the best moment.
+    """
+    import torch
+
+    kind, found = getattr(torch, dtype), []
+    sizes = ((64, 64, 64),) if quick else ((8192, 8192, 8192),) if device == "cuda" else SIZES
+    with torch.inference_mode():
+        for m, k, n in sizes:
+            one, two = torch.randn(m, k, device=device).to(kind), torch.randn(k, n, device=device).to(kind)
+            one @ two
+            if device == "cuda":
+                torch.cuda.synchronize()
+            start, count = time.perf_counter(), 0
+            while count < 2 or time.perf_counter() - start < (0.0 if quick else 0.33):
+                one @ two
+                count += 1
+                if device == "cuda":
+                    torch.cuda.synchronize()
+            found.append((time.perf_counter() - start) / count / (2e-9 * m * k * n))
+    return min(found)
+
+
 def highest(ceilings: list[dict[str, float]]) -> dict[str, float]:
     """The best of several measurements of the ceiling: others may have used the machine during one of them."""
     return {key: max(one[key] for one in ceilings) for key in ceilings[0]}

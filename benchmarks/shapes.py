@@ -21,15 +21,17 @@ class Shape:
         width: of the hidden state.
         weights: numbers in the matrices of one layer.
         vocabulary: entries of the output head.
+        feed_forward: of `weights`, those of the feed-forward part.
     """
 
     layers: int
     width: int
     weights: int
     vocabulary: int
+    feed_forward: int
 
     def forward_flops(self, positions: float, pairs: float, places: float) -> float:
-        """Additions and multiplications of a forward pass.
+        """Additions and multiplications of a forward pass; the last feed-forward part is needed at places alone.
 
         Args:
             positions: tokens that go through the layers.
@@ -37,6 +39,7 @@ class Shape:
             places: positions whose next token is predicted.
         """
         body = 2 * self.layers * (self.weights * positions + 2 * self.width * pairs)
+        body -= 2 * self.feed_forward * (positions - places)
         return body + 2 * self.width * self.vocabulary * places
 
 
@@ -80,7 +83,8 @@ def make(name: str, folder: Path) -> tuple[Path, Shape]:
         raise SystemExit(f"{name}: a text of 4 words is read as {len(read)} tokens; lengths would not be those told")
     layer = next(own for key, own in model.named_modules() if key.endswith(("h.0", "layers.0")))
     weights = sum(own.numel() for own in layer.parameters() if own.ndim == 2)
-    return folder, Shape(config.num_hidden_layers, config.hidden_size, weights, config.vocab_size)
+    wide = sum(own.numel() for own in layer.mlp.parameters() if own.ndim == 2)
+    return folder, Shape(config.num_hidden_layers, config.hidden_size, weights, config.vocab_size, wide)
 
 
 def _tokenizer(size: int) -> Any:

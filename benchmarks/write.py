@@ -20,8 +20,10 @@ HEAD = """# Benchmarks
 
 `make bench` measured this and wrote this page. Ours and the others run in one process, in turns (A B C A B C ...),
 after a warm-up; a ratio is of medians, and its spread goes from the lowest to the highest ratio of a round. Above 1
-ours is faster; where a target says `<=`, the ratio is ours divided by theirs. The ceiling is the best matrix product
-measured in the same run at sizes like the models', in the same type and with the same threads.
+ours is faster; where a target says `<=`, the ratio is ours divided by theirs. A share of matrix products divides the
+useful operations per second by those of plain matrix products at sizes like the models', same type and threads,
+measured in the same rounds (medians): machines here are shared, and what they can do changes from minute to minute. The
+ceiling below a table is the best single moment of the whole run.
 """
 
 
