@@ -48,9 +48,9 @@ def rows_of(questions: int, wordings: int, known: int) -> list[tuple[str, str]]:
 def measure(report: Report, name: str, folder: Path, size: shapes.Shape, kind: contestants.Kind, wordings: int) -> None:
     """One comparison: time of a step, equality of losses, peak memory."""
     options = report.options
-    questions, known = (2, 200) if name == "tiny" else (8, 20000)
+    questions, known = (2, 200) if name == "tiny" else (8 if wordings == 1 else 4, 20000)
     rows = rows_of(questions, wordings, known)
-    what = f"{name}, {kind.label}" + (f", {wordings} wordings of each question" if wordings > 1 else "")
+    what = f"{name}, {kind.label}" + (f", {wordings} wordings of {questions} questions" if wordings > 1 else "")
     steps = 3 if wordings == 1 else 2
     runners = {key: contestants.make(key, folder, rows, kind, options.device) for key in NAMES}
     losses = {key: runner(2).losses for key, runner in runners.items()}  # warm-up, and the check
