@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import platform
 import resource
+import subprocess
+import sys
 import time
 from importlib import metadata
 from pathlib import Path
@@ -118,6 +121,29 @@ def _best(work: Any, repeats: int, device: str) -> float:
         wait()
         best = min(best, time.perf_counter() - start)
     return best
+
+
+_CHILD = """
+import json, resource, subprocess, sys, time
+started = time.perf_counter()
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+wall, used = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+sys.exit(done.stderr[-3000:]) if done.returncode else None
+print(json.dumps({"wall": wall, "cpu": used.ru_utime + used.ru_stime, "memory": used.ru_maxrss * 1024}))
+"""
+
+
+def spent(*command: str, **environment: str) -> dict[str, float]:
+    """Wall seconds, processor seconds and highest resident bytes (`wall`, `cpu`, `memory`) of a command.
+
+    A small process starts it, since the kernel counts what the starting process holds as the command's own peak.
+    """
+    call = [sys.executable, "-c", _CHILD, *command]
+    done = subprocess.run(call, capture_output=True, text=True, env={**os.environ, **environment})
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed: {done.stderr}")
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
 
 
 class PeakMemory:

@@ -24,6 +24,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import machine
 import yaml
 
 WORDS = [f"{a}{b}" for a in ("ba", "ko", "mi", "ru", "ve", "zo") for b in ("lan", "tik", "sor", "men", "pad", "gul")]
@@ -117,35 +118,19 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
-_MEASURED = """
-import json, resource, subprocess, sys, time
-started = time.perf_counter()
-done = subprocess.run([sys.executable, "-m", "outgrow", *sys.argv[1:]], capture_output=True, text=True)
-wall = time.perf_counter() - started
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-assert done.returncode == 0, done.stderr[-2000:]
-print(json.dumps({"wall": wall, "cpu": used.ru_utime + used.ru_stime, "memory": used.ru_maxrss * 1024}))
-"""
-
-
 def measured(recipe: Path, folder: Path) -> dict[str, float]:
     """A real run in a process whose children are its alone."""
     place = ["--jobs", "1", "--store", str(folder / "store"), "--out", str(folder / "out")]
-    done = subprocess.run(
-        [sys.executable, "-c", _MEASURED, "run", str(recipe), *place], capture_output=True, text=True, check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
-    )  # fmt: skip
-    if done.returncode:
-        raise SystemExit(done.stderr[-3000:])
-    found = json.loads(done.stdout)
+    outgrow = [sys.executable, "-m", "outgrow", "run", str(recipe), *place]
+    found = machine.spent(*outgrow, OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1")
     found["disk"] = sum(f.stat().st_size for f in (folder / "store").rglob("*") if f.is_file())
     return found
 
 
-def planned(recipe: Path, machine: Path) -> tuple[dict, float]:
+def planned(recipe: Path, kept: Path) -> tuple[dict, float]:
     """The plan by a machine that is measured now, and the seconds that took."""
     started = time.perf_counter()
-    plan = json.loads(command("plan", str(recipe), "--measure", "--machine", str(machine), "--json").stdout)
+    plan = json.loads(command("plan", str(recipe), "--measure", "--machine", str(kept), "--json").stdout)
     return plan, time.perf_counter() - started
 
 

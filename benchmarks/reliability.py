@@ -10,8 +10,6 @@ Parquet, labelling, writing Parquet.
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
+import machine
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -50,19 +49,6 @@ def make(path: Path, questions: int, answers: int, shuffled: bool) -> pa.Table:
     )
     pq.write_table(table, path)
     return table
-
-
-def command(path: Path, out: Path) -> tuple[float, float, float]:
-    """Wall seconds, CPU seconds and peak GiB of the whole command in a process of its own."""
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "outgrow", "reliability", str(path), "--out", str(out)], stdout=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit("outgrow reliability failed")
-    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20
 
 
 def processor_seconds(work: Callable[[], Any], scale: float = 1.0) -> Callable[[], float]:
@@ -126,9 +112,11 @@ def main() -> None:
         for name, target in (("pandas loop", 50.0), ("crowd-kit MajorityVote", 3.0)):
             report.add(harness.compare(what, times, "ours", name, target=target, unit="s of processor time"))
         del table, crowd
-        wall, cpu, peak = command(path, Path(folder) / "labels.parquet")
-        report.add(harness.value("outgrow reliability, the whole command", wall, unit="s"))
-        report.note(f"The whole command, files and start included: {cpu:.1f} s of processor time, {peak:.2f} GiB.")
+        out = str(Path(folder) / "labels.parquet")
+        whole = machine.spent(sys.executable, "-m", "outgrow", "reliability", str(path), "--out", out)
+        report.add(harness.value("outgrow reliability, the whole command", whole["wall"], unit="s"))
+        report.note(f"The whole command, files and start included: {whole['cpu']:.1f} s of processor time, "
+                    f"{whole['memory'] / 2**30:.2f} GiB.")  # fmt: skip
         report.note(f"The pandas loop labelled {len(few):,} questions; its time is scaled by {scale:g}.")
     report.write()
 
