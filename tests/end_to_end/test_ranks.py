@@ -26,7 +26,7 @@ def here(tiny_lm, tmp_path_factory):
     """A folder with data, two models and a recipe."""
     folder = tmp_path_factory.mktemp("ranks")
     tiny.write_data(folder)
-    tiny.write_models(folder, _module("test_experiment").make_model(tiny_lm))
+    tiny.write_models(folder, tiny.make_model(tiny_lm))
     (folder / "tiny.yaml").write_text(yaml.safe_dump(tiny.recipe(folder, **ONE_SEED)))
     return folder
 
