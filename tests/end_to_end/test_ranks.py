@@ -68,6 +68,7 @@ def test_training_that_fails_ends_the_launch_with_one_message(launch, here, tmp_
     command = ["-m", "outgrow", "run", here / "tiny.yaml", "train.learning_rate=1.0e+30", "--store", tmp_path / "store"]
     code, output = launch(*command)
     assert code == 1
-    assert output.count("error: step") == 1, output
+    assert output.count("error: 1 of 4 jobs failed") == 1, output  # rank 0 tells it, with what failed
+    assert output.count("not finite; rows") == 2, output  # when it happens, and at the end
     assert "lower the learning rate" in output
     assert "exitcode  : 1" in output
