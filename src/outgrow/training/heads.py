@@ -114,7 +114,7 @@ class LanguageHead(nn.Module):
     def random(self) -> bool:
         """Whether training draws numbers, as dropout does: prompts that share positions would share the draws.
 
-        Dropout may show in no score, as that of a new adapter, whose product is zero; other chance is not a module.
+        Scores alone do not tell: the product of a new adapter is zero, with dropout or without.
         """
         if any(isinstance(module, nn.Dropout) and module.p > 0 for module in self.modules()):
             return True
