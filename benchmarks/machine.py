@@ -88,14 +88,12 @@ def product(dtype: str, device: str = "cpu", *, quick: bool = False) -> float:
         for m, k, n in sizes:
             one, two = torch.randn(m, k, device=device).to(kind), torch.randn(k, n, device=device).to(kind)
             one @ two
-            if device == "cuda":
-                torch.cuda.synchronize()
+            _wait(device)
             start, count = time.perf_counter(), 0
             while count < 2 or time.perf_counter() - start < (0.0 if quick else 0.33):
                 one @ two
                 count += 1
-                if device == "cuda":
-                    torch.cuda.synchronize()
+                _wait(device)
             found.append((time.perf_counter() - start) / count / (2e-9 * m * k * n))
     return min(found)
 
@@ -105,20 +103,22 @@ def highest(ceilings: list[dict[str, float]]) -> dict[str, float]:
     return {key: max(one[key] for one in ceilings) for key in ceilings[0]}
 
 
+def _wait(device: str) -> None:
+    """Until what was begun has ended."""
+    if device == "cuda":
+        import torch
+
+        torch.cuda.synchronize()
+
+
 def _best(work: Any, repeats: int, device: str) -> float:
-    import torch
-
-    def wait() -> None:
-        if device == "cuda":
-            torch.cuda.synchronize()
-
     work()
     best = float("inf")
     for _ in range(repeats):
-        wait()
+        _wait(device)
         start = time.perf_counter()
         work()
-        wait()
+        _wait(device)
         best = min(best, time.perf_counter() - start)
     return best
 

@@ -150,19 +150,15 @@ def spread_step(lengths: Sequence[int], budget: int, overhead: int, devices: int
         overhead: as `plan_step`.
         devices: micro-batches of one turn.
     """
+
+    def cost(batch: Sequence[int]) -> int:
+        return max(lengths[i] for i in batch) * len(batch) + overhead
+
     turns = 1 + sum(lengths) // (budget * devices)
     fair = [sum(lengths) * spare / (devices * n) for n in range(1, turns + 1) for spare in (1.0, 1.25, 1.5)]
-    best: tuple[int, list[list[int]]] | None = None
-    for limit in [budget, *(min(budget, round(own)) for own in fair)]:
-        costs = {}
-        for batch in plan_step(lengths, limit, overhead):
-            costs[tuple(batch)] = max(lengths[i] for i in batch) * len(batch) + overhead
-        ordered = sorted(costs, key=lambda batch: -costs[batch])
-        cost = sum(costs[batch] for batch in ordered[::devices])
-        if best is None or cost < best[0]:
-            best = cost, [list(batch) for batch in ordered]
-    assert best is not None
-    return best[1]
+    limits = [budget, *(min(budget, round(own)) for own in fair)]
+    cuts = [sorted(plan_step(lengths, limit, overhead), key=cost, reverse=True) for limit in limits]
+    return min(cuts, key=lambda cut: sum(map(cost, cut[::devices])))
 
 
 def cut_step(

@@ -28,6 +28,7 @@ def recompute_activations(loaded: Loaded) -> None:
 
 def keep_activations(loaded: Loaded) -> None:
     """Undo `recompute_activations`."""
+    whole_layers(loaded, False)
     model = loaded.model
     disable = getattr(model, "activation_checkpointing_disable", None) or model.gradient_checkpointing_disable
     disable()
