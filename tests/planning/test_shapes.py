@@ -58,7 +58,9 @@ def test_a_bert_without_pooler_and_an_adapter_are_counted_as_they_are_built():
     for name, modules in (
         ("openai-community/gpt2", "all-linear"),
         ("EleutherAI/pythia-70m", ("query_key_value",)),
+        ("EleutherAI/pythia-70m", r".*(query_key_value|\.dense)"),
         ("Qwen/Qwen3-0.6B", ("q_proj", "v_proj")),
+        ("Qwen/Qwen3-0.6B", r".*layers\.[0-3]\..*_proj"),
         ("meta-llama/Llama-2-7b-hf", "all-linear"),
     ):
         raw = dict(KNOWN[name])

@@ -55,6 +55,25 @@ def test_adapter_comes_back_exactly_and_is_all_that_is_saved(tiny_lm, tmp_path):
     assert names == {"adapter_model.safetensors", "adapter_config.json", "outgrow.json"}
 
 
+def test_adapter_names_its_model_as_the_recipe_does_without_a_warning(tmp_path, recwarn):
+    loaded = trained("microworld/nano", tmp_path / "work", Lora(r=2))
+    save(loaded, tmp_path / "saved")
+    config = json.loads((tmp_path / "saved" / "adapter_config.json").read_text(encoding="utf-8"))
+    assert config["base_model_name_or_path"] == "microworld/nano"
+    assert not [str(one.message) for one in recwarn if "base_model" in str(one.message)]
+
+
+@pytest.mark.parametrize("modules", [("q_prj",), "q_proj|nothing"])
+def test_adapter_on_matrices_that_are_not_there_is_refused_with_those_that_are(tmp_path, modules):
+    with pytest.raises(ConfigError, match=r"lora.target_modules .*microworld/nano, which has q_proj, k_proj.*lm_head"):
+        trained("microworld/nano", tmp_path, Lora(target_modules=modules))
+
+
+def test_adapter_on_a_broken_pattern_is_refused():
+    with pytest.raises(ValueError, match=r"no regular expression.*list of names"):
+        Lora(target_modules="q_proj(")
+
+
 def test_classifier_comes_back_exactly(tiny_bert, tmp_path):
     loaded = trained(tiny_bert, tmp_path / "work", head="classifier")
     save(loaded, tmp_path / "saved")

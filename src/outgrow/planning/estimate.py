@@ -190,7 +190,7 @@ def step_cost(planner: Planner, step: Step, hardware: Hardware) -> Cost:
     bytes_ = weights_bytes(shape, dtype, step.ref.quantise)
     again = step.kind == "train" and step.train is not None and step.train.activation_checkpointing
     flops = forward_flops(shape, work.asked) + training_flops(shape, work.trained, lora, checkpointing=again)
-    flops += work.steps * update_flops(shape.parameters if lora is None else shape.adapter(lora.r, lora.target_modules))
+    flops += work.steps * update_flops(shape.trained(lora))
     seconds = None
     if machine is not None:
         seconds = machine.step + machine.answer * work.answers + machine.row * work.rows
@@ -198,8 +198,7 @@ def step_cost(planner: Planner, step: Step, hardware: Hardware) -> Cost:
         seconds += machine.ask(shape, work.asked, passes_in, bytes_, use) / hardware.devices
         moved = bytes_ + disk_bytes(shape, step)
         if step.kind == "train" and step.train is not None:
-            trained = shape.parameters if lora is None else shape.adapter(lora.r, lora.target_modules)
-            moved += 2 * 4.0 * trained * work.checkpoints  # written, and read again to be asked
+            moved += 2 * 4.0 * shape.trained(lora) * work.checkpoints  # written, and read again to be asked
             seconds += machine.train(
                 shape, work.trained, passes_in, work.steps, lora, bytes_=bytes_, busy=work.busy(hardware.devices),
                 parts=hardware.devices if is_sharded(hardware.devices, step.ref.quantise, step.train) else 1,
@@ -227,7 +226,9 @@ def step_memory(shape: Shape, step: Step, hardware: Hardware) -> Memory:
     """Of one device at the highest point of a step."""
     assert step.ref is not None
     machine = hardware.machine
-    base = machine.base if machine is not None else Machine("", "", {}, 1.0).base
+    program = machine or Machine("", "", {}, 1.0)
+    lora = None if step.train is None else step.train.lora
+    base = program.base + (0 if lora is None else program.adapter_memory)
     dtype, passes_in = dtypes(step, hardware.kind)
     narrow = BYTES[passes_in]
     asked = asked_bytes(shape, step.work.largest_asked, narrow, step.work.answer_bound > 0)
@@ -235,12 +236,12 @@ def step_memory(shape: Shape, step: Step, hardware: Hardware) -> Memory:
     if step.kind == "answer":
         return asking_memory(shape, None, asked=asked, **own)
     assert step.train is not None
-    lora, again = step.train.lora, step.train.activation_checkpointing
+    again = step.train.activation_checkpointing
     held: Held | None = machine.held(shape, lora, passes_in) if machine is not None else None
     if held is None or again:
         held = activations(shape, narrow=narrow, lora=lora, checkpointing=again, keeps_scores=hardware.kind == "cpu")
     one = step.work.largest_trained
-    largest = held.of(one.positions, one.pairs, one.places) * (machine.spare if machine is not None else 1.0)
+    largest = held.of(one.positions, one.pairs, one.places) * program.spare
     training = training_memory(shape, step.train, largest=largest, bf16=passes_in == "bfloat16", **own)
     asking = asking_memory(shape, step.train, asked=asked, **own)
     return max(training, asking, key=lambda m: m.total)
@@ -266,7 +267,7 @@ def disk_bytes(shape: Shape, step: Step) -> float:
         return kept
     lora = step.train.lora
     if lora is not None:
-        return kept + 4.0 * shape.adapter(lora.r, lora.target_modules)
+        return kept + 4.0 * shape.trained(lora)
     assert step.ref is not None
     return kept + float(shape.parameters) * stored_bytes(step.ref)
 

@@ -87,7 +87,7 @@ def training_flops(shape: Shape, work: Passes, lora: Lora | None = None, *, chec
     body, attention = body_flops(shape, work.positions), attention_flops(shape, work.pairs)
     body -= 0.0 if checkpointing else spared_flops(shape, work)
     head = head_flops(shape, work.places)
-    own = 0.0 if lora is None else 2.0 * shape.adapter(lora.r, lora.target_modules) * work.positions
+    own = 0.0 if lora is None else 2.0 * shape.trained(lora) * work.positions
     forward = body + attention + own
     factor = 3.0 if lora is None else 2.0
     return factor * (body + head) + 3.0 * (attention + own) + (forward if checkpointing else 0.0)

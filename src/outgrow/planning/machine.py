@@ -71,7 +71,8 @@ class Machine:
         votes: the same for an estimate of accuracy from votes, which three answers or more per question allow.
         disk: bytes per second of the disk that holds models and store.
         spare: what activations take with what the allocator holds besides, as a multiple.
-        adapter: seconds that adapters take at first, mostly until their library is loaded.
+        adapter: seconds until the adapters' library is loaded.
+        adapter_memory: bytes of that library.
         base: bytes of a process before it holds a model.
         paces: measured models, by `pace_key`.
     """
@@ -94,6 +95,7 @@ class Machine:
     disk: int | float = 1e9
     spare: int | float = 1.0
     adapter: int | float = 3.0
+    adapter_memory: int | float = 5e7
     base: int | float = 6e8
     widths: dict[str, float] = field(default_factory=dict)
     paces: dict[str, Pace] = field(default_factory=dict)
@@ -154,8 +156,7 @@ class Machine:
             again = operations / training_flops(shape, work, lora) if checkpointing else 1.0
             return pace.seconds(work) * again / busy + pace.update * steps / parts
         fixed = (4.0 if checkpointing else 3.0) * (self.launch * shape.layers + bytes_ / self.bandwidth)
-        trained = shape.parameters if lora is None else shape.adapter(lora.r, lora.target_modules)
-        update = 7 * 4.0 * trained / self.bandwidth  # four arrays are read and three written
+        update = 7 * 4.0 * shape.trained(lora) / self.bandwidth  # four arrays are read and three written
         return (work.passes * fixed + operations / self.rate(shape, dtype)) / busy + steps * update / parts
 
     def held(self, shape: Shape, lora: Lora | None, dtype: str) -> Held | None:

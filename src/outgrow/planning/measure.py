@@ -38,19 +38,29 @@ def name() -> str:
     return f"{found}, {torch.get_num_threads()} thread(s)"
 
 
-def best(run: Callable[[], Any], *, least: int = 3, seconds: float = 0.3) -> float:
-    """The shortest of several runs, in seconds; the first is a warm-up.
+def times(run: Callable[[], Any], seconds: float) -> list[float]:
+    """Seconds of several runs, after one that warms up.
 
     One thread is timed by its processor time, so that others on the machine disturb it less.
     """
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     run()
     found: list[float] = []
-    while len(found) < least or (sum(found) < seconds and len(found) < 50):
+    while len(found) < 3 or (sum(found) < seconds and len(found) < 50):
         start = clock()
         run()
         found.append(clock() - start)
-    return min(found)
+    return found
+
+
+def best(run: Callable[[], Any], seconds: float = 0.3) -> float:
+    """The shortest of several runs, in seconds: what the machine can do."""
+    return min(times(run, seconds))
+
+
+def usual(run: Callable[[], Any], seconds: float = 0.3) -> float:
+    """The median of several runs, in seconds: what work on it takes."""
+    return float(np.median(times(run, seconds)))
 
 
 def product_rate(width: int, dtype: torch.dtype = torch.float32) -> float:
@@ -96,7 +106,9 @@ class Probe:
         self.head.probe()
         self.device = torch.device("cpu")
         if lora is not None:
-            loaded = Loaded(self.head, None, None, 0, ModelRef(model="probe"), None, self.device)
+            loaded = Loaded(
+                self.head, None, None, 0, ModelRef(model=f"this {config.model_type} model"), None, self.device
+            )
             add_adapter(loaded, lora, 0)
         self.trained = [p for p in self.head.parameters() if p.requires_grad]
 
@@ -118,7 +130,7 @@ class Probe:
             logits = self._logits(groups, share).float()
             torch.logsumexp(logits, dim=1)
 
-        return best(run), self._sizes(groups, share)
+        return usual(run), self._sizes(groups, share)
 
     def write(self, rows: int, slots: int, width: int, tokens: int) -> tuple[float, list[float]]:
         """Seconds of drawing texts, and passes, positions, pairs and places.
@@ -146,7 +158,7 @@ class Probe:
                 model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **options)
 
         pairs = rows * (width**2 + slots * (later * width + slots * later * (later + 1) / 2))
-        return best(run), [float(tokens), rows * (width + slots * later), pairs, float(rows * (1 + slots * later))]
+        return usual(run), [float(tokens), rows * (width + slots * later), pairs, float(rows * (1 + slots * later))]
 
     def train(self, groups: Sequence[Group]) -> tuple[float, list[float]]:
         """Seconds of a forward and a backward pass, and the same sizes."""
@@ -157,7 +169,7 @@ class Probe:
             loss: Any = self._loss(groups, share)
             loss.backward()
 
-        seconds = best(run, least=3, seconds=0.5)
+        seconds = usual(run, 0.5)
         for parameter in self.trained:
             parameter.grad = None
         self.head.eval()
@@ -192,7 +204,7 @@ class Probe:
 
         for parameter in self.trained:
             parameter.grad = torch.zeros_like(parameter)
-        seconds = best(run)
+        seconds = usual(run)
         for parameter in self.trained:
             parameter.grad = None
         return seconds

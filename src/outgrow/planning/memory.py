@@ -87,9 +87,9 @@ def activations(
     else:
         wide, inside = 2 * h, 2 * h + 5 * q + own * m
     masks = 2 * h * (1 if narrow == 2 else 4) if shape.dropout else 0
-    layer = 4 * wide + narrow * inside + masks
+    layer: int | float = 4 * wide + narrow * inside + masks
     if lora is not None and narrow < 4:
-        layer += 4 * sum(linear.inputs for linear in shape.adapted(lora.target_modules))
+        layer += 4 * sum(linear.inputs for linear in shape.adapted(lora.target_modules)) / shape.layers
     scores = 12.0 * shape.heads if shape.attention_dropout and keeps_scores else 0.0
     layers: int | float = shape.layers * layer
     last = 0 if shape.family == "bert" else narrow * own * m  # the feed-forward part that places alone need
@@ -108,7 +108,7 @@ class Memory:
         weights: as held for the forward pass, or divided with the rest.
         states: gradients and optimiser states, and 32-bit copies of trained weights where the weights are narrower.
         activations: of the largest micro-batch, the head's scores included.
-        gathered: what is put together from all devices for a while, and whole gradients before they are divided.
+        gathered: what is put together from all devices for a while, and gradients before they are divided.
         base: the program itself.
     """
 
@@ -157,7 +157,7 @@ def training_memory(
     """
     parts = devices if is_sharded(devices, quantise, train) else 1
     lora = train.lora
-    trained = shape.parameters if lora is None else shape.adapter(lora.r, lora.target_modules)
+    trained = shape.trained(lora)
     frozen = 0.0 if lora is None else weights_bytes(shape, dtype, quantise)
     weights = (frozen + 4.0 * trained) / parts + (2.0 * trained if bf16 and parts == 1 else 0.0)
     states = (4.0 + MOMENTS[train.optimiser]) * trained / parts
@@ -189,7 +189,7 @@ def asking_memory(
     """
     states = 0.0
     if train is not None:
-        trained = shape.parameters if train.lora is None else shape.adapter(train.lora.r, train.lora.target_modules)
+        trained = shape.trained(train.lora)
         shared = is_sharded(devices, quantise, train)
         states = trained * (4.0 / devices if shared else MOMENTS[train.optimiser])
     return Memory(weights_bytes(shape, dtype, quantise), states, asked, 0.0, base)

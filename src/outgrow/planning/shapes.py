@@ -14,14 +14,18 @@ from typing import Any
 
 from outgrow.errors import ConfigError
 from outgrow.names import unknown
+from outgrow.training.config import Lora
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "gpt2", "gpt_neox", "bert")
 """Values of `model_type` whose parameters are counted exactly without building the model."""
 
+LAYERS = {"gpt2": "transformer.h", "gpt_neox": "gpt_neox.layers", "bert": "encoder.layer"}
+"""What a family calls its layers; `model.layers` where it is not said."""
+
 
 @dataclass(frozen=True)
 class Linear:
-    """A matrix of a layer: its name in the model, and the widths it maps between."""
+    """A matrix of a layer: its name within it, and the widths it maps between."""
 
     name: str
     inputs: int
@@ -77,16 +81,22 @@ class Shape:
         """The matrices of one layer."""
         h, q, kv, m = self.hidden, self.heads * self.head_dim, self.kv_heads * self.head_dim, self.intermediate
         if self.family == "gpt2":
-            return (Linear("c_attn", h, 3 * h), Linear("c_proj", h, h), Linear("c_fc", h, m), Linear("c_proj", m, h))
-        if self.family == "gpt_neox":
-            names = ("query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h")
-            sizes = ((h, 3 * h), (h, h), (h, m), (m, h))
-            return tuple(Linear(name, *size) for name, size in zip(names, sizes, strict=True))
-        if self.family == "bert":
-            own = [Linear(name, h, h) for name in ("query", "key", "value", "dense")]
-            return (*own, Linear("dense", h, m), Linear("dense", m, h))
-        attention = (Linear("q_proj", h, q), Linear("k_proj", h, kv), Linear("v_proj", h, kv), Linear("o_proj", q, h))
-        return (*attention, Linear("gate_proj", h, m), Linear("up_proj", h, m), Linear("down_proj", m, h))
+            sizes = {"attn.c_attn": (h, 3 * h), "attn.c_proj": (h, h), "mlp.c_fc": (h, m), "mlp.c_proj": (m, h)}
+        elif self.family == "gpt_neox":
+            sizes = {"attention.query_key_value": (h, 3 * h), "attention.dense": (h, h)}
+            sizes |= {"mlp.dense_h_to_4h": (h, m), "mlp.dense_4h_to_h": (m, h)}
+        elif self.family == "bert":
+            sizes = {f"attention.self.{name}": (h, h) for name in ("query", "key", "value")}
+            sizes |= {"attention.output.dense": (h, h), "intermediate.dense": (h, m), "output.dense": (m, h)}
+        else:
+            sizes = {"self_attn.q_proj": (h, q), "self_attn.k_proj": (h, kv), "self_attn.v_proj": (h, kv)}
+            sizes |= {
+                "self_attn.o_proj": (q, h),
+                "mlp.gate_proj": (h, m),
+                "mlp.up_proj": (h, m),
+                "mlp.down_proj": (m, h),
+            }
+        return tuple(Linear(name, *size) for name, size in sizes.items())
 
     @property
     def matrices(self) -> int:
@@ -122,21 +132,32 @@ class Shape:
 
         Args:
             r: its rank.
-            modules: `all-linear`, names of matrices, or a regular expression over such names.
+            modules: `all-linear`, names of matrices, or a regular expression that matches a whole name, the module
+                that it is in and so on included (as `peft` has it).
         """
-        return self.layers * sum(r * (linear.inputs + linear.outputs) for linear in self.adapted(modules))
+        return sum(r * (linear.inputs + linear.outputs) for linear in self.adapted(modules))
+
+    def trained(self, lora: Lora | None) -> int:
+        """Parameters that a training changes: those of the adapter, or all."""
+        return self.parameters if lora is None else self.adapter(lora.r, lora.target_modules)
 
     def adapted(self, modules: str | tuple[str, ...]) -> list[Linear]:
-        """The matrices of a layer that an adapter sits on; `modules` as for `adapter`.
+        """The matrices of all layers that an adapter sits on; `modules` as for `adapter`.
 
         Raises:
             ConfigError: there is none.
         """
-        chosen = [linear for linear in self.linears if _on(linear.name, modules)]
+        before = LAYERS.get(self.family, "model.layers")
+        chosen = [
+            linear
+            for layer in range(self.layers)
+            for linear in self.linears
+            if _on(f"{before}.{layer}.{linear.name}", modules)
+        ]
         if not chosen:
             raise ConfigError(
                 f"lora.target_modules {modules!r} names no matrix of this model; it has "
-                f"{', '.join(dict.fromkeys(linear.name for linear in self.linears))}"
+                f"{', '.join(f'{before}.0.{linear.name}' for linear in self.linears)}"
             )
         return chosen
 
@@ -149,8 +170,8 @@ def _on(name: str, modules: str | tuple[str, ...]) -> bool:
     if modules == "all-linear":
         return True
     if isinstance(modules, str):
-        return re.search(rf"(?:{modules})$", name) is not None or re.fullmatch(modules, f"layers.0.{name}") is not None
-    return any(name == module.rsplit(".", 1)[-1] for module in modules)
+        return re.fullmatch(modules, name) is not None
+    return any(name.endswith(f".{module}") for module in modules)
 
 
 def shape_of(config: Mapping[str, Any], where: str) -> Shape:

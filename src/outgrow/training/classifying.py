@@ -11,6 +11,7 @@ from jaxtyping import Float
 from outgrow.errors import ConfigError
 from outgrow.training.batches import Progress, Stage, default_budget
 from outgrow.training.batching import plan
+from outgrow.training.chance import seed_dropout
 from outgrow.training.encode import classifier_inputs, encode_prompts
 from outgrow.training.loading import Loaded
 from outgrow.training.ranks import split
@@ -49,7 +50,7 @@ def classify(
 
     def work(number: int, items: Sequence[int]) -> list[list[float]]:
         if dropout_seed is not None:
-            torch.manual_seed(seed_of("dropout pass", dropout_seed, number))
+            seed_dropout(seed_of("dropout pass", dropout_seed, number), loaded.device)
         logits = head(classifier_inputs([ids[i] for i in items], loaded.pad, loaded.device))
         found: list[list[float]] = torch.log_softmax(logits.double(), dim=1).tolist()
         return found

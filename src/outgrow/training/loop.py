@@ -15,6 +15,7 @@ from outgrow.objectives.base import Objective
 from outgrow.training.config import TrainConfig
 from outgrow.training.encode import encode
 from outgrow.training.loading import Loaded
+from outgrow.training.memory import return_memory
 from outgrow.training.ranks import ranks
 from outgrow.training.rows import TrainRow, check_rows
 from outgrow.training.run import Run
@@ -115,6 +116,7 @@ def _fit(
         scores = run.choose(evaluate) if choose else []
     chosen = _best(scores) if scores else total_steps
     run.finish(chosen, evaluated=bool(scores))
+    return_memory()
     if tracker is not None:
         tracker.end(scores, chosen)
     return Fit(

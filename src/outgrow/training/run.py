@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from outgrow.errors import ConfigError, PrerequisiteError, TrainingError
 from outgrow.objectives.base import Batch, Objective, Outputs
 from outgrow.training.adapters import add_adapter, merge_adapter
 from outgrow.training.batching import cut_step
+from outgrow.training.chance import seed_dropout
 from outgrow.training.checkpoints import Checkpoints, State
 from outgrow.training.config import TrainConfig
 from outgrow.training.encode import Encoded, micro_batch
@@ -188,7 +189,9 @@ class Run:
         for turn in range(rounds):
             number = turn * ranks + rank
             real = number < len(micros)  # a rank without work repeats a micro-batch at weight 0
-            with self._sync(turn == rounds - 1), self._dropout(step, number):
+            with self._sync(turn == rounds - 1):
+                # the same draws for a micro-batch on every layout of devices
+                seed_dropout(seed_of("dropout", self.seed, step, number), self.loaded.device)
                 sequences, batch = micro_batch(
                     self.loaded, self.encoded, micros[number % len(micros)], self.config.normalise
                 )
@@ -256,12 +259,6 @@ class Run:
             if not torch.isfinite(losses).all():
                 found += batch.row_ids
         return found
-
-    @contextmanager
-    def _dropout(self, step: int, micro: int) -> Iterator[None]:
-        """Dropout from (seed, step, micro-batch): the same on every device layout."""
-        torch.manual_seed(seed_of("dropout", self.seed, step, micro))
-        yield
 
     def _sync(self, last: bool) -> AbstractContextManager[Any]:
         """Gradients travel between ranks once per step; in parts, after every micro-batch, since nobody has room."""
