@@ -19,7 +19,7 @@ RECORD = Path(__file__).with_name("step_versions.json")
 
 # Modules of outgrow.training by what they decide.
 INFERENCE = (
-    "activations adapters assemble batches batching caching classifying encode generation growing heads loading "
+    "activations adapters assemble batches batching caching chance classifying encode generation growing heads loading "
     "scoring text trimming"
 )
 ASKING = "asking demonstrations paraphrase queries"  # of outgrow.supervisors, for all kinds
