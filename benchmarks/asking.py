@@ -216,7 +216,7 @@ def trained(report: Report, questions: int, steps: int) -> None:
             Contestant("batched generate", lambda: batched(loaded, asked, size) and None, n),
         ],
         rounds=report.options.rounds,
-        seconds=report.options.seconds / 3,
+        seconds=report.options.seconds,
     )
     times = {key: [1000 * t for t in own] for key, own in times.items()}
     report.add(harness.compare(what, times, "ours", "one by one", target=TARGETS["float32"], unit="ms per prompt"))

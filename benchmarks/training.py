@@ -156,7 +156,7 @@ def main() -> None:
                         memory(report, name, folder, kind)
                     if 5 in options.wordings and first and not lora and dtype == "float32":
                         measure(report, name, folder, size, kind, 5)
-    if "bfloat16" in options.types and machine.slow_bfloat16(options.device):
+    if "bfloat16" in options.types and not options.quick and machine.slow_bfloat16(options.device):
         report.note("bfloat16: left out for time, this processor has no bfloat16 instructions.")
     assert all(math.isfinite(row["ours"]) for row in report.rows)
     report.write()
