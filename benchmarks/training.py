@@ -140,15 +140,17 @@ def main() -> None:
         return
     report = Report("training", "A training step", options)
     report.ceiling()
+    types, emulated = options.types, machine.slow_bfloat16(options.device) and not options.quick
+    if emulated and "bfloat16" in types:
+        types = [dtype for dtype in types if dtype != "bfloat16"]
+        report.note("bfloat16: left out for time, this processor has no bfloat16 instructions.")
     for name in ["tiny"] if options.quick else options.shapes:
         with tempfile.TemporaryDirectory() as temporary:
             folder, size = shapes.make(name, Path(temporary))
-            for dtype in options.types:
+            for dtype in types:
                 for lora in options.lora:
                     kind = contestants.Kind(dtype, bool(lora))
                     first = name in ("gpt2-124m", "tiny")
-                    if name != "tiny" and dtype == "bfloat16" and machine.slow_bfloat16(options.device):
-                        continue
                     if lora and (not first or dtype != "float32"):
                         continue
                     measure(report, name, folder, size, kind, 1)
@@ -156,8 +158,6 @@ def main() -> None:
                         memory(report, name, folder, kind)
                     if 5 in options.wordings and first and not lora and dtype == "float32":
                         measure(report, name, folder, size, kind, 5)
-    if "bfloat16" in options.types and not options.quick and machine.slow_bfloat16(options.device):
-        report.note("bfloat16: left out for time, this processor has no bfloat16 instructions.")
     assert all(math.isfinite(row["ours"]) for row in report.rows)
     report.write()
 
