@@ -33,7 +33,7 @@ BOUNDS = {"float32": 1e-3, "bfloat16": 0.1}
 
 def ours(loaded: Any, asked: shapes.Questions) -> list[int]:
     """The option chosen, per prompt."""
-    from outgrow.training.scoring import score_options
+    from outgrow.models.scoring import score_options
 
     scores = score_options(loaded, asked.prompts, [shapes.LETTERS] * len(asked.prompts))
     return [order[int(s.probabilities.argmax())] for s, order in zip(scores, asked.orders, strict=True)]
@@ -101,8 +101,8 @@ def margins(table: np.ndarray) -> np.ndarray:
 
 
 def load(folder: Path, dtype: str) -> Any:
-    from outgrow.training.config import ModelRef
-    from outgrow.training.loading import load as load_model
+    from outgrow.models.config import ModelRef
+    from outgrow.models.loading import load as load_model
 
     return load_model(ModelRef(model=str(folder), dtype=dtype))  # type: ignore[arg-type]
 
@@ -183,11 +183,12 @@ def _equal(report: Report, what: str, dtype: str, asked: shapes.Questions, folde
 
 def trained(report: Report, questions: int, steps: int) -> None:
     """The microworld's base model, tuned to answer with letters: time, and answers beside those of the public way."""
-    from outgrow.microworld.task import Counts, MicroworldConfig, MicroworldTask
+    from outgrow.models.config import ModelRef
+    from outgrow.models.loading import load as load_model
     from outgrow.objectives import imitation
     from outgrow.supervisors.queries import pose
-    from outgrow.training.config import ModelRef, TrainConfig
-    from outgrow.training.loading import load as load_model
+    from outgrow.tasks.microworld.task import Counts, MicroworldConfig, MicroworldTask
+    from outgrow.training.config import TrainConfig
     from outgrow.training.loop import fit
     from outgrow.training.rows import TrainRow
 

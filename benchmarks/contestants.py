@@ -74,9 +74,10 @@ def _own_accelerator(state: dict[str, Any]) -> Iterator[None]:
 
 
 def _ours(folder: Path, rows: Rows, kind: Kind) -> Runner:
+    from outgrow.models.config import Lora, ModelRef
+    from outgrow.models.loading import load
     from outgrow.objectives import imitation
-    from outgrow.training.config import Lora, ModelRef, TrainConfig
-    from outgrow.training.loading import load
+    from outgrow.training.config import TrainConfig
     from outgrow.training.loop import fit
     from outgrow.training.rows import TrainRow
 

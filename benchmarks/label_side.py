@@ -18,9 +18,10 @@ from tempfile import gettempdir
 import numpy as np
 import pyarrow as pa
 
-from outgrow.bench import Bench, gold_values
 from outgrow.evaluation.calibration import ece
-from outgrow.recipe import Recipe, load_recipe
+from outgrow.experiment.step_runner import Bench, gold_values
+from outgrow.models.machine import threads
+from outgrow.recipe.recipe import Recipe, load_recipe
 from outgrow.reliability import (
     AccuracyEstimate,
     DecoyQuestions,
@@ -31,7 +32,6 @@ from outgrow.reliability import (
     with_decoys,
 )
 from outgrow.store import Store
-from outgrow.training.machine import threads
 
 KINDS = ("platt", "beta", "isotonic")
 # A label-side run tests no student, so its questions go to the pool. For an interval narrower than .10 the votes need

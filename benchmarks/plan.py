@@ -33,8 +33,8 @@ def model_folder(folder: Path, kind: str, **sizes: Any) -> str:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    from outgrow.training.models import resolve
-    from outgrow.training.quiet import quiet
+    from outgrow.models.files import resolve
+    from outgrow.models.quiet import quiet
 
     tokenizer = AutoTokenizer.from_pretrained(resolve("microworld/base"))
     torch.manual_seed(0)

@@ -22,7 +22,7 @@ SAMPLES, TOKENS = 10, 64
 
 def ours(loaded: Any, prompts: list[str], samples: int, tokens: int, budget: int) -> list[int]:
     """Tokens of every text."""
-    from outgrow.training.generation import generate
+    from outgrow.models.generation import generate
 
     asked = [prompt for prompt in prompts for _ in range(samples)]
     found = generate(
@@ -52,8 +52,8 @@ def theirs(loaded: Any, prompts: list[str], samples: int, tokens: int, budget: i
 
 def measure(report: Report, name: str, folder: Path, dtype: str) -> None:
     """One shape."""
-    from outgrow.training.config import ModelRef
-    from outgrow.training.loading import load
+    from outgrow.models.config import ModelRef
+    from outgrow.models.loading import load
 
     quick = report.options.quick
     samples, tokens, count = (3, 4, 2) if quick else (SAMPLES, TOKENS, 2)

@@ -70,7 +70,7 @@ def make(name: str, folder: Path) -> tuple[Path, Shape]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from outgrow.training.quiet import quiet
+    from outgrow.models.quiet import quiet
 
     config = config_of(name)
     with quiet():

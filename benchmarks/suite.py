@@ -37,7 +37,7 @@ def demo() -> dict[str, Any]:
 
 def recipe_of(seeds: list[int], arms: list[Any] | None, share: float) -> Any:
     """The demo with `share` of its questions."""
-    from outgrow.recipe import parse_recipe
+    from outgrow.recipe.recipe import parse_recipe
 
     settings = demo()
     counts = {"supervisor_train": 500, "pool": 800, "validation": 100, "test": 2000}
@@ -50,7 +50,7 @@ def recipe_of(seeds: list[int], arms: list[Any] | None, share: float) -> Any:
 
 def carry_out(recipe: Any, folder: Path, store: str) -> tuple[float, list[dict[str, Any]]]:
     """Wall seconds of a run with its results, and the steps that it used."""
-    from outgrow.experiment import run_recipe
+    from outgrow.execution.run import run_recipe
 
     start = time.perf_counter()
     with redirect_stderr(io.StringIO()):

@@ -37,7 +37,7 @@ def tiny_lm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from outgrow.training.quiet import quiet
+    from outgrow.models.quiet import quiet
 
     folder = tmp_path_factory.mktemp("tiny") / "lm"
     tokenizer = _word_tokenizer(("<s>", "</s>"), "<s> $A", bos_token="<s>", eos_token="</s>")
@@ -67,7 +67,7 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from transformers import BertConfig, BertModel
 
-    from outgrow.training.quiet import quiet
+    from outgrow.models.quiet import quiet
 
     folder = tmp_path_factory.mktemp("tiny") / "bert"
     tokenizer = _word_tokenizer(

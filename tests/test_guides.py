@@ -42,7 +42,7 @@ def test_links_between_the_pages_lead_somewhere(page):
 def test_the_recipe_in_readme_is_one(tmp_path):
     import yaml
 
-    from outgrow.recipe import parse_labelling
+    from outgrow.recipe.recipe import parse_labelling
 
     recipe = parse_labelling(yaml.safe_load(guide.blocks("README.md", "yaml")[0]))
     assert (recipe.supervisors[0].kind, recipe.ask.variants) == ("server", 5)

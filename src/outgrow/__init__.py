@@ -12,20 +12,20 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "accuracy_from_votes": "outgrow.reliability:accuracy_from_votes",
     "agreement": "outgrow.reliability:agreement",
-    "as_answers": "outgrow.tables:as_answers",
-    "as_one_source": "outgrow.tables:as_one_source",
+    "as_answers": "outgrow.io:as_answers",
+    "as_one_source": "outgrow.io:as_one_source",
     "calibrate": "outgrow.reliability:calibrate",
-    "label": "outgrow.labelling:label",
-    "load_recipe": "outgrow.recipe:load_recipe",
+    "label": "outgrow.experiment.label:label",
+    "load_recipe": "outgrow.recipe.recipe:load_recipe",
     "load_task": "outgrow.tasks:load",
     "most_certain": "outgrow.reliability:most_certain",
-    "read_answers": "outgrow.tables:read_answers",
-    "read_table": "outgrow.tables:read_table",
-    "run": "outgrow.experiment:run_recipe",
+    "read_answers": "outgrow.io:read_answers",
+    "read_table": "outgrow.io:read_table",
+    "run": "outgrow.execution.run:run_recipe",
     "write_explorer": "outgrow.reporting.explore:write_explorer",
     "write_report": "outgrow.reporting:write_report",
-    "write_rows": "outgrow.export:write_rows",
-    "write_table": "outgrow.tables:write_table",
+    "write_rows": "outgrow.io.export:write_rows",
+    "write_table": "outgrow.io:write_table",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]
@@ -35,7 +35,7 @@ def __getattr__(name: str) -> Any:
     """The public object of that name, imported now."""
     if name not in _PUBLIC:
         raise AttributeError(f"module 'outgrow' has no attribute '{name}'; it has {', '.join(__all__)}")
-    from outgrow.names import import_attr
+    from outgrow.core.names import import_attr
 
     return import_attr(_PUBLIC[name])
 

@@ -7,8 +7,8 @@ import sys
 
 def main() -> None:
     """Run the command line: exit code 0 when done, 1 when the run failed, 2 when the input is at fault."""
-    from outgrow.cli import app
-    from outgrow.errors import OutgrowError
+    from outgrow.cli.app import app
+    from outgrow.core.errors import OutgrowError
 
     try:
         app()

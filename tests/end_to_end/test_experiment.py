@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from outgrow.__main__ import main
-from outgrow.errors import RunFailedError
+from outgrow.core.errors import RunFailedError
 from outgrow.store import Store
 
 SCRIPT = Path(__file__).with_name("tiny_run.py")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+RECIPES = Path(__file__).resolve().parents[2] / "src" / "outgrow" / "recipes"
 
 
 def carry_out(name, folder):

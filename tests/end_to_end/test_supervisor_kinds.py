@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from outgrow.experiment import run_recipe
-from outgrow.recipe import parse_recipe
-from outgrow.records import iter_examples, sha256_text
+from outgrow.core.hashing import sha256_text
+from outgrow.core.tables import iter_examples
+from outgrow.execution.run import run_recipe
+from outgrow.recipe.recipe import parse_recipe
 from outgrow.reporting import run_checks, write_report
 
 HERE = Path(__file__).parent

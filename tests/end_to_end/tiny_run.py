@@ -35,7 +35,7 @@ def make_model(template):
         import torch
         from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-        from outgrow.training.loading import quiet
+        from outgrow.models.loading import quiet
 
         config = LlamaConfig.from_pretrained(template, hidden_size=hidden, intermediate_size=2 * hidden)
         config.head_dim = hidden // config.num_attention_heads
@@ -84,8 +84,8 @@ def recipe(folder, **changes):
 
 def run(folder, store, out, **changes):
     """Carry the recipe out; its results."""
-    from outgrow.experiment import run_recipe
-    from outgrow.recipe import parse_recipe
+    from outgrow.execution.run import run_recipe
+    from outgrow.recipe.recipe import parse_recipe
 
     jobs = changes.get("jobs", 1)
     return run_recipe(parse_recipe(recipe(folder, **changes)), store=store, out=out, jobs=jobs)

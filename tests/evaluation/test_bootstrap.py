@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from outgrow.errors import DataError
+from outgrow.core.errors import DataError
 from outgrow.evaluation import Bootstrap, accuracy_interval
 
 ARANGE = np.arange

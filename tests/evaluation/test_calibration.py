@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
-from outgrow.errors import DataError
+from outgrow.core.errors import DataError
 from outgrow.evaluation import brier, ece, equal_mass_bins
 
 

@@ -5,7 +5,7 @@ import pytest
 from jaxtyping import TypeCheckError
 from scipy import stats
 
-from outgrow.errors import DataError
+from outgrow.core.errors import DataError
 from outgrow.evaluation import difference, holm, minimum_detectable_difference
 
 A = np.array([[1.0, 1, 0, 1, 1, 0], [1.0, 0, 0, 1, 1, 1], [1.0, 1, 1, 1, 0, 1]])

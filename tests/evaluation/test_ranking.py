@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
-from outgrow.errors import DataError
+from outgrow.core.errors import DataError
 from outgrow.evaluation import aurc, auroc, risk_coverage
 
 RIGHT = np.array([True, False, True, False, True])

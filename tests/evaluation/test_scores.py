@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from outgrow.errors import DataError
+from outgrow.core.errors import DataError
 from outgrow.evaluation import PairedScores, agreement_with_supervisor, correctness
 
 

@@ -10,14 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from outgrow.bench import Bench, gold_values
-from outgrow.errors import ConfigError, DataError, SealedError
-from outgrow.experiment import Job, run_arm
+from outgrow.core.errors import ConfigError, DataError, SealedError
+from outgrow.core.hashing import sha256_text
+from outgrow.core.lab import Student
+from outgrow.core.tables import EXAMPLES, GOLD, ROWS, build, make_example_id
+from outgrow.experiment.jobs import Job, run_arm
+from outgrow.experiment.step_runner import Bench, gold_values
 from outgrow.methods import METHODS, MethodSpec
 from outgrow.methods.naive import Naive
 from outgrow.methods.rows import gold_rows
-from outgrow.recipe import parse_recipe
-from outgrow.records import EXAMPLES, GOLD, ROWS, Student, build, make_example_id, sha256_text
+from outgrow.recipe.recipe import parse_recipe
 from outgrow.store import Step, Store
 from outgrow.tasks.base import Task
 from outgrow.tasks.table import TableTask

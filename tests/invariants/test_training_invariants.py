@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from outgrow.models import ModelRef, load, score_options
+from outgrow.models.heads import LanguageHead
 from outgrow.objectives import imitation
 from outgrow.objectives.base import Outputs
-from outgrow.training import ModelRef, TrainConfig, TrainRow, fit, load, score_options
+from outgrow.training import TrainConfig, TrainRow, fit
 from outgrow.training.encode import encode, micro_batch
-from outgrow.training.heads import LanguageHead
 
 # targets of 1 to 3 words and prompts of 1 to 6, so that rows differ in length and in tokens to learn
 ROWS = [

@@ -6,9 +6,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from outgrow.errors import SealedError
+from outgrow.core.errors import SealedError
+from outgrow.core.lab import Source, Student
+from outgrow.core.tables import ANSWERS, EXAMPLES, GOLD, build
 from outgrow.methods.rows import normalise_weights
-from outgrow.records import ANSWERS, EXAMPLES, GOLD, Source, Student, build
 
 SUPERVISOR, STUDENT = Source("sup", "key-sup"), Source("student", "key-student")
 

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 
-from outgrow.errors import PrerequisiteError
+from outgrow.core.errors import PrerequisiteError
+from outgrow.core.lab import Lab
 from outgrow.methods import METHODS
-from outgrow.records import Lab
 from outgrow.reliability import agreement, calibrate
 from outgrow.reliability.agreement import as_floats
 

@@ -20,9 +20,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from outgrow.errors import PrerequisiteError
+from outgrow.core.errors import PrerequisiteError
+from outgrow.core.lab import Lab
 from outgrow.methods import METHODS
-from outgrow.records import Lab
 
 _spec = importlib.util.spec_from_file_location("fake_lab", Path(__file__).with_name("fake_lab.py"))
 fake = importlib.util.module_from_spec(_spec)

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from outgrow.errors import ConfigError, DataError
+from outgrow.core.errors import ConfigError, DataError
+from outgrow.core.tables import ANSWERS, ROWS, build
 from outgrow.methods.rows import answer_rows, imitation_rows, normalise_weights
-from outgrow.records import ANSWERS, ROWS, build
 from outgrow.reliability import agreement, mean_probabilities, row_reliability
 
 ANSWERED = build(

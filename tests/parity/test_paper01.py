@@ -10,8 +10,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from outgrow.core.tables import ANSWERS, build
 from outgrow.evaluation import auroc, entropy_levels
-from outgrow.records import ANSWERS, build
 from outgrow.reliability import agreement, published_filter, row_reliability
 
 PATTERNS = [  # K = 5, T = .2: votes, H, R per distinct answer, sum of R over the question's rows

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from scipy.optimize import minimize
 
-from outgrow.errors import ConfigError, DataError, PrerequisiteError
+from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.reliability import accuracy_from_votes, agreement
 from outgrow.reliability.accuracy import _Patterns
 

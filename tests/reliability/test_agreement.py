@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from outgrow.errors import ConfigError, DataError, PrerequisiteError
-from outgrow.records import ANSWERS, LABELS, build
+from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
+from outgrow.core.tables import ANSWERS, LABELS, build
 from outgrow.reliability import agreement, row_reliability
 
 

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from outgrow.errors import ConfigError, DataError
+from outgrow.core.errors import ConfigError, DataError
 from outgrow.reliability import fit_calibrator
 
 KINDS = ("platt", "beta", "isotonic")

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from outgrow.records import sha256_text
+from outgrow.core.hashing import sha256_text
 from outgrow.reliability import agreement
 
 

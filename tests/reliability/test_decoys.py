@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from outgrow.errors import ConfigError, DataError, PrerequisiteError
-from outgrow.records import EXAMPLES, build
+from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
+from outgrow.core.tables import EXAMPLES, build
 from outgrow.reliability import accuracy_from_decoys, agreement, with_decoys
 
 COLOURS = ("red", "blue", "green", "white", "black", "pink")

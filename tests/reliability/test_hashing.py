@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outgrow.records import sha256_text
+from outgrow.core.hashing import sha256_text
 from outgrow.reliability.hashing import digests, hash_order
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)

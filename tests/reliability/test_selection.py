@@ -6,9 +6,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from outgrow.errors import ConfigError, DataError, PrerequisiteError
-from outgrow.records import LABELS, build, sha256_text
-from outgrow.reliability import agreement, at_random, keep_lowest, label_mix, most_certain, published_filter
+from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
+from outgrow.core.hashing import sha256_text
+from outgrow.core.tables import LABELS, build
+from outgrow.reliability import (
+    agreement,
+    at_random,
+    keep_lowest,
+    label_mix,
+    most_certain,
+    published_filter,
+)
 
 
 def labels_of(rows):

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from outgrow.records import ANSWERS, LABELS, build
+from outgrow.core.tables import ANSWERS, LABELS, build
 from outgrow.reliability import agreement, mean_probabilities
 
 

@@ -10,13 +10,13 @@ import sys
 import pyarrow as pa
 import pytest
 
-from outgrow.errors import DataError
-from outgrow.records import ANSWERS, LABELS, build
+from outgrow.core.errors import DataError
+from outgrow.core.tables import ANSWERS, LABELS, build
+from outgrow.io import write_table
+from outgrow.io.labels import read_labels
 from outgrow.reliability import agreement
 from outgrow.reporting import explore
 from outgrow.reporting.explore import build_explorer, explore_payload, write_explorer
-from outgrow.tables import write_table
-from outgrow.tables.labels import read_labels
 
 SAID = {"q1": ["a", "a"], "q2": ["a", "b"], "q3": [None, None]}
 
@@ -217,7 +217,7 @@ def test_bad_input_ends_in_one_line_and_no_page(cli, tmp_path):
 def test_the_verb_needs_no_heavy_library(tmp_path):
     labels = write_table(agreement(answers(), seed=0), tmp_path / "l.jsonl")
     code = (
-        "import sys; from pathlib import Path; from outgrow.cli_explore import explore; "
+        "import sys; from pathlib import Path; from outgrow.cli.explore import explore; "
         f"explore(Path({str(labels)!r}), out=Path({str(tmp_path / 'p.html')!r}), answers=None, seed=0); "
         "sys.exit(bool({'torch', 'transformers', 'sklearn', 'scipy', 'matplotlib'} & set(sys.modules)))"
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from outgrow.records import ANSWERS, build
+from outgrow.core.tables import ANSWERS, build
 from outgrow.reliability import agreement
 from outgrow.reporting.explore import write_explorer
 

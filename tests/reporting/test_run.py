@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from outgrow.errors import DataError
+from outgrow.core.errors import DataError
 from outgrow.reporting.run import as_results, load_run
 
 

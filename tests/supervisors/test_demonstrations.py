@@ -2,8 +2,8 @@
 
 import pytest
 
-from outgrow.errors import ConfigError
-from outgrow.records import iter_examples
+from outgrow.core.errors import ConfigError
+from outgrow.core.tables import iter_examples
 from outgrow.supervisors.demonstrations import choose
 from outgrow.tasks import load
 

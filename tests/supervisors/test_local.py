@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from outgrow.errors import ConfigError
-from outgrow.records import ANSWERS, EXAMPLES, build
+from outgrow.core.errors import ConfigError
+from outgrow.core.tables import ANSWERS, EXAMPLES, build
+from outgrow.models import ModelRef, classify, load, score_options
 from outgrow.supervisors import local
 from outgrow.supervisors.local import answer
 from outgrow.supervisors.queries import Turn
 from outgrow.tasks.base import Task, Wording
-from outgrow.training import ModelRef, classify, load, score_options
 
 
 class Colours:
@@ -111,7 +111,7 @@ def test_value_is_the_canonical_form_of_the_most_probable_option(lm):
 
 
 def examples_of():
-    from outgrow.records import iter_examples
+    from outgrow.core.tables import iter_examples
 
     return list(iter_examples(EXAMPLES_TABLE))
 

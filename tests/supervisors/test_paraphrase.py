@@ -2,7 +2,7 @@
 
 import pytest
 
-from outgrow.records import Example
+from outgrow.core.tables import Example
 from outgrow.supervisors.paraphrase import ParaphraseTask, usable
 from outgrow.tasks import load
 from outgrow.tasks.base import Task, Wording

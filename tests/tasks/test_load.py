@@ -2,8 +2,9 @@
 
 import pytest
 
-from outgrow import cli_lists, tasks
-from outgrow.errors import ConfigError
+from outgrow import tasks
+from outgrow.cli import lists as cli_lists
+from outgrow.core.errors import ConfigError
 from outgrow.tasks.base import Task
 
 

@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from outgrow import tasks
-from outgrow.errors import ConfigError, DataError
-from outgrow.records import Example, iter_examples
-from outgrow.splits import overlap
+from outgrow.core.errors import ConfigError, DataError
+from outgrow.core.tables import Example, iter_examples
 from outgrow.tasks.base import Task
+from outgrow.tasks.splits import overlap
 from outgrow.tasks.table import option_order
 
 SPLITS = ("supervisor_train", "pool", "validation", "test")

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from outgrow.errors import ConfigError, DataError
-from outgrow.labelling import label
-from outgrow.recipe import parse_recipe
-from outgrow.records import iter_examples
+from outgrow.core.errors import ConfigError, DataError
+from outgrow.core.tables import iter_examples
+from outgrow.experiment.label import label
+from outgrow.recipe.recipe import parse_recipe
 from outgrow.tasks import load
 from outgrow.tasks.base import Wording
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import torch
 
+from outgrow.models import ModelRef, load, save
+from outgrow.models.config import Lora
 from outgrow.objectives import imitation
-from outgrow.training import ModelRef, TrainConfig, TrainRow, fit, load, save
-from outgrow.training.config import Lora
+from outgrow.training import TrainConfig, TrainRow, fit
 
 # lengths differ, so do the micro-batches of two ranks; weights are .1 or 1, and one row is soft
 ROWS = [

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from outgrow.errors import ConfigError, DataError, TrainingError
+from outgrow.core.errors import ConfigError, DataError, TrainingError
+from outgrow.models import ModelRef, classify, load, score_options
+from outgrow.models.config import Lora
 from outgrow.objectives import imitation
-from outgrow.training import ModelRef, TrainConfig, TrainRow, classify, fit, load, score_options
-from outgrow.training.config import Lora
+from outgrow.training import TrainConfig, TrainRow, fit
 
 ROWS = [TrainRow(f"r{i}", f"question : w{i} ?", "yes" if i % 2 else "no w1") for i in range(12)]
 CONFIG = TrainConfig(batch_size=4, learning_rate=3e-3)

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from outgrow.errors import ConfigError, PrerequisiteError
+from outgrow.core.errors import ConfigError, PrerequisiteError
+from outgrow.experiment.handle import settings_of
+from outgrow.models import ModelRef, load
+from outgrow.models.config import Lora
 from outgrow.objectives import imitation
 from outgrow.objectives.base import Outputs
-from outgrow.starts import settings_of
-from outgrow.training import ModelRef, TrainConfig, TrainRow, fit, load
-from outgrow.training.config import Lora
+from outgrow.training import TrainConfig, TrainRow, fit
 from outgrow.training.encode import encode, micro_batch
 from outgrow.training.memory import recompute_activations
 
@@ -54,7 +55,7 @@ def test_recomputed_activations_give_the_same_gradients_from_less_memory(tiny_be
     for recompute in (False, True):
         loaded = load(ModelRef(model=str(tiny_bert), head="classifier"), ("yes", "no"))
         if lora is not None:
-            from outgrow.training.adapters import add_adapter
+            from outgrow.models.adapters import add_adapter
 
             add_adapter(loaded, lora, 0)
         if recompute:
@@ -89,7 +90,7 @@ def wide(tiny_lm, tmp_path_factory):
     """As the tiny model, but with matrices of 4,096 weights and more; smaller ones keep their moments in float32."""
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-    from outgrow.training.quiet import quiet
+    from outgrow.models.quiet import quiet
 
     folder = tmp_path_factory.mktemp("wide")
     config = LlamaConfig.from_pretrained(tiny_lm, hidden_size=64, intermediate_size=128, head_dim=16)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from outgrow.errors import DataError, TrainingError
-from outgrow.training import ModelRef, load
-from outgrow.training.ranks import Ranks
+from outgrow.core.errors import DataError, TrainingError
+from outgrow.models import ModelRef, load
+from outgrow.models.ranks import Ranks
 
 HERE = Path(__file__).parent
 _spec = importlib.util.spec_from_file_location("rank_cases", HERE / "rank_cases.py")

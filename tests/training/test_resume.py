@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from outgrow.models import ModelRef, load
+from outgrow.models.config import Lora
 from outgrow.objectives import imitation
-from outgrow.training import ModelRef, TrainConfig, TrainRow, fit, load
-from outgrow.training.config import Lora
+from outgrow.training import TrainConfig, TrainRow, fit
 
 ROWS = [TrainRow(f"r{i}", f"w{i} w{i + 1} w3", "yes" if i % 3 else "no") for i in range(10)]
 CONFIG = TrainConfig(batch_size=4, learning_rate=3e-3, weight_decay=0.1)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from outgrow.errors import DataError
+from outgrow.core.errors import DataError
 from outgrow.training.rows import TrainRow, check_rows
 
 

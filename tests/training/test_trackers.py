@@ -5,10 +5,11 @@ import shutil
 
 import pytest
 
-from outgrow.errors import PrerequisiteError
+from outgrow.core.errors import PrerequisiteError
+from outgrow.models import ModelRef, load
 from outgrow.objectives import imitation
-from outgrow.recipe import parse_recipe
-from outgrow.training import ModelRef, TrainConfig, TrainRow, fit, load
+from outgrow.recipe.recipe import parse_recipe
+from outgrow.training import TrainConfig, TrainRow, fit
 from outgrow.training.trackers import Tracker, Tracking, TrackingWarning
 
 ROWS = [TrainRow(f"r{i}", f"question : w{i} ?", "yes" if i % 2 else "no w1") for i in range(12)]
@@ -110,7 +111,7 @@ def test_missing_package_is_named_before_anything_is_done(tmp_path, monkeypatch,
 
 
 def test_tracking_is_no_part_of_what_decides_the_numbers():
-    from outgrow.results.plain import without_places
+    from outgrow.experiment.results.plain import without_places
 
     raw = {
         "task": {"kind": "microworld"},

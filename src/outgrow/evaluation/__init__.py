@@ -4,7 +4,15 @@ from outgrow.evaluation.bootstrap import Bootstrap, Drawn, Interval, accuracy_in
 from outgrow.evaluation.calibration import Calibration, brier, ece, equal_mass_bins
 from outgrow.evaluation.difference import Difference, difference, holm, minimum_detectable_difference
 from outgrow.evaluation.gap import PGR, gap_recovered, performance_gap_recovered
-from outgrow.evaluation.levels import Heat, Level, Rise, entropy_levels, merge_small, reliability_heat, rises
+from outgrow.evaluation.levels import (
+    Heat,
+    Level,
+    Rise,
+    entropy_levels,
+    merge_small,
+    reliability_heat,
+    rises,
+)
 from outgrow.evaluation.ranking import RiskCoverage, aurc, auroc, risk_coverage
 from outgrow.evaluation.scores import Agreement, PairedScores, agreement_with_supervisor, correctness
 

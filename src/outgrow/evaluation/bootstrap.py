@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from outgrow.errors import DataError
+from outgrow.core.errors import DataError
 
 CHUNK = 1_000_000  # draws x groups turned to float64 at a time
 

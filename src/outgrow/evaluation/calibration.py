@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from outgrow.errors import DataError
+from outgrow.core.errors import DataError
 from outgrow.evaluation.bootstrap import Bootstrap
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from outgrow.errors import DataError
+from outgrow.core.errors import DataError
 
 
 @dataclass(frozen=True)

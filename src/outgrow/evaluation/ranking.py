@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from outgrow.errors import DataError
+from outgrow.core.errors import DataError
 
 
 def auroc(score: Float[np.ndarray, "n"], correct: Bool[np.ndarray, "n"]) -> float:

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from outgrow.errors import DataError
+from outgrow.core.errors import DataError
 from outgrow.evaluation.bootstrap import Bootstrap, Drawn, Interval
 from outgrow.evaluation.difference import Difference, difference
 from outgrow.evaluation.gap import PGR, gap_recovered

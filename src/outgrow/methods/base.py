@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from outgrow.config import Config
-from outgrow.errors import PrerequisiteError
-from outgrow.records import Lab, Student
+from outgrow.core.config import Config
+from outgrow.core.errors import PrerequisiteError
+from outgrow.core.lab import Lab, Student
 
 Form = Literal["corrected", "published"]
 Stratify = Literal["label"] | None

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 import pyarrow as pa
 from pydantic import Field
 
-from outgrow.errors import PrerequisiteError
+from outgrow.core.errors import PrerequisiteError
+from outgrow.core.lab import Lab, Student
 from outgrow.methods.base import MethodConfig, Stratify, all_answers_of
 from outgrow.methods.rows import imitation_rows
-from outgrow.records import Lab, Student
 from outgrow.reliability import agreement, calibrate, most_certain
 from outgrow.reliability.agreement import as_floats
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from outgrow.core.lab import Lab, Student
 from outgrow.methods.base import MethodConfig, Stratify
 from outgrow.methods.rows import imitation_rows
-from outgrow.records import Lab, Student
 from outgrow.reliability import agreement, most_certain
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from outgrow.core.lab import Lab, Student
 from outgrow.methods.base import MethodConfig, all_answers_of
 from outgrow.methods.rows import imitation_rows
-from outgrow.records import Lab, Student
 from outgrow.reliability import agreement
 
 

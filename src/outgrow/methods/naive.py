@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from outgrow.core.lab import Lab, Student
 from outgrow.methods.base import MethodConfig
 from outgrow.methods.rows import answer_rows
-from outgrow.records import Lab, Student
 
 
 class Naive(MethodConfig):

@@ -7,9 +7,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from outgrow.core.lab import Lab, Student
 from outgrow.methods.base import MethodConfig, all_answers_of
 from outgrow.methods.rows import imitation_rows
-from outgrow.records import Lab, Student
 from outgrow.reliability import agreement, keep_lowest, with_consensus
 
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from outgrow.core.lab import Lab, Student
 from outgrow.methods.base import Form, MethodConfig, all_answers_of, require_repeats
 from outgrow.methods.rows import answer_rows, imitation_rows
-from outgrow.records import Lab, Student
 from outgrow.reliability import agreement, row_reliability
 from outgrow.reliability.agreement import as_floats
 

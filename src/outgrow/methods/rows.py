@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float
 
-from outgrow.errors import ConfigError, DataError
-from outgrow.records import PROBABILITIES, ROWS, build
+from outgrow.core.errors import ConfigError, DataError
+from outgrow.core.tables import PROBABILITIES, ROWS, build
 from outgrow.reliability.groups import group_sums
 from outgrow.reliability.options import flatten
 

@@ -7,9 +7,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from outgrow.core.lab import Lab, Student
 from outgrow.methods.base import MethodConfig, all_answers_of, require_repeats
 from outgrow.methods.rows import imitation_rows
-from outgrow.records import Lab, Student
 from outgrow.reliability import agreement, with_consensus
 from outgrow.reliability.agreement import as_floats
 from outgrow.reliability.hashing import hash_order

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import pyarrow.compute as pc
 from pydantic import Field
 
+from outgrow.core.lab import Lab, Student
 from outgrow.methods.base import Form, MethodConfig, Stratify, all_answers_of, require_repeats
 from outgrow.methods.rows import answer_rows, imitation_rows
-from outgrow.records import Lab, Student
 from outgrow.reliability import agreement, most_certain, published_filter
 
 

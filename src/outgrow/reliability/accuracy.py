@@ -12,9 +12,10 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Float, Int
 
-from outgrow.errors import ConfigError, DataError, PrerequisiteError
+from outgrow.core.encoding import encode
+from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.reliability.options import flatten
-from outgrow.reliability.votes import column, encode
+from outgrow.reliability.votes import column
 
 ASSUMPTIONS = (
     "Each question is either known to the source or guessed. Its answers to a question are drawn independently from "

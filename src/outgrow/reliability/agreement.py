@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float, Int
 
-from outgrow.errors import ConfigError
-from outgrow.records import LABELS, PROBABILITIES
+from outgrow.core.errors import ConfigError
+from outgrow.core.tables import LABELS, PROBABILITIES
 from outgrow.reliability.consensus import consensus
 from outgrow.reliability.groups import group_means
 from outgrow.reliability.measures import entropy, softmax_reliability, vote_share

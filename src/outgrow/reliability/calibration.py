@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool, Float, Int
 
-from outgrow.errors import ConfigError, DataError, PrerequisiteError
-from outgrow.records import LABELS
+from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
+from outgrow.core.tables import LABELS
 from outgrow.reliability.calibrators import Kind, Predict, fit_calibrator
 from outgrow.reliability.hashing import hash_order
 

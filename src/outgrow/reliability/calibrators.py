@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from jaxtyping import Bool, Float
 
-from outgrow.errors import ConfigError, DataError
+from outgrow.core.errors import ConfigError, DataError
 
 Kind = Literal["platt", "beta", "isotonic"]
 Predict = Callable[[Float[np.ndarray, "labels features"]], Float[np.ndarray, "labels"]]

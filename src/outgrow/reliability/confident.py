@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float, Int
 
-from outgrow.errors import DataError, PrerequisiteError
-from outgrow.records import LABELS
+from outgrow.core.errors import DataError, PrerequisiteError
+from outgrow.core.tables import LABELS
 from outgrow.reliability.groups import group_sums
 from outgrow.reliability.options import flatten
 from outgrow.reliability.soft import mean_probabilities

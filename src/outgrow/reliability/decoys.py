@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from outgrow.errors import ConfigError, DataError, PrerequisiteError
-from outgrow.records import EXAMPLES, build, sha256_text
+from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
+from outgrow.core.hashing import sha256_text
+from outgrow.core.tables import EXAMPLES, build
 from outgrow.reliability.accuracy import AccuracyEstimate
 from outgrow.reliability.hashing import hash_order
 

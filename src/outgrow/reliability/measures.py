@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
-from outgrow.errors import ConfigError
+from outgrow.core.errors import ConfigError
 from outgrow.reliability.groups import group_sums
 from outgrow.reliability.votes import Votes
 

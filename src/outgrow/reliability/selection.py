@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool, Float, Int
 
-from outgrow.errors import ConfigError, DataError, PrerequisiteError
+from outgrow.core.encoding import encode
+from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.reliability.hashing import digests, hash_order
-from outgrow.reliability.votes import encode
 
 By = Literal["entropy", "entropy_then_logprob", "reliability"]
 Stratify = Literal["label"] | str | None

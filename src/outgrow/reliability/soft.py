@@ -6,10 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from outgrow.records import LABELS, PROBABILITIES
+from outgrow.core.encoding import encode
+from outgrow.core.tables import LABELS, PROBABILITIES
 from outgrow.reliability.groups import group_means
 from outgrow.reliability.options import flatten
-from outgrow.reliability.votes import column, encode
+from outgrow.reliability.votes import column
 
 
 def mean_probabilities(answers: pa.Table, labels: pa.Table) -> pa.Table:

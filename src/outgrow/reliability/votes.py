@@ -9,15 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool, Int
 
-from outgrow.errors import DataError, PrerequisiteError
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Strings as codes: `names[codes[i]]` is row i; code -1 is null. Names stand in order of first appearance."""
-
-    codes: Int[np.ndarray, "rows"]
-    names: pa.Array
+from outgrow.core.encoding import encode
+from outgrow.core.errors import DataError, PrerequisiteError
 
 
 @dataclass(frozen=True)
@@ -64,27 +57,6 @@ def column(table: pa.Table, name: str) -> pa.ChunkedArray | None:
     if pa.types.is_dictionary(found.type) or pa.types.is_large_string(found.type):
         found = found.cast(pa.string())
     return found
-
-
-def encode(strings: pa.ChunkedArray) -> Encoded:
-    """Distinct strings numbered by first appearance; equal neighbours are hashed once."""
-    n = len(strings)
-    if n > 1 and strings.null_count == 0:
-        changes = pc.not_equal(strings.slice(1), strings.slice(0, n - 1))
-        starts = np.concatenate([[0], np.flatnonzero(changes.to_numpy()) + 1])
-        if 2 * len(starts) < n:
-            runs = encode(strings.take(pa.array(starts)))
-            return Encoded(np.repeat(runs.codes, np.diff(starts, append=n)), runs.names)
-    encoded = strings.dictionary_encode()
-    encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = (
-            encoded.chunk(0)
-            if encoded.num_chunks
-            else pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), pa.array([], pa.string()))
-        )
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return Encoded(codes, encoded.dictionary)
 
 
 def count_votes(answers: pa.Table, *, one_label_per_source: bool = False) -> Votes:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from outgrow.records import sha256_text
+from outgrow.core.hashing import sha256_text
 from outgrow.reporting.schema import Results
 from outgrow.reporting.texts import Texts, rounded, vote_numbers
 

@@ -10,7 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from outgrow.reporting.forms import count, interval, join_words, percent, plural, points, share
+from outgrow.reporting.formatting import (
+    count,
+    interval,
+    join_words,
+    percent,
+    plural,
+    points,
+    share,
+)
 from outgrow.reporting.run import as_provenance, as_results
 from outgrow.reporting.schema import Provenance, Results
 

@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 from jaxtyping import Float, Int
 from markupsafe import Markup
 
-from outgrow.errors import DataError
+from outgrow.core.errors import DataError
+from outgrow.io.whole import whole_file
 from outgrow.reliability.hashing import hash_order
-from outgrow.reporting import forms
+from outgrow.reporting import formatting as forms
 from outgrow.reporting.bars import Bars, bars_of_numbers, bars_of_words
 from outgrow.reporting.page import assets, environment, to_json_for_script
 from outgrow.reporting.texts import Texts, rounded, vote_numbers
-from outgrow.tables.whole import whole_file
 
 MOST_QUESTIONS = 200_000
 MOST_ANSWERS = 500_000

@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 from markupsafe import Markup
 
-from outgrow.reporting import forms, result_tables, run_tables, summary, time_tables
+from outgrow.reporting import formatting as forms
+from outgrow.reporting import result_tables, run_tables, summary, time_tables
 from outgrow.reporting.answers import answers_payload
 from outgrow.reporting.checks import Check
 from outgrow.reporting.figures import Drawn, to_inline

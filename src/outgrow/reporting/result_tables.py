@@ -4,9 +4,26 @@ from __future__ import annotations
 
 import math
 
-from outgrow.reporting.forms import NO_DATA, count, interval, mean, p_value, percent, plural, points, share
+from outgrow.reporting.formatting import (
+    NO_DATA,
+    count,
+    interval,
+    mean,
+    p_value,
+    percent,
+    plural,
+    points,
+    share,
+)
 from outgrow.reporting.schema import Accuracy, Arm, Recovered, ReliabilityQuality, Results
-from outgrow.reporting.views import Cell, Row, TableView, Tone, columns, row
+from outgrow.reporting.views import (
+    Cell,
+    Row,
+    TableView,
+    Tone,
+    columns,
+    row,
+)
 
 
 def accuracy_cell(value: Accuracy) -> Cell:

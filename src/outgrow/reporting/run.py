@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 from pydantic import ValidationError
 
-from outgrow.errors import DataError
+from outgrow.core.errors import DataError
 from outgrow.reporting.schema import Provenance, Results, View
 
 FORMAT = 1

@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 
 from outgrow.reporting.checks import say_pair
-from outgrow.reporting.forms import NO_DATA, count, counts, duration, listed, plural
+from outgrow.reporting.formatting import (
+    NO_DATA,
+    count,
+    counts,
+    duration,
+    listed,
+    plural,
+)
 from outgrow.reporting.schema import Provenance, Results
 from outgrow.reporting.schema.results import Audit
 from outgrow.reporting.views import Cell, TableView, columns, row

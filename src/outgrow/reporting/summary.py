@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from outgrow.reporting.checks import Check
-from outgrow.reporting.forms import count, interval, join_words, p_value, percent, plural, points, share
+from outgrow.reporting.formatting import (
+    count,
+    interval,
+    join_words,
+    p_value,
+    percent,
+    plural,
+    points,
+    share,
+)
 from outgrow.reporting.schema import Accuracy, Arm, Results
 
 

@@ -9,7 +9,15 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from outgrow.reporting.forms import NO_DATA, counts, interval, p_value, percent, points, share
+from outgrow.reporting.formatting import (
+    NO_DATA,
+    counts,
+    interval,
+    p_value,
+    percent,
+    points,
+    share,
+)
 from outgrow.reporting.run import as_results
 from outgrow.reporting.schema import Accuracy, Arm, Results
 

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable
 
-from outgrow.reporting.forms import count, duration, percent
+from outgrow.reporting.formatting import count, duration, percent
 from outgrow.reporting.schema import JobTime, Provenance, StepTime
 from outgrow.reporting.views import Cell, Row, TableView, columns, row
 

@@ -7,9 +7,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from outgrow.io import write_table
 from outgrow.reporting.checks import check_run
 from outgrow.reporting.run import load_run
-from outgrow.tables import write_table
 
 
 @dataclass(frozen=True)

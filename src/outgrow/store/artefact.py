@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import pyarrow as pa
 
-from outgrow.errors import StoreError
+from outgrow.core.errors import StoreError
 from outgrow.store.files import publish, read_table, sha256_file
 from outgrow.store.keys import canonical_json
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-from outgrow.errors import StoreError
+from outgrow.core.errors import StoreError
 from outgrow.store.files import sha256_file
 from outgrow.store.owners import host, is_gone, process_started
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
 
-from outgrow.errors import StoreError
+from outgrow.core.errors import StoreError
 from outgrow.store.files import sync
 from outgrow.store.keys import canonical_json
 

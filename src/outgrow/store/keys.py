@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from outgrow.errors import ConfigError
+from outgrow.core.errors import ConfigError
 
 
 def plain(value: Any, *, finite: bool = True, where: str = "value") -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from outgrow.errors import StoreError
+from outgrow.core.errors import StoreError
 from outgrow.store.files import publish
 from outgrow.store.owners import host, is_gone, process_started
 

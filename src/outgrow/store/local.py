@@ -13,11 +13,18 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from outgrow.errors import StoreError
-from outgrow.store.artefact import MANIFEST, Artefact, encode_manifest, find, read_manifest, trust
+from outgrow.core.errors import StoreError
+from outgrow.store.artefact import (
+    MANIFEST,
+    Artefact,
+    encode_manifest,
+    find,
+    read_manifest,
+    trust,
+)
+from outgrow.store.backend import Desk, Held, Job
 from outgrow.store.files import publish, sync
 from outgrow.store.lease import Lease, progress_of, read_card
-from outgrow.store.place import Desk, Held, Job
 
 _OF_THE_LEASE = ("lease", "lease.progress")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from outgrow.errors import PrerequisiteError, StoreError
+from outgrow.core.errors import PrerequisiteError, StoreError
 from outgrow.store.cache import arrive
 
 _CONFLICTS = ("ConditionalRequestConflict", "OperationAborted")  # S3: two wrote at once, neither counts; ask again

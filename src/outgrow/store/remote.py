@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from outgrow.errors import StoreError
+from outgrow.core.errors import StoreError
 from outgrow.store.artefact import (
     MANIFEST,
     Artefact,
@@ -25,12 +25,12 @@ from outgrow.store.artefact import (
     encode_manifest,
     label_of,
 )
-from outgrow.store.beat import BeatLease, highest
+from outgrow.store.backend import Desk, Held, Job
 from outgrow.store.cache import cache_folder, scratch
 from outgrow.store.files import sha256_file
+from outgrow.store.heartbeat import BeatLease, highest
 from outgrow.store.lease import progress_of
 from outgrow.store.objects import Objects
-from outgrow.store.place import Desk, Held, Job
 from outgrow.store.saved import Saved, Saver
 
 _AT_ONCE = 16 << 20

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
-from outgrow.errors import StoreError
+from outgrow.core.errors import StoreError
 from outgrow.store.artefact import StoreWarning
-from outgrow.store.beat import BeatLease
 from outgrow.store.files import sha256_file
+from outgrow.store.heartbeat import BeatLease
 from outgrow.store.objects import Objects
 
 Mark = tuple[int, int, int]

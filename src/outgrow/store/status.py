@@ -7,10 +7,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from outgrow.errors import PrerequisiteError
+from outgrow.core.errors import PrerequisiteError
 from outgrow.store.artefact import DamageError, decode_manifest
+from outgrow.store.backend import Job, Place, place_of
 from outgrow.store.lease import owner_is_gone
-from outgrow.store.place import Job, Place, place_of
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from outgrow.errors import SealedError, StoreError
+from outgrow.core.errors import SealedError, StoreError
 from outgrow.store.artefact import FORMAT, Artefact, DamageError, StoreWarning, decode_manifest
+from outgrow.store.backend import Desk, Held, describe, place_of
 from outgrow.store.environment import environment, environment_id
 from outgrow.store.files import disk_is_full, sha256_file
 from outgrow.store.journal import DamagedWorkError
 from outgrow.store.keys import Step, plain
 from outgrow.store.lease import LeaseLostError
 from outgrow.store.local import Folder
-from outgrow.store.place import Desk, Held, describe, place_of
 from outgrow.store.work import Work
 
 _logger = logging.getLogger("outgrow.store")

@@ -9,11 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from outgrow.errors import StoreError
+from outgrow.core.errors import StoreError
+from outgrow.store.backend import Held
 from outgrow.store.files import write_json, write_table
 from outgrow.store.journal import Journal
 from outgrow.store.lease import LeaseLostError
-from outgrow.store.place import Held
 
 
 class Work:

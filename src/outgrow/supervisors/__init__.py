@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from pydantic import BaseModel
 
-from outgrow.names import import_attr
+from outgrow.core.names import import_attr
 
 
 @dataclass(frozen=True)

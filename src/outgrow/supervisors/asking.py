@@ -9,7 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from outgrow.records import Source, sha256_text
+from outgrow.core.hashing import sha256_text
+from outgrow.core.lab import Source
 from outgrow.supervisors.config import FileSupervisor, ServerSupervisor
 from outgrow.supervisors.queries import Decoding, Turn, pose
 from outgrow.tasks.base import Task
@@ -37,7 +38,7 @@ class Asking:
         samples: answers per wording.
         temperature: of sampling; 0 is greedy.
         seed: of the draws.
-        decoding: see `outgrow.recipe_parts.Ask`.
+        decoding: see `outgrow.recipe.parts.Ask`.
         turns: demonstrations shown before each question.
         first_only: of a file, which otherwise gives all the answers it has, the first to the identity alone.
     """

@@ -6,11 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from outgrow.config import Config
-from outgrow.errors import ConfigError
+from outgrow.core.config import Config
+from outgrow.core.errors import ConfigError
+from outgrow.models import files as models
+from outgrow.models import minilm
+from outgrow.models.config import ModelRef
 from outgrow.supervisors.server.config import ServerConfig
-from outgrow.training import minilm, models
-from outgrow.training.config import ModelRef, TrainConfig
+from outgrow.training.config import TrainConfig
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._=,+ -]*$"  # names become columns and files
 Name = Annotated[str, Field(pattern=NAME)]

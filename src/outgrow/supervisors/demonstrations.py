@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from outgrow.errors import ConfigError
-from outgrow.records import iter_examples, sha256_text
+from outgrow.core.errors import ConfigError
+from outgrow.core.hashing import sha256_text
+from outgrow.core.tables import iter_examples
 from outgrow.supervisors.queries import Turn
 from outgrow.tasks.base import Task
 

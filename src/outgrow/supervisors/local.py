@@ -8,16 +8,24 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from outgrow.errors import ConfigError
-from outgrow.supervisors.queries import Decoding, Query, Turn, answers_table, check_samples, is_greedy, pose
+from outgrow.core.errors import ConfigError
+from outgrow.core.hashing import seed_of
+from outgrow.models.batches import Journal, Progress, Stage
+from outgrow.models.classifying import classify
+from outgrow.models.generation import Generation, generate, uniform
+from outgrow.models.loading import Loaded
+from outgrow.models.scoring import LengthNormalise, score_options, softmax
+from outgrow.models.text import Dialogue, Prompt
+from outgrow.supervisors.queries import (
+    Decoding,
+    Query,
+    Turn,
+    answers_table,
+    check_samples,
+    is_greedy,
+    pose,
+)
 from outgrow.tasks.base import Task
-from outgrow.training.batches import Journal, Progress, Stage
-from outgrow.training.classifying import classify
-from outgrow.training.generation import Generation, generate, uniform
-from outgrow.training.loading import Loaded
-from outgrow.training.schedule import seed_of
-from outgrow.training.scoring import LengthNormalise, score_options, softmax
-from outgrow.training.text import Dialogue, Prompt
 
 
 def answer(

@@ -8,9 +8,9 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from outgrow.records import GOLD, Example
-from outgrow.splits import normalise_text
+from outgrow.core.tables import GOLD, Example
 from outgrow.tasks.base import Task, Wording
+from outgrow.tasks.splits import normalise_text
 
 INSTRUCTION = (
     "Say the following question in other words. Keep its meaning, every name and every number. "

@@ -8,8 +8,8 @@ from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
-from outgrow.errors import ConfigError
-from outgrow.records import ANSWERS, Example, build, iter_examples
+from outgrow.core.errors import ConfigError
+from outgrow.core.tables import ANSWERS, Example, build, iter_examples
 from outgrow.tasks.base import MISSING, Task, Wording
 
 Decoding = Literal["auto", "options", "generate", "classify"]

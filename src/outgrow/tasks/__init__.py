@@ -14,9 +14,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from outgrow.config_errors import report, validate
-from outgrow.errors import ConfigError
-from outgrow.names import import_attr, unknown
+from outgrow.core.config_errors import report, validate
+from outgrow.core.errors import ConfigError
+from outgrow.core.names import import_attr, unknown
 from outgrow.tasks.base import Task
 
 
@@ -60,8 +60,8 @@ _ALL = (
     TaskSpec(
         kind="microworld",
         doc="a generated world of invented entities: choice, claim and sums; needs no files",
-        config="outgrow.microworld.task:MicroworldConfig",
-        task="outgrow.microworld.task:MicroworldTask",
+        config="outgrow.tasks.microworld.task:MicroworldConfig",
+        task="outgrow.tasks.microworld.task:MicroworldTask",
         reads_files=False,
     ),
     TaskSpec(

@@ -7,8 +7,8 @@ from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from outgrow.errors import DataError
-from outgrow.records import Example
+from outgrow.core.errors import DataError
+from outgrow.core.tables import Example
 
 MISSING = "missing"
 """The `kind` of a wording that a question does not have (a paraphrase that failed): it is not asked."""

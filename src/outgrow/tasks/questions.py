@@ -10,9 +10,16 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from outgrow.errors import DataError
-from outgrow.records import EXAMPLES, GOLD, build, make_example_id
-from outgrow.splits import Size, assign_splits, contradictions, foreign_rows, group_ids, normalise_text
+from outgrow.core.errors import DataError
+from outgrow.core.tables import EXAMPLES, GOLD, build, make_example_id
+from outgrow.tasks.splits import (
+    Size,
+    assign_splits,
+    contradictions,
+    foreign_rows,
+    group_ids,
+    normalise_text,
+)
 
 KEEP_FIRST = ("test", "validation", "known", "supervisor_train", "pool")
 """Which split's file keeps its rows when a group occurs in several files."""

@@ -10,13 +10,23 @@ from string import ascii_uppercase
 
 import pyarrow as pa
 
-from outgrow.errors import ConfigError, DataError
-from outgrow.records import SPLITS, Example, sha256_text
-from outgrow.splits import normalise_text
+from outgrow.core.errors import ConfigError, DataError
+from outgrow.core.hashing import sha256_text
+from outgrow.core.tables import SPLITS, Example
 from outgrow.tasks.base import Wording
 from outgrow.tasks.orders import number_of_orders, option_order, variant_parts
 from outgrow.tasks.parsing import final_number, normalise_answer
-from outgrow.tasks.questions import UNLABELLED, Audit, Dealt, Question, deal, examples_table, gold_table, question_id
+from outgrow.tasks.questions import (
+    UNLABELLED,
+    Audit,
+    Dealt,
+    Question,
+    deal,
+    examples_table,
+    gold_table,
+    question_id,
+)
+from outgrow.tasks.splits import normalise_text
 from outgrow.tasks.table_config import TableConfig
 from outgrow.tasks.table_rows import read_questions
 

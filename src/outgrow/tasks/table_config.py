@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from outgrow.config import Config
-from outgrow.names import did_you_mean
-from outgrow.splits import Size
+from outgrow.core.config import Config
+from outgrow.core.names import did_you_mean
+from outgrow.tasks.splits import Size
 
 Split = Literal["supervisor_train", "pool", "validation", "test", "known"]
 NEEDED: tuple[Split, ...] = ("pool", "validation", "test")

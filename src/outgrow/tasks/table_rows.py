@@ -8,12 +8,12 @@ from string import ascii_uppercase
 
 import pyarrow as pa
 
-from outgrow.errors import DataError
-from outgrow.names import closest
-from outgrow.splits import normalise_text
-from outgrow.tables.reading import load
+from outgrow.core.errors import DataError
+from outgrow.core.names import closest
+from outgrow.io.reading import load
 from outgrow.tasks.parsing import normalise_answer, read_number
 from outgrow.tasks.questions import UNLABELLED, Question
+from outgrow.tasks.splits import normalise_text
 from outgrow.tasks.table_config import TableConfig
 
 

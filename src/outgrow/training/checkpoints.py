@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from outgrow.errors import ConfigError, StoreError
+from outgrow.core.errors import ConfigError, StoreError
 
 
 @dataclass(frozen=True)

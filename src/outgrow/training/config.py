@@ -1,86 +1,15 @@
-"""Which model, and how it is trained. Nothing here needs torch, so a recipe can be read without it."""
+"""How a model is trained. Nothing here needs torch, so a recipe can be read without it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_serializer
+from pydantic import Field
 
-from outgrow.config import Config
+from outgrow.models.config import Lora, Settled
 
 
-class _Settled(Config):
-    """A configuration that has got new settings: those that are off are not written down.
-
-    What is written down goes into the keys of results, and a setting that is off changes none.
-
-    Attributes:
-        LATER: names of these settings.
-    """
-
-    LATER: ClassVar[tuple[str, ...]] = ()
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_off(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        fields = type(self).model_fields
-        off = {name for name in self.LATER if getattr(self, name) == fields[name].default}
-        return {name: value for name, value in handler(self).items() if name not in off}
-
-
-class ModelRef(_Settled):
-    """A model by name, and the parts of it that are used.
-
-    Attributes:
-        model: a hub name, a folder in Hugging Face format, or a model that ships with outgrow (`microworld/base`).
-        revision: hub revision (branch, tag or commit); null for the default branch.
-        head: `lm` scores or generates text; `classifier` puts a linear layer over the pooled hidden state.
-        layers: keep only the first n transformer layers; null keeps them all.
-        dtype: the type the weights are held in; `auto` takes bfloat16 on a GPU that has it, else float32.
-        quantise: hold the weights in 8 or 4 bits (extra `quantise`); such a model is asked as it is or trained with
-            LoRA.
-        trust_remote_code: run code that comes with the model; off unless a recipe says otherwise.
-        pooling: what the classifier head reads: first token, mean over tokens, or last token.
-        chat: put prompts through the tokenizer's chat template.
-        attention: which implementation the model uses; `auto` leaves it to transformers. `flash_attention_2` needs a
-            GPU and the package flash-attn.
-    """
-
-    LATER: ClassVar[tuple[str, ...]] = ("attention",)
-
-    model: Annotated[str, Field(min_length=1)]
-    revision: str | None = None
-    head: Literal["lm", "classifier"] = "lm"
-    layers: Annotated[int, Field(ge=1)] | None = None
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    quantise: Literal["8bit", "4bit"] | None = None
-    trust_remote_code: bool = False
-    pooling: Literal["auto", "cls", "mean", "last"] = "auto"
-    chat: bool = False
-    attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
-
-
-class Lora(Config):
-    """A low-rank adapter (arXiv 2106.09685): W + (alpha / r) B A with B and A of rank r; W itself is not trained."""
-
-    r: Annotated[int, Field(ge=1)] = 8
-    alpha: Annotated[float, Field(gt=0)] = 16.0
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    target_modules: str | tuple[str, ...] = "all-linear"
-
-    @field_validator("target_modules")
-    @classmethod
-    def _pattern(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        if isinstance(value, str):
-            try:
-                re.compile(value)
-            except re.error as error:
-                raise ValueError(f"{value!r} is no regular expression: {error}; or give a list of names") from None
-        return value
-
-
-class TrainConfig(_Settled):
+class TrainConfig(Settled):
     """One fine-tuning.
 
     Attributes:

@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 
-from outgrow.errors import ConfigError
+from outgrow.core.errors import ConfigError
+from outgrow.models.loading import Loaded
+from outgrow.models.ranks import ranks
 from outgrow.objectives.base import Objective
 from outgrow.training.config import TrainConfig
 from outgrow.training.encode import encode
-from outgrow.training.loading import Loaded
 from outgrow.training.memory import return_memory
-from outgrow.training.ranks import ranks
 from outgrow.training.rows import TrainRow, check_rows
 from outgrow.training.run import Run
 from outgrow.training.trackers import Tracker

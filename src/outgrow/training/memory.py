@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 
-from outgrow.errors import ConfigError
-from outgrow.training.heads import LanguageHead
-from outgrow.training.loading import Loaded
+from outgrow.core.errors import ConfigError
+from outgrow.models.heads import LanguageHead
+from outgrow.models.loading import Loaded
 
 
 def recompute_activations(loaded: Loaded) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from outgrow.errors import PrerequisiteError
+from outgrow.core.errors import PrerequisiteError
 from outgrow.training.config import TrainConfig
 
 

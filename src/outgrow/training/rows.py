@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from outgrow.errors import DataError
+from outgrow.core.errors import DataError
 
 
 @dataclass(frozen=True)

@@ -15,21 +15,29 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from outgrow.errors import ConfigError, PrerequisiteError, TrainingError
+from outgrow.core.errors import ConfigError, PrerequisiteError, TrainingError
+from outgrow.core.hashing import seed_of
+from outgrow.models.adapters import add_adapter, merge_adapter
+from outgrow.models.batching import cut_step
+from outgrow.models.chance import seed_dropout
+from outgrow.models.heads import LanguageHead
+from outgrow.models.loading import Loaded
+from outgrow.models.ranks import ranks
 from outgrow.objectives.base import Batch, Objective, Outputs
-from outgrow.training.adapters import add_adapter, merge_adapter
-from outgrow.training.batching import cut_step
-from outgrow.training.chance import seed_dropout
 from outgrow.training.checkpoints import Checkpoints, State
 from outgrow.training.config import TrainConfig
 from outgrow.training.encode import Encoded, micro_batch
-from outgrow.training.heads import LanguageHead
-from outgrow.training.loading import Loaded
 from outgrow.training.memory import keep_activations, recompute_activations, whole_layers
 from outgrow.training.optimisers import make_optimiser, state_of
-from outgrow.training.ranks import ranks
-from outgrow.training.schedule import checkpoint_steps, learning_rate, numbered, rows_of_step, seed_of
-from outgrow.training.sharding import Plain, float32, part, shard, sharded, whole
+from outgrow.training.schedule import checkpoint_steps, learning_rate, numbered, rows_of_step
+from outgrow.training.sharding import (
+    Plain,
+    float32,
+    part,
+    shard,
+    sharded,
+    whole,
+)
 from outgrow.training.trackers import Tracker
 
 

@@ -6,7 +6,6 @@ same rows and the same rates.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from fractions import Fraction
@@ -14,6 +13,7 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Int
 
+from outgrow.core.hashing import seed_of
 from outgrow.training.config import TrainConfig
 
 
@@ -38,11 +38,6 @@ def learning_rate(step: int, total: int, config: TrainConfig) -> float:
     done = (step - warm) / max(1, total - warm)
     left = 1 - done if config.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * done))
     return config.learning_rate * left
-
-
-def seed_of(*parts: object) -> int:
-    """A 63-bit seed made of the parts by sha256: equal parts, equal seed, on every machine."""
-    return int.from_bytes(hashlib.sha256(repr(parts).encode("utf-8")).digest()[:8], "big") >> 1
 
 
 def permutation(

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from outgrow.errors import ConfigError, PrerequisiteError
+from outgrow.core.errors import ConfigError, PrerequisiteError
+from outgrow.models.loading import Loaded
 from outgrow.training.config import TrainConfig
-from outgrow.training.loading import Loaded
 
 
 def sharded() -> bool:

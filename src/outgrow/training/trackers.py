@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from outgrow.errors import PrerequisiteError
+from outgrow.core.errors import PrerequisiteError
 
 PACKAGES = {
     "tensorboard": "tensorboard",

@@ -1,6 +1,6 @@
 """What these tests ask: questions about colours, with and without options, and a journal in memory."""
 
-from outgrow.records import EXAMPLES, build
+from outgrow.core.tables import EXAMPLES, build
 from outgrow.supervisors.queries import Query, Turn, pose
 from outgrow.supervisors.server import ServerConfig, answer
 from outgrow.tasks.base import Wording

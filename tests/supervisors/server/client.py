@@ -20,7 +20,7 @@ def questions(config, n):
     if config.model == "weak-1":
         task = Colours()
         return task, pose(task, task.examples(n), 1)
-    from outgrow.microworld.task import Counts, MicroworldConfig, MicroworldTask
+    from outgrow.tasks.microworld.task import Counts, MicroworldConfig, MicroworldTask
 
     task = MicroworldTask(
         MicroworldConfig(questions=Counts(supervisor_train=1, pool=n, validation=1, test=1), mix="natural")

@@ -10,8 +10,9 @@ from asking import Colours, ask, server
 from fake_server import chat, completion, error
 from serving import Sent
 
-from outgrow.errors import ConfigError
-from outgrow.records import ANSWERS, sha256_text
+from outgrow.core.errors import ConfigError
+from outgrow.core.hashing import sha256_text
+from outgrow.core.tables import ANSWERS
 
 
 def usage_of(table):

@@ -7,10 +7,10 @@ import traceback
 import pytest
 from pydantic import ValidationError
 
-from outgrow.config import Config
-from outgrow.config_errors import report, validate
-from outgrow.errors import ConfigError
-from outgrow.recipe import parse_labelling
+from outgrow.core.config import Config
+from outgrow.core.config_errors import report, validate
+from outgrow.core.errors import ConfigError
+from outgrow.recipe.recipe import parse_labelling
 from outgrow.supervisors.server import ServerConfig
 from outgrow.supervisors.server.secret import Secret
 

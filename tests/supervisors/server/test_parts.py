@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from outgrow.errors import ConfigError, PrerequisiteError
+from outgrow.core.errors import ConfigError, PrerequisiteError
 from outgrow.supervisors.server.config import ServerConfig
 from outgrow.supervisors.server.endpoints import Pool
 from outgrow.supervisors.server.failures import NoLogprobsError, RefusedError, TransientError, of_status, retry_after

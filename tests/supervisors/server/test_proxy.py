@@ -22,11 +22,11 @@ from fake_server import completion
 from proxy import FAULTS
 
 import outgrow
-from outgrow.records import sha256_text
+from outgrow.core.hashing import sha256_text
 from outgrow.supervisors.server import ServerConfig, answer
 from outgrow.supervisors.server.plan import Plan
 
-MODELS = Path(outgrow.__file__).parent / "microworld" / "models"
+MODELS = Path(outgrow.__file__).parent / "tasks" / "microworld" / "models"
 CONCURRENCY = 8
 
 
@@ -195,7 +195,7 @@ def test_transformers_serve_answers_with_both_interfaces(transformers_serve, pro
 
 def test_transformers_serve_refuses_what_it_cannot(transformers_serve):
     url, model = transformers_serve
-    from outgrow.errors import ConfigError
+    from outgrow.core.errors import ConfigError
 
     with pytest.raises(ConfigError, match=r"pinned to.*'model' must be a name that this server serves.*0 of 1 answers"):
         ask(settings(url, "no-such-model"), 1)

@@ -13,7 +13,7 @@ from asking import Colours, ask, server
 from fake_server import chat, error
 from serving import Sent
 
-from outgrow.errors import ConfigError, PrerequisiteError
+from outgrow.core.errors import ConfigError, PrerequisiteError
 from outgrow.store import Journal, LeaseLostError
 
 KEY = "sk-4f9a0Qx7LmN2-vT8wz"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from outgrow.experiment import run_recipe
-from outgrow.recipe import parse_recipe
+from outgrow.execution.run import run_recipe
+from outgrow.recipe.recipe import parse_recipe
 
 SPLITS = {"supervisor_train": 4, "pool": 6, "validation": 2, "test": {"file": "test", "count": 6}}
 

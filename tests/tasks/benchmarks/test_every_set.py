@@ -4,9 +4,9 @@ import pytest
 from benchmark_sets import MADE
 
 from outgrow import tasks
-from outgrow.records import iter_examples
-from outgrow.splits import overlap
+from outgrow.core.tables import iter_examples
 from outgrow.tasks.base import Task
+from outgrow.tasks.splits import overlap
 
 PUBLIC = [kind for kind in tasks.TASKS if kind not in ("microworld", "table")]
 

@@ -10,8 +10,8 @@ import pytest
 from benchmark_sets import MADE, amazon, boolq, commonsense, gsm8k, hellaswag, keyed, mmlu, rows, write
 
 from outgrow import tasks
-from outgrow.errors import ConfigError, DataError, PrerequisiteError
-from outgrow.records import iter_examples
+from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
+from outgrow.core.tables import iter_examples
 
 
 def golds(task):

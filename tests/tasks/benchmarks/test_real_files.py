@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from outgrow import tasks
-from outgrow.records import iter_examples
+from outgrow.core.tables import iter_examples
 from outgrow.tasks.benchmarks.finding import find_files
 from outgrow.tasks.parsing import final_number
 

@@ -8,11 +8,11 @@ import pytest
 from benchmark_sets import MADE, TOOLS, rows, virtue, write
 
 from outgrow import tasks
-from outgrow.errors import ConfigError, DataError
-from outgrow.records import ANSWERS, Example, build, iter_examples
+from outgrow.core.errors import ConfigError, DataError
+from outgrow.core.tables import ANSWERS, Example, build, iter_examples
 from outgrow.tasks.base import MISSING
 from outgrow.tasks.orders import number_of_orders, option_order, variant_parts
-from outgrow.tasks.varied import Dealt, VariedTask
+from outgrow.tasks.variants import Dealt, VariedTask
 
 
 def table(task, split):

@@ -5,7 +5,7 @@ from itertools import permutations
 import pyarrow as pa
 import pytest
 
-from outgrow.records import ANSWERS, build
+from outgrow.core.tables import ANSWERS, build
 from outgrow.tasks.parsing import canonicalise_answers, cluster, representatives
 
 

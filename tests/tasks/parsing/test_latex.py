@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from outgrow.errors import PrerequisiteError
+from outgrow.core.errors import PrerequisiteError
 from outgrow.tasks.parsing import cluster, final_math, math_judge, same_math
 
 needs_math_verify = pytest.mark.skipif(not math_judge._installed(), reason="math-verify is not installed")

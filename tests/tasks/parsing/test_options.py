@@ -2,7 +2,7 @@
 
 import pytest
 
-from outgrow.errors import ConfigError
+from outgrow.core.errors import ConfigError
 from outgrow.tasks.parsing import read_letter, read_words, read_yes_no
 
 SAYS_B = [

@@ -15,8 +15,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from outgrow.records import Example
-from outgrow.splits import normalise_text
+from outgrow.core.tables import Example
 from outgrow.tasks.base import Wording
 from outgrow.tasks.parsing import (
     cluster,
@@ -34,6 +33,7 @@ from outgrow.tasks.parsing import (
     same_math,
     write_number,
 )
+from outgrow.tasks.splits import normalise_text
 from outgrow.tasks.table import TableTask
 from outgrow.tasks.table_config import TableConfig
 

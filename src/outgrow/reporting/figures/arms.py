@@ -24,7 +24,7 @@ from outgrow.reporting.figures.style import (
     label,
     to_svg,
 )
-from outgrow.reporting.forms import interval, percent, share
+from outgrow.reporting.formatting import interval, percent, share
 from outgrow.reporting.schema import Accuracy, Arm, Recovered, Results
 
 GROUPS = (("method", "methods"), ("control", "controls"), ("oracle", "oracles, use gold"))

@@ -22,7 +22,7 @@ from outgrow.reporting.figures.style import (
     label,
     to_svg,
 )
-from outgrow.reporting.forms import count, share
+from outgrow.reporting.formatting import count, share
 from outgrow.reporting.schema import EntropyLevel, Heat, ReliabilityQuality, Results
 
 

@@ -20,7 +20,7 @@ from outgrow.reporting.figures.style import (
     label,
     to_svg,
 )
-from outgrow.reporting.forms import count, percent
+from outgrow.reporting.formatting import count, percent
 from outgrow.reporting.schema import Results, Stratum
 
 MOST = 6  # more kinds of questions than this are for the table

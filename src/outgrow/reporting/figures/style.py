@@ -20,7 +20,7 @@ import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from outgrow.reporting.forms import shorten
+from outgrow.reporting.formatting import shorten
 
 INK = "#22262b"
 MUTED = "#6a727c"

@@ -20,7 +20,7 @@ from outgrow.reporting.figures.style import (
     label,
     to_svg,
 )
-from outgrow.reporting.forms import mean
+from outgrow.reporting.formatting import mean
 from outgrow.reporting.schema import Arm, Curve, Results
 
 BINS = 60  # loss points drawn per seed; the CSV holds the same means

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from outgrow.records import SPLITS
+from outgrow.core.tables import SPLITS
 from outgrow.reporting.schema.arm import Arm, Kind
 from outgrow.reporting.schema.base import Accuracy, Number, View
 from outgrow.reporting.schema.reliability import ReliabilityQuality

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import pyarrow as pa
 
-from outgrow.errors import ConfigError, PrerequisiteError
+from outgrow.core.errors import ConfigError, PrerequisiteError
 from outgrow.supervisors.queries import Decoding, Query, answers_table, check_samples
 from outgrow.supervisors.server.client import Client, StoppedError
 from outgrow.supervisors.server.config import ServerConfig

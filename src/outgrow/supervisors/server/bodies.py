@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from outgrow.errors import ConfigError
-from outgrow.records import sha256_text
+from outgrow.core.errors import ConfigError
+from outgrow.core.hashing import sha256_text
 from outgrow.supervisors.queries import Query
 from outgrow.supervisors.server.config import ServerConfig
 

@@ -7,14 +7,21 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from outgrow.errors import ConfigError, OutgrowError, PrerequisiteError
+from outgrow.core.errors import ConfigError, OutgrowError, PrerequisiteError
 from outgrow.supervisors.server.bodies import Request, estimate
 from outgrow.supervisors.server.config import ServerConfig
 from outgrow.supervisors.server.endpoints import Endpoint, Pool
 from outgrow.supervisors.server.failures import NoLogprobsError, RefusedError, TransientError
 from outgrow.supervisors.server.ledger import Spent
 from outgrow.supervisors.server.limits import Bucket, Budget
-from outgrow.supervisors.server.replies import Usage, check_model, choices_of, no_logprobs, text_of, usage_of
+from outgrow.supervisors.server.replies import (
+    Usage,
+    check_model,
+    choices_of,
+    no_logprobs,
+    text_of,
+    usage_of,
+)
 from outgrow.supervisors.server.secret import Secret
 from outgrow.supervisors.server.transport import Transport, missing
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from outgrow.config import Config
-from outgrow.config_errors import fault
+from outgrow.core.config import Config
+from outgrow.core.config_errors import fault
 
 HIDDEN = "(not shown)"
 # Settings with such names hold secrets, and a recipe is stored and shown. Bodies may have harmless keys, such as

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from outgrow.errors import ConfigError, OutgrowError, PrerequisiteError
+from outgrow.core.errors import ConfigError, OutgrowError, PrerequisiteError
 from outgrow.supervisors.server.secret import Secret
 
 SHOWN = 300  # characters of a server's own words in a message

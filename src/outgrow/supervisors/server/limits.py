@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from outgrow.errors import ConfigError
+from outgrow.core.errors import ConfigError
 
 
 class BudgetError(ConfigError):

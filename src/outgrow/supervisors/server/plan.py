@@ -8,10 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from outgrow.errors import ConfigError
-from outgrow.records import sha256_text
+from outgrow.core.errors import ConfigError
+from outgrow.core.hashing import sha256_text
 from outgrow.supervisors.queries import Found, Query, is_greedy
-from outgrow.supervisors.server.bodies import Request, api_of, option_request, seed_of, text_request, values_of
+from outgrow.supervisors.server.bodies import (
+    Request,
+    api_of,
+    option_request,
+    seed_of,
+    text_request,
+    values_of,
+)
 from outgrow.supervisors.server.config import ServerConfig
 from outgrow.supervisors.server.ledger import Key
 from outgrow.supervisors.server.replies import Usage, answer_of

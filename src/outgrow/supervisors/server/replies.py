@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any, NamedTuple
 
-from outgrow.errors import ConfigError
+from outgrow.core.errors import ConfigError
 from outgrow.supervisors.server.bodies import Api, Request
 from outgrow.supervisors.server.config import ServerConfig
 from outgrow.supervisors.server.failures import TransientError

@@ -7,7 +7,7 @@ import json
 import os
 from urllib.parse import quote
 
-from outgrow.errors import ConfigError
+from outgrow.core.errors import ConfigError
 
 MASK = "[key]"
 _PART = 6  # characters of the key that may stand in a message by chance

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from outgrow import __version__
-from outgrow.errors import PrerequisiteError
+from outgrow.core.errors import PrerequisiteError
 from outgrow.supervisors.server.bodies import Request
 from outgrow.supervisors.server.config import ServerConfig
 from outgrow.supervisors.server.failures import TransientError, of_status

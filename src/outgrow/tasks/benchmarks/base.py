@@ -9,16 +9,32 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from outgrow.errors import ConfigError, DataError
-from outgrow.records import SPLITS, Example, sha256_text
+from outgrow.core.errors import ConfigError, DataError
+from outgrow.core.hashing import sha256_text
+from outgrow.core.tables import SPLITS, Example
 from outgrow.tasks.base import Wording
-from outgrow.tasks.benchmarks.answers import YES_NO, Answer, Choice, Classes, Free, listed
+from outgrow.tasks.benchmarks.answers import (
+    YES_NO,
+    Answer,
+    Choice,
+    Classes,
+    Free,
+    listed,
+)
 from outgrow.tasks.benchmarks.config import BenchmarkConfig
 from outgrow.tasks.benchmarks.loading import Loaded, load_questions
 from outgrow.tasks.benchmarks.posing import CANDIDATE_PROMPT, as_candidates, downsampled
 from outgrow.tasks.orders import number_of_orders, option_order, variant_parts
 from outgrow.tasks.parsing import canonicalise_answers, read_words
-from outgrow.tasks.questions import Audit, Question, Rows, deal, examples_table, gold_table, question_id
+from outgrow.tasks.questions import (
+    Audit,
+    Question,
+    Rows,
+    deal,
+    examples_table,
+    gold_table,
+    question_id,
+)
 
 WORDINGS_VERSION = 2
 

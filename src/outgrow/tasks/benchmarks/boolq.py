@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from outgrow.splits import normalise_text
 from outgrow.tasks.benchmarks.answers import YES_NO
 from outgrow.tasks.benchmarks.cells import Row
 from outgrow.tasks.benchmarks.config import BenchmarkConfig
 from outgrow.tasks.benchmarks.spec import HALVES_AND_VALIDATION, Benchmark, FileSplit, Hub
 from outgrow.tasks.questions import Question
+from outgrow.tasks.splits import normalise_text
 
 PROMPT = "Read the passage and answer the question. Answer {words}.\nPassage: {text}\n### Answer:"
 

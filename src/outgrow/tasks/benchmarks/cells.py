@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any
 
-from outgrow.errors import DataError
-from outgrow.splits import normalise_text
+from outgrow.core.errors import DataError
 from outgrow.tasks.questions import Question
+from outgrow.tasks.splits import normalise_text
 
 
 @dataclass(frozen=True)

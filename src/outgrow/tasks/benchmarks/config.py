@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from outgrow.config import Config
-from outgrow.names import did_you_mean
-from outgrow.splits import Size
+from outgrow.core.config import Config
+from outgrow.core.names import did_you_mean
 from outgrow.tasks.benchmarks.answers import Choice, Classes
 from outgrow.tasks.benchmarks.spec import Benchmark
+from outgrow.tasks.splits import Size
 from outgrow.tasks.table_config import DEFAULT_SPLITS, NEEDED, Splits
 
 Posed = Literal["letters", "content", "candidates"]

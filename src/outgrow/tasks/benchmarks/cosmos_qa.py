@@ -18,11 +18,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from outgrow.splits import normalise_text
 from outgrow.tasks.benchmarks.cells import Row
 from outgrow.tasks.benchmarks.config import ChoiceConfig, Posed
 from outgrow.tasks.benchmarks.spec import HALVES_AND_VALIDATION, Benchmark, FileSplit, Hub
 from outgrow.tasks.questions import Question
+from outgrow.tasks.splits import normalise_text
 
 OPTIONS = ("answer0", "answer1", "answer2", "answer3")
 

@@ -27,13 +27,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from outgrow.records import sha256_text
-from outgrow.splits import normalise_text
+from outgrow.core.hashing import sha256_text
 from outgrow.tasks.benchmarks.answers import YES_NO, Answer, Choice, Classes
 from outgrow.tasks.benchmarks.cells import Row
 from outgrow.tasks.benchmarks.config import BenchmarkConfig
 from outgrow.tasks.benchmarks.spec import HALVES, Benchmark, FileSplit, Hub
 from outgrow.tasks.questions import Question
+from outgrow.tasks.splits import normalise_text
 
 Subset = Literal["commonsense", "justice", "deontology", "virtue", "utilitarianism"]
 

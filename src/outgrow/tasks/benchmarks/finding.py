@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from outgrow.errors import DataError
+from outgrow.core.errors import DataError
 from outgrow.tasks.benchmarks.reading import FORMATS
 from outgrow.tasks.benchmarks.spec import Benchmark
 

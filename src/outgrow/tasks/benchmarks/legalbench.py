@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from outgrow.splits import normalise_text
 from outgrow.tasks.benchmarks.answers import Classes
 from outgrow.tasks.benchmarks.cells import Row
 from outgrow.tasks.benchmarks.config import BenchmarkConfig
 from outgrow.tasks.benchmarks.spec import Benchmark, FileSplit, Hub
 from outgrow.tasks.questions import Question
+from outgrow.tasks.splits import normalise_text
 from outgrow.tasks.table_config import DEFAULT_SPLITS
 
 CLASSES = ("Irrelevant", "Relevant")

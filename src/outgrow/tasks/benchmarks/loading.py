@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from outgrow.errors import DataError, PrerequisiteError
+from outgrow.core.errors import DataError, PrerequisiteError
 from outgrow.tasks.benchmarks.cells import Row
 from outgrow.tasks.benchmarks.config import BenchmarkConfig
 from outgrow.tasks.benchmarks.finding import find_files, named_files

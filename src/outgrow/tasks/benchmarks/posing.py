@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from outgrow.records import sha256_text
+from outgrow.core.hashing import sha256_text
 from outgrow.tasks.questions import Question, Rows
 
 CANDIDATE_PROMPT = "{text}\nIs this right? Answer {words}.\n### Answer:"

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from outgrow.errors import DataError
+from outgrow.core.errors import DataError
 
 FORMATS = (".parquet", ".jsonl", ".json", ".csv")
 Numbered = tuple[str, dict[str, Any]]

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from outgrow.records import sha256_text
+from outgrow.core.hashing import sha256_text
 from outgrow.tasks.benchmarks.cells import Row
 from outgrow.tasks.benchmarks.config import ChoiceConfig, Posed
 from outgrow.tasks.benchmarks.spec import HALVES, Benchmark, FileSplit, Hub

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from outgrow.splits import Size
 from outgrow.tasks.benchmarks.answers import Answer
 from outgrow.tasks.benchmarks.cells import Row
 from outgrow.tasks.questions import Question
+from outgrow.tasks.splits import Size
 
 
 @dataclass(frozen=True)

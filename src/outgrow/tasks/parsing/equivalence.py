@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pyarrow as pa
 
-from outgrow.records import PROBABILITIES
+from outgrow.core.tables import PROBABILITIES
 
 Same = Callable[[str, str], bool]
 """A judge of two answers. It has to be symmetric; each pair is put to it once at most, smaller string first."""

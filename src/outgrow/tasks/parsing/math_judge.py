@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from pathlib import Path
 
-from outgrow.errors import PrerequisiteError
+from outgrow.core.errors import PrerequisiteError
 
 SECONDS = 10  # of processor time for one comparison
 

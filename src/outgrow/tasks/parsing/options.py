@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from string import ascii_lowercase
 
-from outgrow.errors import ConfigError
-from outgrow.splits import normalise_text
+from outgrow.core.errors import ConfigError
+from outgrow.tasks.splits import normalise_text
 
 _EDGES = " .,:;!?\"'()[]*"
 

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from outgrow.splits import normalise_text
+from outgrow.tasks.splits import normalise_text
 
 _LONGEST = 50_000  # characters
 _STARTS = 500  # brackets at which JSON is tried

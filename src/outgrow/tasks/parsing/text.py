@@ -7,8 +7,8 @@ import sys
 import unicodedata
 from functools import cache
 
-from outgrow.splits import normalise_text
 from outgrow.tasks.parsing.characters import plain_characters
+from outgrow.tasks.splits import normalise_text
 
 _GROUPED = re.compile(r"(?<![\w.,])[0-9]{1,3}(?:,[0-9]{3})+(?![\w,])")
 _POINT_FIRST = re.compile(r"(?<![\w.])\.(?=[0-9])")

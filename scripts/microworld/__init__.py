@@ -1,0 +1,1 @@
+"""Builds the base models of the microworld: text about the world, pretraining, the model card."""

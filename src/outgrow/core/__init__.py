@@ -1,0 +1,1 @@
+"""What every room uses: tables, hashing, files that appear whole, errors, configuration, names, progress."""

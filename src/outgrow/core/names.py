@@ -1,0 +1,52 @@
+"""Names that YAML and the command line need: suggestions for a wrong one, and objects loaded by `module:attr`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from typing import Any
+
+from outgrow.core.errors import PrerequisiteError
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name most like `name` (case aside), or None when nothing is near."""
+    by_folded = {other.casefold(): other for other in known}
+    found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    return by_folded[found[0]] if found else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The nearest known name as the end of a message, or an empty string when nothing is near."""
+    near = closest(name, known)
+    return f"; did you mean '{near}'?" if near else ""
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """The message for a name that is not known: the name, the nearest one, and the whole list."""
+    names = list(known)
+    return f"unknown {what} '{name}'{did_you_mean(name, names) or '.'} Known: {', '.join(names)}"
+
+
+def import_attr(path: str) -> Any:
+    """The object at `package.module:attribute`, imported only now."""
+    module, _, attribute = path.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def import_lazily(package: str, name: str, modules: Mapping[str, str]) -> Any:
+    """The attribute `name` of `package`, found in `modules` (attribute to module) when it is first used.
+
+    Raises:
+        AttributeError: the package has none of that name.
+        PrerequisiteError: the extra `train` is not installed.
+    """
+    if name not in modules:
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    try:
+        return getattr(import_module(modules[name]), name)
+    except ModuleNotFoundError as error:
+        raise PrerequisiteError(
+            f'models need the extra "train" ({error}); install it: pip install "outgrow[train]"'
+        ) from error

@@ -1,0 +1,226 @@
+"""A whole run: check, jobs, results, and the folder that holds them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from outgrow.core.errors import ConfigError
+from outgrow.core.hashing import sha256_text
+from outgrow.core.progress import Progress
+from outgrow.execution import failures
+from outgrow.execution.files import write_json
+from outgrow.execution.job_graph import Graph
+from outgrow.execution.local import Here, Processes, cards, cores
+from outgrow.execution.outcome import Workers
+from outgrow.execution.overview import Overview
+from outgrow.execution.schedule import run_jobs
+from outgrow.execution.times import steps_of, times_of
+from outgrow.experiment.jobs import Done, jobs_of
+from outgrow.models.machine import threads
+from outgrow.models.ranks import led, several
+from outgrow.recipe.recipe import Recipe
+from outgrow.store import Store
+from outgrow.store.environment import environment
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Where a finished run is, and its results."""
+
+    folder: Path
+    results: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What a run comes to, from the store.
+
+    Attributes:
+        results: what becomes `results.json`.
+        tables: file name to table.
+        models: name, hash and size of each model.
+        environment: of the place that computed it (`outgrow.store.environment`).
+    """
+
+    results: dict[str, Any]
+    tables: dict[str, Any]
+    models: list[Any]
+    environment: dict[str, Any]
+
+
+@runtime_checkable
+class Place(Protocol):
+    """Where a run happens: what has to see the store, the models and the recipe's files is done there.
+
+    Attributes:
+        jobs: jobs at a time; None where the place decides that itself.
+    """
+
+    jobs: int | None
+
+    def check(self, recipe: Recipe, store: Any) -> None:
+        """As `check`."""
+
+    def workers(self, overview: Overview) -> Any:
+        """A context with the `Workers`; leaving it ends them at once."""
+
+    def gather(self, recipe: Recipe, store: Any, done: Sequence[Done]) -> Gathered:
+        """As `gather`."""
+
+
+def check(recipe: Recipe, store: Any) -> None:
+    """Find what would make every job fail before any begins: no torch, a faulty data file, no place for the store."""
+    from outgrow.experiment.question_tables import questions_of
+
+    threads(recipe.threads)
+    questions_of(recipe, anew=True)
+    Store(store, unsealed=True).prepare()
+
+
+def gather(recipe: Recipe, store: Any, done: Sequence[Done]) -> Gathered:
+    """Results of a run whose jobs are done; a step that is missing or damaged by now is made again."""
+    from outgrow.experiment.results import collect
+
+    threads(recipe.threads)
+    results, tables, models = collect(recipe, Store(store, unsealed=True), done)
+    return Gathered(results, tables, models, environment())
+
+
+class ThisMachine:
+    """Jobs here, in this process if there is to be one at a time, else in processes of their own."""
+
+    def __init__(self, recipe: Recipe, store: Any, jobs: int | None) -> None:
+        threads(recipe.threads)
+        self._recipe, self._store, self._cards = recipe, store, cards()
+        wanted = jobs or recipe.jobs or len(self._cards) or max(1, cores() // recipe.threads)
+        self.jobs: int = 1 if several() else wanted  # ranks of one launch work on one job together
+
+    check = staticmethod(check)
+    gather = staticmethod(gather)
+
+    @contextmanager
+    def workers(self, overview: Overview) -> Iterator[Workers]:
+        """As `Place.workers`."""
+        if self.jobs == 1:
+            yield Here(self._recipe, self._store, overview.hear)
+            return
+        with Processes(self._recipe, self._store, self.jobs, self._cards) as processes:
+            yield processes
+
+
+@contextmanager
+def place_of(on: str | None, recipe: Recipe, store: Any, jobs: int | None, gpus: int | float | None) -> Iterator[Any]:
+    """The place that `--on` names."""
+    if on is None or on == "local":
+        if gpus is not None:
+            raise ConfigError("gpus is for runs on Ray; here CUDA_VISIBLE_DEVICES says which cards may be used")
+        yield ThisMachine(recipe, store, jobs)
+    elif on == "ray" or on.startswith("ray://"):
+        from outgrow.execution.on_ray import Cluster
+
+        if several():
+            raise ConfigError(
+                "torchrun or accelerate launch has started several ranks, which work on one job at a time; Ray spreads "
+                "jobs over machines: start outgrow without a launcher, or leave --on out"
+            )
+        with Cluster(on, recipe, store, jobs, gpus) as cluster:
+            yield cluster
+    else:
+        raise ConfigError(f"jobs cannot run on {on!r}; say local, ray, or ray://HOST:PORT")
+
+
+@led
+def run_recipe(
+    recipe: Recipe,
+    *,
+    store: str | os.PathLike[str],
+    out: Path | None = None,
+    jobs: int | None = None,
+    command: Iterable[str] = (),
+    on: str | None = None,
+    gpus: int | float | None = None,
+    fail_fast: bool = False,
+) -> RunResult:
+    """Carry a recipe out and write its folder: results, provenance, tables.
+
+    Args:
+        recipe: what to run.
+        store: folder or URL where artefacts are kept; what is there already is not done again.
+        out: the run's folder; `runs/<name>-<hash>` by default.
+        jobs: jobs at a time. By default here one per graphics card, or per core where there is none; on Ray as many as
+            the cluster has room for. Does not change the numbers.
+        command: the command line, for the provenance.
+        on: where jobs run: None for this machine, `ray` for the cluster that RAY_ADDRESS names or this machine belongs
+            to, `ray://HOST:PORT` for one elsewhere. Its machines share the store and the recipe's files.
+        gpus: on Ray, graphics cards per job, or a fraction that several jobs share; by default 1 where the cluster
+            has any, else 0. With 0 a job does not see a card, which decides its numbers.
+        fail_fast: stop everything at the first failure.
+
+    Raises:
+        RunFailedError: jobs failed; `.failures` says which. Everything that did not need them is done and in the store.
+        OutgrowError: nothing was begun, because the recipe's files or prerequisites are at fault.
+    """
+    started, clock = datetime.now(UTC), time.monotonic()
+    place_for_store = shared_place(store)
+    folder = out or Path("runs") / f"{recipe.name}-{sha256_text(recipe.canonical_json())[:8]}"
+    graph = Graph(jobs_of(recipe))
+    with place_of(on, recipe, place_for_store, jobs, gpus) as place:
+        place.check(recipe, place_for_store)
+        with Progress() as progress:
+            overview = Overview(graph, progress)
+            with place.workers(overview) as workers:
+                ended = run_jobs(graph, workers, overview, fail_fast=fail_fast)
+        if graph.failures:
+            raise failures.write(folder, graph)
+        done = [found for found, _ in ended]
+        gathered = place.gather(recipe, place_for_store, done)
+    provenance = {
+        "recipe_given": recipe.given,
+        "recipe_path": recipe.path,
+        "command": list(command),
+        **provenance_of(gathered.environment),
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - clock, 1),
+        "steps": steps_of(done),
+        "times": times_of(ended),
+        "models": gathered.models,
+        "trained": [
+            {"name": name, "seed": item.job.seed, "key": key}
+            for item in sorted(done, key=lambda d: d.job.label)
+            for name, key in item.trained.items()
+        ],
+        "usage": [used for _, used in sorted({key: used for d in done for key, used in d.usage.items()}.items())],
+        "jobs": place.jobs,
+        "on": on or "local",
+    }
+    write_folder(folder, gathered, provenance)
+    return RunResult(folder, gathered.results)
+
+
+def shared_place(store: str | os.PathLike[str]) -> str:
+    """The store's folder from the root on, so that it is the same for every worker; a URL as it is."""
+    text = os.fspath(store)
+    return text if "://" in text else str(Path(text).absolute())
+
+
+def write_folder(folder: Path, gathered: Gathered, provenance: dict[str, Any]) -> None:
+    """Write what `outgrow report` reads; results come last: their being there means that the folder is complete."""
+    from outgrow.experiment.results import write_tables
+
+    folder.mkdir(parents=True, exist_ok=True)
+    failures.forget(folder)
+    write_tables(gathered.tables, folder)
+    write_json(provenance, folder / "provenance.json")
+    write_json(gathered.results, folder / "results.json")
+
+
+def provenance_of(found: dict[str, Any]) -> dict[str, Any]:
+    """The environment as the report shows it."""
+    return {key: found.get(key) for key in ("versions", "python", "platform", "hardware", "git")}

@@ -1,0 +1,104 @@
+"""Answers without an experiment: one supervisor is asked the questions of one split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from outgrow.core.errors import ConfigError, DataError
+from outgrow.core.names import unknown
+from outgrow.core.progress import Event, Progress
+from outgrow.recipe.recipe import Labelling, load_labelling, parse_labelling
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What a supervisor said.
+
+    Attributes:
+        supervisor: its name.
+        answers: answers (`records.ANSWERS`); reliability and curation go on from here.
+        usage: what servers charged for the answers (and paraphrases), one entry per asking; empty without servers.
+    """
+
+    supervisor: str
+    answers: pa.Table
+    usage: tuple[Mapping[str, Any], ...] = ()
+
+
+def files_of(recipe: Labelling) -> list[Path]:
+    """The files that a recipe names: its task's and its supervisors'; a folder of a set is not looked into."""
+    from outgrow.supervisors.config import FileSupervisor
+    from outgrow.tasks.benchmarks import BenchmarkConfig
+    from outgrow.tasks.table_config import TableConfig
+
+    names = [own.path for own in recipe.supervisors if isinstance(own, FileSupervisor)]
+    if isinstance(recipe.task, TableConfig):
+        names += recipe.task.paths().values()
+    folder = Path(recipe.data_dir)
+    found = [folder / name for name in names]
+    if isinstance(recipe.task, BenchmarkConfig):
+        found += [folder / (recipe.task.path or "") / name for name in (recipe.task.files or {}).values()]
+    return found
+
+
+def label(
+    recipe: Labelling | Mapping[str, Any] | str | Path | None = None,
+    *,
+    split: str = "pool",
+    seed: int = 0,
+    supervisor: str | None = None,
+    store: str | Path = "outgrow-store",
+    overrides: tuple[str, ...] = (),
+) -> Labelled:
+    """Ask a supervisor every question of a split in the recipe's wordings, as an experiment would.
+
+    Args:
+        recipe: a recipe, a file of one, or plain values (`task`, `supervisors` and `ask` are enough); the demo's by
+            default.
+        split: which questions.
+        seed: of the supervisor's tuning, demonstrations and draws.
+        supervisor: its name in the recipe; the first one by default.
+        store: folder or URL where answers are kept as they arrive; what is there is not asked again.
+        overrides: `key.sub=value` each, for a recipe read from a file.
+
+    Raises:
+        ConfigError: the recipe, the split or the supervisor's name is wrong.
+        DataError: a file is wrong, or the supervisor answered none of the questions.
+        PrerequisiteError: an extra is not installed, or a server cannot be reached.
+    """
+    from outgrow.experiment.step_runner import Bench
+    from outgrow.store import Store
+    from outgrow.supervisors.config import LocalSupervisor
+
+    if isinstance(recipe, Mapping):
+        recipe = parse_labelling(recipe)
+    elif not isinstance(recipe, Labelling):
+        recipe = load_labelling(recipe, overrides)
+    names = [own.name for own in recipe.supervisors]
+    if supervisor is not None and supervisor not in names:
+        raise ConfigError(unknown("supervisor", supervisor, names))
+    index = 0 if supervisor is None else names.index(supervisor)
+    writer = recipe.supervisors[0] if recipe.ask.paraphraser == "supervisor" else recipe.ask.paraphraser
+    here = [recipe.supervisors[index], *([writer] if "paraphrase" in recipe.ask.kinds else [])]
+    if any(isinstance(each, LocalSupervisor) for each in here):
+        from outgrow.models.machine import threads
+
+        threads(recipe.threads)
+    with Progress() as progress:
+
+        def report(what: str, done: int, total: int) -> None:
+            progress(Event(what, what, done, total, closed=done >= total))
+
+        bench = Bench(recipe, Store(store, unsealed=True), report)
+        if split not in bench.plain_task.splits:
+            raise ConfigError(unknown("split", split, bench.plain_task.splits))
+        source = bench.tune_supervisor(index, seed)
+        answers = bench.answer(source, split, seed=seed, full=True, shown=True)
+    if answers.num_rows == 0:
+        raise DataError(f"supervisor '{source.name}' has no answer to any question of split '{split}'")
+    return Labelled(source.name, answers, tuple(bench.usage.values()))

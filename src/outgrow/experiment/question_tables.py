@@ -1,0 +1,39 @@
+"""A recipe's task and the tables of its splits, made once for all jobs that a process does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from outgrow.recipe.recipe import Labelling
+
+
+class Questions:
+    """A task and the tables of its splits, each made once."""
+
+    def __init__(self, task: Any) -> None:
+        self.task = task
+        self._tables: dict[tuple[str, str], pa.Table] = {}
+
+    def table(self, kind: str, split: str) -> pa.Table:
+        """`examples` or `gold` of a split."""
+        if (kind, split) not in self._tables:
+            self._tables[kind, split] = getattr(self.task, kind)(split)
+        return self._tables[kind, split]
+
+
+_latest: tuple[Labelling, Questions] | None = None
+
+
+def questions_of(recipe: Labelling, *, anew: bool = False) -> Questions:
+    """The questions of a recipe. Those of the latest are kept, since a process does many jobs of one run.
+
+    Args:
+        recipe: this very object; an equal one may stand for files that have changed.
+        anew: make them even if they are there: a run begins.
+    """
+    global _latest
+    if anew or _latest is None or _latest[0] is not recipe:
+        _latest = recipe, Questions(recipe.build_task())
+    return _latest[1]

@@ -1,0 +1,41 @@
+"""The models of a run: their names, hashes and sizes, for its provenance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from outgrow.experiment.handle import Start, settings_of
+from outgrow.experiment.step_runner import Bench
+from outgrow.models.files import model_hash
+from outgrow.recipe.recipe import Recipe
+from outgrow.store import Step, Work
+from outgrow.supervisors.config import LocalSupervisor
+
+COUNT_VERSION = 1
+
+
+def models_of(bench: Bench, recipe: Recipe) -> list[dict[str, Any]]:
+    """`name`, `model`, `hash` and `parameters` of the student and of every supervisor that is a model here."""
+    here = [(own.name, own) for own in recipe.supervisors if isinstance(own, LocalSupervisor)]
+    return [
+        {
+            "name": name,
+            "model": ref.model,
+            "hash": model_hash(ref),
+            "parameters": parameters(bench, bench.start(ref, str(name))),
+        }
+        for name, ref in [("student", recipe.student), *here]
+    ]
+
+
+def parameters(bench: Bench, start: Start) -> int:
+    """How many parameters a base model has with its head; kept in the store, because the model is loaded for it."""
+    config = {"model": settings_of(start.ref), "classes": list(bench.classes_of(start.ref) or ())}
+    step = Step("count parameters", COUNT_VERSION, config, {"model": start.source.key})
+
+    def make(work: Work) -> None:
+        counted = sum(p.numel() for p in bench.load(start).model.parameters())
+        work.save_json({"parameters": counted}, "size.json")
+
+    artefact = bench.store.make(step, make, meta={"detail": start.source.name})
+    return int(artefact.json("size.json")["parameters"])

@@ -1,0 +1,46 @@
+"""A split with its gold, and what one seed's supervisor said: what results are computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float, Int
+
+from outgrow.core.lab import Source
+
+
+@dataclass(frozen=True)
+class Split:
+    """A split with its gold, in one order of questions."""
+
+    ids: tuple[str, ...]
+    groups: Int[np.ndarray, "questions"]
+    questions: tuple[str, ...]
+    choices: tuple[Any, ...]
+    strata: tuple[str, ...]
+    gold: Mapping[str, str]
+
+    def gold_table(self) -> pa.Table:
+        """The gold as a table of `example_id` and `value`."""
+        return pa.table({"example_id": list(self.ids), "value": [self.gold[i] for i in self.ids]})
+
+    def right(self, said: Mapping[str, str | None]) -> Float[np.ndarray, "questions"]:
+        """1 where what was said is the truth."""
+        return np.array([float(said.get(i) is not None and said.get(i) == self.gold[i]) for i in self.ids])
+
+
+@dataclass(frozen=True)
+class Seed:
+    """What one seed's supervisor said."""
+
+    seed: int
+    supervisor: Source
+    pool_answers: pa.Table
+    pool: pa.Table  # labels
+    test: pa.Table  # labels
+    floor: Mapping[str, str]  # identity wording of test
+    known: pa.Table | None = None  # labels, where the task has known questions

@@ -1,6 +1,0 @@
-"""Curated rows in the file formats of the trainers people use."""
-
-from outgrow.export.formats import FORMATS, Format, find_format, to_format
-from outgrow.export.write import check_out, write_rows
-
-__all__ = ["FORMATS", "Format", "check_out", "find_format", "to_format", "write_rows"]

@@ -1,0 +1,197 @@
+"""An answers table as users have it: two columns are enough."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Int
+
+from outgrow.core.encoding import encode
+from outgrow.core.errors import DataError
+from outgrow.core.tables import ANSWERS
+from outgrow.io.reading import Loaded, column_names, load, load_arrow
+
+DEFAULT_SOURCE = "supervisor"
+CROWD = {"task": "example_id", "worker": "source", "label": "value"}
+"""The columns of crowdsourcing tools, and what they are called here."""
+KEY = ("example_id", "source", "variant", "sample")
+GIVEN = pa.schema([pa.field(f.name, f.type, nullable=f.name != "example_id") for f in ANSWERS])
+
+
+def read_answers(path: Path | str, *, columns: Sequence[str] | None = None, numbered: bool = True) -> pa.Table:
+    """Answers from JSON Lines, CSV or Parquet, in `records.ANSWERS`.
+
+    `example_id` and `value` must be there. A file that has `task`, `label` and perhaps `worker` instead, as tools for
+    crowdsourcing write it, is read as if they were named `example_id`, `value` and `source`. A null or blank `value`
+    is an answer that could not be parsed. Without `source` all answers come from "supervisor"; without `variant` all
+    are variant 0; without `sample` the rows of one question, source and variant are numbered in file order. A column
+    is given for every row or for none.
+
+    Args:
+        path: the file.
+        columns: optional columns to load, besides the key and the value; default all.
+        numbered: False leaves a missing `sample` at 0 instead of numbering it: faster, where it is not needed.
+
+    Returns:
+        Answers in file order; the metadata `ignored_columns` lists (as a JSON array) columns that were not used.
+
+    Raises:
+        DataError: as `read_table`, or: the same key twice (both lines are named), no valid answer at all,
+            a negative `variant` or `sample`, a `logprob` above 0, or an option probability outside 0 to 1.
+    """
+    wanted = set(GIVEN.names) if columns is None else {*KEY, "value", *columns}
+    schema = pa.schema([f for f in GIVEN if f.name in wanted])
+    present = column_names(path)
+    if {"task", "label"} <= set(present) and "example_id" not in present:
+        loaded = _load_crowd(path, schema)
+    else:
+        loaded = load(path, schema, required=("example_id", "value"), name="answers")
+    return _checked(loaded, numbered=numbered)
+
+
+def as_answers(table: Any) -> pa.Table:
+    """Answers from a table in memory, read and checked as `read_answers` does with a file.
+
+    Args:
+        table: an Arrow table, or a data frame of a library that speaks Arrow (pandas, polars).
+
+    Raises:
+        DataError: as `read_answers`; rows are counted from 1.
+    """
+    given = pa.table(table)
+    if {"task", "label"} <= set(given.column_names) and "example_id" not in given.column_names:
+        given = given.rename_columns([CROWD.get(name, name) for name in given.column_names])
+    return _checked(load_arrow(given, GIVEN, required=("example_id", "value"), name="answers"), numbered=True)
+
+
+def _checked(loaded: Loaded, *, numbered: bool) -> pa.Table:
+    table = loaded.table
+    found = {name: table.column(name) for name in table.column_names}
+    found["value"] = _parsed(table.column("value"))
+    if found["value"].null_count == table.num_rows:
+        raise DataError(
+            f"{loaded.path}: none of the {table.num_rows} answers has a value; "
+            "check how the answers were parsed (null means: could not be parsed)"
+        )
+    _check_numbers(loaded)
+    found["source"] = _complete(loaded, "source", pa.scalar(DEFAULT_SOURCE))
+    found["variant"] = _complete(loaded, "variant", pa.scalar(0, pa.int64()))
+    if table.column("sample").null_count < table.num_rows:
+        found["sample"] = _complete(loaded, "sample", pa.scalar(0, pa.int64()))
+        _refuse_twice(loaded, _codes(found), found)
+    elif numbered:
+        found["sample"] = pa.chunked_array([pa.array(numbers_within(_codes(found)))])
+    else:
+        found["sample"] = pa.chunked_array([pa.array(np.zeros(table.num_rows, np.int64))])
+    arrays = [found[f.name] if f.name in found else pa.nulls(table.num_rows, f.type) for f in ANSWERS]
+    ignored = json.loads((table.schema.metadata or {}).get(b"ignored_columns", b"[]"))
+    unknown = json.dumps([name for name in ignored if name not in GIVEN.names])  # the others were not asked for
+    return pa.table(arrays, schema=ANSWERS.with_metadata({"ignored_columns": unknown}))
+
+
+def _load_crowd(path: Path | str, schema: pa.Schema) -> Loaded:
+    theirs = {ours: name for name, ours in CROWD.items()}
+    renamed = pa.schema([f.with_name(theirs.get(f.name, f.name)) for f in schema])
+    loaded = load(path, renamed, required=("task", "label"), name="answers")
+    return replace(loaded, table=loaded.table.rename_columns(schema.names))
+
+
+def _parsed(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    blank = pc.or_(pc.equal(values, ""), pc.utf8_is_space(values)).fill_null(False)
+    return pc.if_else(blank, pa.scalar(None, pa.string()), values) if pc.any(blank).as_py() else values
+
+
+def _complete(loaded: Loaded, name: str, default: pa.Scalar) -> pa.ChunkedArray:
+    column = loaded.table.column(name)
+    if column.null_count == len(column):
+        return pa.chunked_array([pa.repeat(default, len(column))])
+    if column.null_count:
+        row = pc.index(column.is_null(), True).as_py()
+        raise DataError(f"{loaded.where(row)}: '{name}' is empty, but other rows have one; fill it in for all or none")
+    return column
+
+
+RULES = (
+    ("variant", pc.less, 0, "at least 0"),
+    ("sample", pc.less, 0, "at least 0"),
+    ("logprob", pc.greater, 1e-6, "a natural-log probability, so at most 0"),
+)
+
+
+def _check_numbers(loaded: Loaded) -> None:
+    for name, breaks, limit, rule in RULES:
+        if name in loaded.table.column_names and loaded.table.column(name).null_count < loaded.table.num_rows:
+            row = pc.index(breaks(loaded.table.column(name), limit), True).as_py()
+            if row >= 0:
+                value = loaded.table.column(name)[row].as_py()
+                raise DataError(f"{loaded.where(row)}, column '{name}': {value} is not allowed; it must be {rule}")
+    if "probabilities" not in loaded.table.column_names:
+        return
+    done = 0
+    for chunk in loaded.table.column("probabilities").chunks:
+        offsets, items = chunk.offsets.to_numpy(), chunk.items.to_numpy(zero_copy_only=False)
+        wrong = np.flatnonzero(~((items >= 0) & (items <= 1 + 1e-6)))
+        wrong = wrong[(wrong >= offsets[0]) & (wrong < offsets[-1])]
+        if len(wrong):
+            row = done + int(np.searchsorted(offsets, wrong[0], side="right")) - 1
+            raise DataError(
+                f"{loaded.where(row)}, column 'probabilities': {items[wrong[0]]} is not allowed; "
+                "option probabilities lie between 0 and 1"
+            )
+        done += len(chunk)
+
+
+def _codes(columns: dict[str, pa.ChunkedArray]) -> Int[np.ndarray, "rows"]:
+    """One number per (example_id, source, variant)."""
+    codes = encode(columns["example_id"]).codes
+    source = encode(columns["source"])
+    if len(source.names) > 1:
+        codes = codes * len(source.names) + source.codes
+    return _joined(codes, np.asarray(columns["variant"].to_numpy()))
+
+
+def _joined(codes: Int[np.ndarray, "rows"], more: Int[np.ndarray, "rows"]) -> Int[np.ndarray, "rows"]:
+    width = int(more.max()) + 1
+    if width == 1:
+        return codes
+    if int(codes.max()) >= (2**62) // width:
+        _, codes = np.unique(codes, return_inverse=True)
+        _, more = np.unique(more, return_inverse=True)
+        width = int(more.max()) + 1
+    return np.asarray(codes * width + more)
+
+
+def numbers_within(keys: Int[np.ndarray, "rows"]) -> Int[np.ndarray, "rows"]:
+    """0, 1, 2, ... within equal keys, in row order."""
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    first = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    start = np.maximum.accumulate(np.where(first, np.arange(len(keys)), 0))
+    numbers = np.empty(len(keys), np.int64)
+    numbers[order] = np.arange(len(keys)) - start
+    return numbers
+
+
+def _refuse_twice(loaded: Loaded, keys: Int[np.ndarray, "rows"], columns: dict[str, pa.ChunkedArray]) -> None:
+    keys = _joined(keys, np.asarray(columns["sample"].to_numpy()))
+    if (keys[1:] > keys[:-1]).all():
+        return
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    again = np.flatnonzero(ordered[1:] == ordered[:-1])
+    if len(again) == 0:
+        return
+    second = again[np.argmin(order[again + 1])]
+    rows = int(order[second]), int(order[second + 1])
+    key = ", ".join(f"{name} {columns[name][rows[0]].as_py()!r}" for name in KEY)
+    raise DataError(
+        f"{loaded.path}, {loaded.line(rows[0])} and {loaded.line(rows[1])}: the same answer key twice ({key}); "
+        "number the samples, or leave out 'sample' to have them numbered in file order"
+    )

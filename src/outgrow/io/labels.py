@@ -1,0 +1,42 @@
+"""A labels table as `outgrow reliability` writes it, read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from outgrow.core.errors import DataError
+from outgrow.core.tables import LABELS
+from outgrow.io.reading import column_names, load
+
+MEASURES = ("votes", "entropy", "reliability", "n_valid")
+GIVEN = pa.schema([pa.field(f.name, f.type, nullable=f.name != "example_id") for f in LABELS])
+
+
+def read_labels(path: Path | str) -> pa.Table | None:
+    """Labels from JSON Lines, CSV or Parquet; columns the file does not have are null.
+
+    Returns:
+        The table, in file order; None where the file has none of the columns that make labels (votes, entropy,
+        reliability, n_valid): then it holds answers.
+
+    Raises:
+        DataError: as `tables.read_table`, or a question and source stand there twice.
+    """
+    if "example_id" not in (present := column_names(path)) and {"task", "label"} <= set(present):
+        return None  # answers as tools for crowdsourcing write them
+    loaded = load(path, GIVEN, required=("example_id", "value"), name="labels")
+    table = loaded.table
+    if all(table.column(name).null_count == table.num_rows for name in MEASURES):
+        return None
+    seen: dict[tuple[str, str | None], int] = {}
+    keys = zip(table.column("example_id").to_pylist(), table.column("source").to_pylist(), strict=True)
+    for row, key in enumerate(keys):
+        if key in seen:
+            raise DataError(
+                f"{loaded.path}, {loaded.line(seen[key])} and {loaded.line(row)}: the question {key[0]!r} twice; "
+                "a labels table has one row per question (and source)"
+            )
+        seen[key] = row
+    return table

@@ -1,0 +1,71 @@
+"""Two small files a user may add to answers: the questions in words, and labels somebody gave them before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from outgrow.core.errors import DataError
+from outgrow.io.reading import load
+
+QUESTIONS = pa.schema(
+    [
+        pa.field("example_id", pa.string(), nullable=False),
+        pa.field("question", pa.string()),
+        pa.field("choices", pa.list_(pa.string())),
+        pa.field("label", pa.string()),  # given by somebody; may be wrong
+    ]
+)
+GIVEN = pa.schema([QUESTIONS.field("example_id"), QUESTIONS.field("label")])
+
+
+def read_questions(path: Path | str) -> pa.Table:
+    """Questions from JSON Lines, CSV or Parquet: `example_id`, `question`, and if there are any `choices`, `label`.
+
+    Raises:
+        DataError: as `tables.read_table`, or a question stands there twice.
+    """
+    return _read(path, QUESTIONS, required=("example_id", "question"), name="questions")
+
+
+def read_given(path: Path | str) -> pa.Table:
+    """Given labels from JSON Lines, CSV or Parquet: `example_id` and `label`.
+
+    Raises:
+        DataError: as `tables.read_table`, or a question stands there twice.
+    """
+    return _read(path, GIVEN, required=("example_id", "label"), name="given labels")
+
+
+def prompts_of(questions: pa.Table) -> pa.Array:
+    """The question, and where there are choices each on a line of its own and "Answer:", as task `table` asks."""
+    texts, choices = questions.column("question").to_pylist(), questions.column("choices").to_pylist()
+    return pa.array(
+        [
+            text if text is None or not options else "\n".join([text, *(f"- {each}" for each in options), "Answer:"])
+            for text, options in zip(texts, choices, strict=True)
+        ],
+        pa.string(),
+    )
+
+
+def _read(path: Path | str, schema: pa.Schema, *, required: tuple[str, ...], name: str) -> pa.Table:
+    loaded = load(path, schema, required=required, name=name)
+    seen: dict[str, int] = {}
+    for row, example in enumerate(loaded.table.column("example_id").to_pylist()):
+        if example in seen:
+            raise DataError(
+                f"{loaded.path}, {loaded.line(seen[example])} and {loaded.line(row)}: the question {example!r} twice; "
+                "keep one row per question"
+            )
+        seen[example] = row
+    if loaded.table.column(required[1]).null_count == loaded.table.num_rows:
+        raise DataError(f"{loaded.path}: column '{required[1]}' is empty in every row")
+    return loaded.table
+
+
+def look_up(ids: pa.ChunkedArray, table: pa.Table, values: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
+    """For each id the value of its row in `table`, null where there is none."""
+    return values.take(pc.index_in(ids, value_set=table.column("example_id")))

@@ -1,0 +1,41 @@
+"""A file that appears complete or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from outgrow.core.errors import DataError, OutgrowError
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write to, moved to `path` when the block ends well; else `path` stays as it was.
+
+    Raises:
+        DataError: the folder does not exist or cannot be written to, or a folder has that name.
+        OutgrowError: the disk is full; nothing was written.
+    """
+    if not path.parent.is_dir():
+        raise DataError(f"{path}: the folder '{path.parent}' does not exist; create it first")
+    if path.is_dir():
+        raise DataError(f"{path}: a folder of this name is in the way")
+    target = path.resolve() if path.is_symlink() else path
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise OutgrowError(f"{path}: no space left; nothing was written. Free space and run again") from error
+        raise DataError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,50 @@
+"""Models: loading, heads, tokenising, scoring, generation. Importing this room does not import torch; using it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from outgrow.core.names import import_lazily
+from outgrow.models.config import Lora, ModelRef
+from outgrow.models.files import available, model_hash, resolve
+
+if TYPE_CHECKING:
+    from outgrow.models.batches import Stage
+    from outgrow.models.classifying import classify
+    from outgrow.models.generation import Generation, generate
+    from outgrow.models.loading import Loaded, load, save
+    from outgrow.models.scoring import OptionScores, score_options
+
+_LAZY = {
+    "Stage": "outgrow.models.batches",
+    "classify": "outgrow.models.classifying",
+    "Generation": "outgrow.models.generation",
+    "generate": "outgrow.models.generation",
+    "Loaded": "outgrow.models.loading",
+    "load": "outgrow.models.loading",
+    "save": "outgrow.models.loading",
+    "OptionScores": "outgrow.models.scoring",
+    "score_options": "outgrow.models.scoring",
+}
+
+__all__ = [
+    "Generation",
+    "Loaded",
+    "Lora",
+    "ModelRef",
+    "OptionScores",
+    "Stage",
+    "available",
+    "classify",
+    "generate",
+    "load",
+    "model_hash",
+    "resolve",
+    "save",
+    "score_options",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs torch when it is first used."""
+    return import_lazily(__name__, name, _LAZY)

@@ -1,0 +1,223 @@
+"""What sits on a transformer: the language-model head at the places that matter, and the classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from outgrow.models.batching import Group, Sequences, alone, collate
+from outgrow.models.trimming import last_feed_forward, only_at
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What a causal model was found to allow; each is checked by comparing numbers, not by its name.
+
+    Attributes:
+        direct: its scores are the output embedding applied to the last hidden state, so the head can be
+            applied at answer places only; not so with soft-capped or rescaled scores.
+        unmasked: padding on the right changes nothing before it.
+        share: answers may share their prompt in one sequence (needs masks per pair of positions and position ids).
+        window: longest sequence for which `share` and `grow` hold, where layers look back over a window; None: any.
+        grow: several texts may grow from their prompt in one sequence, with a cache.
+        trim: the last layer's feed-forward part is needed at answer places only.
+    """
+
+    direct: bool = False
+    unmasked: bool = False
+    share: bool = False
+    window: int | None = None
+    grow: bool = False
+    trim: bool = False
+
+
+class LanguageHead(nn.Module):
+    """A causal language model asked for its scores at chosen places.
+
+    Args:
+        model: a `transformers` model for causal language modelling.
+        pad: a valid token id for padding.
+    """
+
+    def __init__(self, model: Any, pad: int) -> None:
+        super().__init__()
+        self.model = model
+        self.pad = pad
+        self.abilities = Abilities()
+        self.whole = False  # compute all positions of all layers
+        self._last = (last_feed_forward(model),)  # in a tuple, so that it is no second child
+
+    def forward(self, batch: Sequences, cache: Any = None) -> Float[Tensor, "places vocabulary"]:
+        """Scores before softmax at `batch.places`; `cache` holds earlier positions, and these are added to it."""
+        arguments: dict[str, Any] = {"input_ids": batch.ids, "use_cache": cache is not None}
+        if cache is not None:
+            arguments["past_key_values"] = cache
+        if batch.mask is not None:
+            mask, dtype = batch.mask, self.model.dtype
+            if mask.is_floating_point() and mask.dtype != dtype:
+                mask = mask.clamp_min(torch.finfo(dtype).min).to(dtype)
+            arguments["attention_mask"] = mask
+        if batch.positions is not None:
+            arguments["position_ids"] = batch.positions
+        (last,) = self._last
+        if last is None or self.whole or not self.abilities.trim or len(batch.places) == batch.ids.numel():
+            return self._at(batch.places, arguments)
+        with only_at(batch.places, last):
+            return self._at(batch.places, arguments)
+
+    def _at(self, places: Tensor, arguments: dict[str, Any]) -> Tensor:
+        if self.abilities.direct:
+            backbone = getattr(self.model, self.model.base_model_prefix)
+            hidden = backbone(**arguments).last_hidden_state
+            scores: Tensor = self.model.get_output_embeddings()(hidden.flatten(0, 1)[places])
+            return scores
+        logits: Tensor = self.model(**arguments).logits
+        return logits.flatten(0, 1)[places]
+
+    def shares(self, groups: Sequence[Group]) -> bool:
+        """Whether answers to these prompts may share them in one sequence."""
+        can = self.abilities
+        return can.share and (can.window is None or max((group.longest() for group in groups), default=0) <= can.window)
+
+    @torch.no_grad()
+    def probe(self) -> Abilities:
+        """Find out what the model allows, with a few short forward passes in evaluation mode."""
+        training = self.training
+        self.eval()
+        self.abilities = Abilities()
+        size = int(self.model.config.get_text_config().vocab_size)
+        ids = [(7919 * (i + 1)) % size for i in range(9)]
+        long, short = Group(ids[:4], [ids[4:6], ids[6:9]]), Group(ids[2:3], [ids[:2]])
+        reference = self._scores([Group(long.prompt, [answer]) for answer in long.answers])
+        alone = self._scores([short])
+        direct = self._same(reference, lambda: self._scores([long], direct=True))
+        trim = self._same(reference, lambda: self._scores([long], trim=True))
+        unmasked = self._same(torch.cat([reference, alone]), lambda: self._scores([long, short], unmasked=True))
+        once = reference[[0, 1, 3, 4]]  # the prompt's end predicts for both answers: in the reference it stands twice
+        packed = self._same(once, lambda: self._scores([long], share=True))
+        config = self.model.config.get_text_config()
+        layers = getattr(config, "layer_types", None) or ["sliding"]
+        local = any("sliding" in kind or "chunked" in kind for kind in layers)
+        sliding = getattr(config, "sliding_window", None) or getattr(config, "attention_chunk_size", None)
+        grown = packed and unmasked and self._same(reference[[1, 3]], lambda: self._grown(long))
+        window = int(sliding) if local and sliding else None
+        self.abilities = Abilities(direct, unmasked, packed, window, grown, trim)
+        self.train(training)
+        return self.abilities
+
+    @torch.no_grad()
+    def random(self) -> bool:
+        """Whether training draws numbers, as dropout does: prompts that share positions would share the draws.
+
+        Scores alone do not tell: the product of a new adapter is zero, with dropout or without.
+        """
+        if any(isinstance(module, nn.Dropout) and module.p > 0 for module in self.modules()):
+            return True
+        training = self.training
+        self.train()
+        ids = (
+            torch.arange(8, device=next(self.model.parameters()).device)[None]
+            % self.model.config.get_text_config().vocab_size
+        )
+        found = []
+        with torch.random.fork_rng():
+            for seed in (1, 2):
+                torch.manual_seed(seed)
+                found.append(self(Sequences(ids, None, None, ids[0])))
+        self.train(training)
+        return not torch.equal(*found)
+
+    def _scores(
+        self, groups: Sequence[Group], *, direct: bool = False, unmasked: bool = False, share: bool = False,
+        trim: bool = False,
+    ) -> Tensor:  # fmt: skip
+        self.abilities = Abilities(direct=direct, trim=trim)
+        device = next(self.model.parameters()).device
+        sequences, _ = collate(
+            [alone(group) for group in groups], self.pad, share=share, unmasked=unmasked, device=device
+        )
+        found: Tensor = self(sequences).float()
+        return found
+
+    def _grown(self, group: Group) -> Tensor:
+        """Scores after the first tokens of both answers, with the prompt taken from a cache."""
+        from outgrow.models.growing import grow
+
+        seen: list[Tensor] = []
+
+        def pick(scores: Tensor, texts: Sequence[int], position: int) -> tuple[Tensor, Tensor]:
+            seen.append(scores)
+            return torch.tensor([answer[position] for answer in group.answers]), torch.zeros(len(texts))
+
+        grow(self, [group.prompt], [len(group.answers)], 2, (), pick)
+        return seen[1]
+
+    def _same(self, reference: Tensor, attempt: Any) -> bool:
+        """Whether an attempt gives the reference's scores; one that the architecture refuses does not."""
+        try:
+            found = attempt()
+        except (TypeError, ValueError, RuntimeError, AttributeError, IndexError, KeyError):
+            return False
+        close = 1e-4 if self.model.dtype == torch.float32 else 2e-2
+        return found.shape == reference.shape and bool((found - reference).abs().max() <= close * reference.abs().max())
+
+
+class ClassifierHead(nn.Module):
+    """A transformer without its language-model head, a pooled hidden state, and one linear layer.
+
+    Args:
+        backbone: a `transformers` base model.
+        classes: number of classes.
+        pooling: `cls` first token, `mean` over tokens, `last` token.
+        seed: of the layer's weights, normal with standard deviation 0.02; biases are 0.
+    """
+
+    def __init__(self, backbone: Any, classes: int, pooling: str, seed: int) -> None:
+        super().__init__()
+        self.model = backbone
+        self.pooling = pooling
+        self.dropout = nn.Dropout(float(getattr(backbone.config, "hidden_dropout_prob", 0.0) or 0.0))
+        self.linear = nn.Linear(int(backbone.config.get_text_config().hidden_size), classes)
+        with torch.no_grad():
+            self.linear.weight.normal_(0.0, 0.02, generator=torch.Generator().manual_seed(seed))
+            self.linear.bias.zero_()
+
+    def forward(self, batch: Sequences) -> Float[Tensor, "sequences classes"]:
+        """Scores before softmax; `batch.mask` marks real positions."""
+        mask = torch.ones_like(batch.ids) if batch.mask is None else batch.mask
+        hidden = self.model(input_ids=batch.ids, attention_mask=mask).last_hidden_state
+        scores: Tensor = self.linear(self.dropout(self._pool(hidden, mask).to(self.linear.weight.dtype)))
+        return scores
+
+    def _pool(self, hidden: Float[Tensor, "n length width"], mask: Int[Tensor, "n length"]) -> Float[Tensor, "n width"]:
+        if self.pooling == "cls":
+            return hidden[:, 0]
+        if self.pooling == "last":
+            return hidden[torch.arange(len(hidden), device=hidden.device), mask.sum(1) - 1]
+        weights = mask.to(hidden.dtype)[:, :, None]
+        return (hidden * weights).sum(1) / weights.sum(1)
+
+
+class SequenceClassifier(nn.Module):
+    """A model that comes with its own classifier for exactly the classes asked for.
+
+    Args:
+        model: a `transformers` model for sequence classification.
+        order: for each of our classes, the model's own index.
+    """
+
+    def __init__(self, model: Any, order: Sequence[int]) -> None:
+        super().__init__()
+        self.model = model
+        self.register_buffer("order", torch.tensor(list(order)), persistent=False)
+
+    def forward(self, batch: Sequences) -> Float[Tensor, "sequences classes"]:
+        """Scores before softmax, in our order of classes."""
+        mask = torch.ones_like(batch.ids) if batch.mask is None else batch.mask
+        scores: Tensor = self.model(input_ids=batch.ids, attention_mask=mask).logits[:, self.order]
+        return scores

@@ -1,0 +1,198 @@
+"""Models in memory: loaded by one code path whatever their kind, saved as tensors and JSON."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
+from outgrow.models.assemble import Head, make_head, make_tokenizer, padding_id
+from outgrow.models.config import Lora, ModelRef
+from outgrow.models.files import resolve
+from outgrow.models.heads import ClassifierHead, LanguageHead
+from outgrow.models.quiet import quiet
+from outgrow.models.ranks import ranks
+from outgrow.models.text import Coder
+
+FORMAT = 1
+
+
+@dataclass
+class Loaded:
+    """A model ready to answer or to be trained; `fit` changes its weights in place.
+
+    Attributes:
+        head: the module that maps token ids to scores; in evaluation mode except inside `fit`.
+        tokenizer: the model's Hugging Face tokenizer.
+        coder: prompts and targets to token ids (head `lm`), else None.
+        pad: id that fills the padding; masked everywhere, so it only has to exist.
+        ref: what was loaded.
+        classes: names of the classes (head `classifier`), else None.
+        device: where the weights are.
+        adapter: the `peft` wrapper when a LoRA adapter is in place, else None.
+    """
+
+    head: Head
+    tokenizer: Any
+    coder: Coder | None
+    pad: int
+    ref: ModelRef
+    classes: tuple[str, ...] | None
+    device: torch.device
+    adapter: Any = None
+
+    @property
+    def model(self) -> Any:
+        """The `transformers` model under the head."""
+        return self.head.model
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """Tokens that end a text."""
+        return frozenset(self.model.generation_config.eos_token_id)
+
+    @property
+    def max_length(self) -> int:
+        """Most tokens the model has positions for; a large number where it has no limit."""
+        limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        return int(limit) if limit else 1 << 30
+
+
+def load(ref: ModelRef, classes: Sequence[str] | None = None, *, weights: Path | None = None, seed: int = 0) -> Loaded:
+    """Load a model, its tokenizer and its head.
+
+    Args:
+        ref: which model and head.
+        classes: names of the classes, in order; needed by head `classifier`.
+        weights: folder written by `save`, with tuned weights or an adapter for `ref`.
+        seed: of a new classifier layer's weights.
+
+    Raises:
+        ConfigError: the model is not known, or `weights` was saved with another head or other classes.
+        DataError: fewer than two classes, or the same class twice.
+        PrerequisiteError: the model is not on this machine and cannot be fetched.
+    """
+    from accelerate import PartialState
+    from accelerate.utils import parse_flag_from_env
+
+    if ref.head == "classifier":
+        if classes is None or len(classes) < 2 or len(set(classes)) < len(classes):
+            raise DataError(f"head 'classifier' needs at least two different classes, found {classes}")
+        if ref.chat:
+            raise ConfigError("chat: true needs head 'lm'; a classifier reads the prompt as it is")
+        classes = tuple(classes)
+    else:
+        classes = None
+    saved = _saved(weights, ref, classes)
+    place = str(weights) if saved == "full" else str(resolve(ref.model))
+    device = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU")).device
+    with quiet(), torch.random.fork_rng():  # building a model draws numbers even where weights are read
+        torch.manual_seed(seed)
+        tokenizer = make_tokenizer(ref)
+        head = make_head(ref, classes, place, device, tokenizer, seed)
+    if ref.quantise is None:
+        head.to(device)  # quantised weights are put in place as they are read
+    head.eval()
+    coder = Coder(tokenizer, chat=ref.chat) if ref.head == "lm" else None
+    loaded = Loaded(head, tokenizer, coder, padding_id(tokenizer), ref, classes, device)
+    if weights is not None:
+        _load_weights(loaded, weights, saved)
+    if isinstance(head, LanguageHead):
+        head.probe()
+    return loaded
+
+
+def load_on_all(ref: ModelRef, classes: Sequence[str] | None, *, weights: Path | None, seed: int) -> Loaded:
+    """`load` on every rank of the launch; inference and training of the result are then the work of all.
+
+    Raises:
+        OutgrowError: as `load`, also where only another rank has failed.
+    """
+    loaded: Loaded = ranks().call(_load_here, ref, classes, weights=weights, seed=seed)
+    return loaded
+
+
+def _load_here(before: Loaded | None, ref: ModelRef, classes: Any, *, weights: Path | None, seed: int) -> Loaded:
+    team, found = ranks(), []
+    del before
+    team.hold(None)  # memory for the next one
+
+    def attempt() -> None:
+        if weights is not None and not weights.is_dir():
+            raise PrerequisiteError(
+                f"rank {team.rank} on host {socket.gethostname()} does not see {weights}; all hosts of a launch need "
+                "the store on a file system that they share"
+            )
+        found.append(load(ref, classes, weights=weights, seed=seed))
+
+    team.agree(attempt)
+    team.hold(found[0])
+    return found[0]
+
+
+def save(loaded: Loaded, folder: Path) -> None:
+    """Write the weights: a complete model in Hugging Face format, or the adapter alone; safetensors and JSON only."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with quiet():
+        if loaded.adapter is None:
+            loaded.model.save_pretrained(folder)
+            loaded.tokenizer.save_pretrained(folder)
+        else:
+            from peft import get_peft_model_state_dict
+
+            tensors = get_peft_model_state_dict(loaded.adapter)
+            save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, folder / "adapter_model.safetensors")
+            loaded.adapter.peft_config["default"].save_pretrained(folder)
+    if isinstance(loaded.head, ClassifierHead):
+        own = {k: v.contiguous().cpu() for k, v in loaded.head.linear.state_dict().items()}
+        save_file(own, folder / "head.safetensors")
+    facts = {
+        "format": FORMAT,
+        "kind": "full" if loaded.adapter is None else "adapter",
+        "ref": loaded.ref.model_dump(mode="json"),
+        "classes": loaded.classes,
+    }
+    (folder / "outgrow.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _saved(weights: Path | None, ref: ModelRef, classes: tuple[str, ...] | None) -> str | None:
+    """What `weights` holds, checked against what is asked for."""
+    if weights is None:
+        return None
+    file = weights / "outgrow.json"
+    if not file.is_file():
+        raise ConfigError(f"{weights} holds no weights saved by outgrow: outgrow.json is missing")
+    facts = json.loads(file.read_text(encoding="utf-8"))
+    if facts["ref"]["head"] != ref.head or facts["classes"] != (None if classes is None else list(classes)):
+        raise ConfigError(
+            f"{weights} was saved with head {facts['ref']['head']!r} and classes {facts['classes']}, "
+            f"not with head {ref.head!r} and classes {classes}"
+        )
+    return str(facts["kind"])
+
+
+def _load_weights(loaded: Loaded, weights: Path, kind: str | None) -> None:
+    """What a complete model's own files do not hold: the adapter, the classifier's layer."""
+    from safetensors.torch import load_file
+
+    if kind == "adapter":
+        from peft import LoraConfig, set_peft_model_state_dict
+
+        from outgrow.models.adapters import add_adapter
+
+        config = LoraConfig.from_pretrained(str(weights))
+        modules = config.target_modules
+        names = modules if isinstance(modules, str) else tuple(sorted(modules))
+        lora = Lora(r=config.r, alpha=float(config.lora_alpha), dropout=config.lora_dropout, target_modules=names)
+        add_adapter(loaded, lora, seed=0)
+        set_peft_model_state_dict(loaded.adapter, load_file(weights / "adapter_model.safetensors"))
+    if isinstance(loaded.head, ClassifierHead):
+        loaded.head.linear.load_state_dict(load_file(weights / "head.safetensors"))

@@ -1,0 +1,141 @@
+"""Log-probabilities of given answers: one forward pass, no generation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from outgrow.core.errors import ConfigError, DataError
+from outgrow.models.batches import Progress, Stage, default_budget
+from outgrow.models.batching import (
+    Group,
+    Pack,
+    collate,
+    make_pack,
+    pack_groups,
+    plan,
+)
+from outgrow.models.heads import LanguageHead
+from outgrow.models.loading import Loaded
+from outgrow.models.prompts import fit_length
+from outgrow.models.ranks import split
+from outgrow.models.text import Prompt
+
+LengthNormalise = Literal["none", "tokens", "bytes"]
+
+
+@dataclass(frozen=True)
+class OptionScores:
+    """How probable each option is as the answer to one prompt (definition 10).
+
+    Attributes:
+        logprobs: natural-log probability of exactly the option's tokens, end of sequence included, summed.
+        n_tokens: tokens of each option, end of sequence included.
+        probabilities: softmax over the options of their log-probabilities, divided by tokens or bytes when asked.
+        truncated: the prompt lost its beginning because it is longer than the model reads.
+    """
+
+    logprobs: Float[np.ndarray, "options"]
+    n_tokens: Int[np.ndarray, "options"]
+    probabilities: Float[np.ndarray, "options"]
+    truncated: bool
+
+
+@split
+def score_options(
+    loaded: Loaded,
+    prompts: Sequence[Prompt],
+    options: Sequence[tuple[str, ...]],
+    *,
+    length_normalise: LengthNormalise = "none",
+    token_budget: int | None = None,
+    stage: Stage | None = None,
+    progress: Progress | None = None,
+) -> list[OptionScores]:
+    """Score the options of each prompt.
+
+    A prompt is computed once for all its options, a beginning that several prompts share once for all of them, and an
+    identical (prompt, options) pair once altogether.
+
+    Args:
+        loaded: a model with head `lm`.
+        prompts: what the model reads.
+        options: for each prompt, the answers to score.
+        length_normalise: divide log-probabilities by tokens or UTF-8 bytes before the softmax.
+        token_budget: most positions, padding included, in one forward pass; None suits the device.
+        stage: where results are kept against a crash.
+        progress: called with (questions done, all questions).
+
+    Raises:
+        ConfigError: the model has another head.
+        DataError: a prompt or an option without tokens, or an option longer than the model reads.
+    """
+    if not isinstance(loaded.head, LanguageHead):
+        raise ConfigError("options are scored by head 'lm'; this model has head 'classifier'")
+    if len(prompts) != len(options):
+        raise DataError(f"{len(prompts)} prompts but {len(options)} lists of options")
+    head, coder = loaded.head, loaded.coder
+    assert coder is not None
+    pairs = list(dict.fromkeys(zip(prompts, options, strict=True)))
+    texts = coder.prompts([prompt for prompt, _ in pairs])
+    flat = [(prompt, option) for prompt, own in pairs for option in own]
+    targets = iter(coder.targets([prompt for prompt, _ in flat], [option for _, option in flat]))
+    groups, truncated = [], []
+    for (prompt, own), ids in zip(pairs, texts, strict=True):
+        if not own:
+            raise DataError(f"the prompt {prompt!r} has no options to score")
+        group = fit_length(Group(ids, [next(targets) for _ in own]), loaded.max_length, coder, f"prompt {prompt!r}")
+        groups.append(group)
+        truncated.append(len(group.prompt) < len(ids))
+
+    share = head.shares(groups)
+    budget = token_budget or default_budget(loaded.device)
+    members = pack_groups(groups, longest=min(1024, budget)) if share else [[i] for i in range(len(groups))]
+    packs = [make_pack([groups[i] for i in own]) for own in members]
+
+    def work(number: int, items: Sequence[int]) -> list[list[list[float]]]:
+        return _score(head, [packs[i] for i in items], share, loaded.device)
+
+    lengths = [pack.positions(share) for pack in packs]
+    batches = plan(lengths, budget)
+    with torch.inference_mode():
+        found = (stage or Stage()).run(batches, work, progress, [len(own) for own in members])
+    sums = {i: own for pack, several in found.items() for i, own in zip(members[pack], several, strict=True)}
+    by_pair = {}
+    for i, pair in enumerate(pairs):
+        logprobs = np.asarray(sums[i], dtype=np.float64)
+        n_tokens = np.array([len(answer) for answer in groups[i].answers], dtype=np.int64)
+        by_pair[pair] = OptionScores(
+            logprobs, n_tokens, softmax(logprobs / _divisor(pair[1], n_tokens, length_normalise)), truncated[i]
+        )
+    return [by_pair[pair] for pair in zip(prompts, options, strict=True)]
+
+
+def softmax(scores: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+    """exp(scores) made to sum to 1."""
+    raised = np.exp(scores - scores.max())
+    return np.asarray(raised / raised.sum())
+
+
+def _divisor(options: Sequence[str], n_tokens: Int[np.ndarray, "n"], kind: str) -> Float[np.ndarray, "n"]:
+    if kind == "none":
+        return np.ones(len(options))
+    if kind == "tokens":
+        return n_tokens.astype(np.float64)
+    return np.array([len(option.encode("utf-8")) for option in options], dtype=np.float64)
+
+
+def _score(head: LanguageHead, packs: Sequence[Pack], share: bool, device: torch.device) -> list[list[list[float]]]:
+    """The options' log-probabilities, by pack and group."""
+    unmasked = head.abilities.unmasked
+    sequences, targets = collate(packs, head.pad, share=share, unmasked=unmasked, device=device)
+    logits = head(sequences).float()
+    chosen = logits[targets.place, targets.token] - torch.logsumexp(logits, dim=1)[targets.place]
+    sums = torch.zeros(len(targets.length), dtype=torch.float64, device=device)
+    flat = iter(sums.index_add_(0, targets.answer, chosen.double()).tolist())
+    return [[[next(flat) for _ in group.answers] for group in pack.groups] for pack in packs]

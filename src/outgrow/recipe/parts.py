@@ -1,0 +1,207 @@
+"""The parts of a recipe: models, how they are asked, the task and the arms."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
+
+from outgrow import tasks
+from outgrow.core.config import Config
+from outgrow.core.config_errors import fault, validate
+from outgrow.core.names import import_attr, unknown
+from outgrow.supervisors import SUPERVISORS
+from outgrow.supervisors.config import NAME, FileSupervisor, LocalSupervisor
+from outgrow.supervisors.server.config import refuse_keys
+from outgrow.tasks.variants import Kind
+from outgrow.training.config import TrainConfig
+
+Count = Annotated[int, Field(ge=1)]
+
+
+def _read_supervisor(raw: Any) -> BaseModel:
+    if isinstance(raw, BaseModel):
+        return raw
+    if not isinstance(raw, dict):
+        raise fault("must be a mapping, for instance {model: microworld/mini} or {kind: file, path: answers.csv}", raw)
+    kind = raw.get("kind", "local")
+    if not isinstance(kind, str) or kind not in SUPERVISORS:
+        raise fault(unknown("kind of supervisor", str(kind), SUPERVISORS), kind, "kind")
+    model = SUPERVISORS[kind].config_model()
+    refuse_keys(raw, model.model_fields)
+    return validate(model, raw)
+
+
+def _read_paraphraser(raw: Any) -> Any:
+    if raw == "supervisor":
+        return raw
+    found = _read_supervisor(raw)
+    if isinstance(found, FileSupervisor):
+        raise fault("a file cannot write paraphrases; name a model or a server", raw)
+    if isinstance(found, LocalSupervisor) and found.train is not None:
+        raise fault("a paraphraser is taken as it is; leave 'train' out", raw, "train")
+    return found
+
+
+def _plain(supervisor: Any) -> Any:
+    return supervisor.model_dump(mode="json") if isinstance(supervisor, BaseModel) else supervisor
+
+
+Supervisor = Annotated[Any, PlainValidator(_read_supervisor), PlainSerializer(_plain)]
+Paraphraser = Annotated[Any, PlainValidator(_read_paraphraser), PlainSerializer(_plain)]
+
+
+class Ask(Config):
+    """How questions are put to a supervisor.
+
+    Attributes:
+        variants: wordings per question, the identity included.
+        kinds: where the wordings besides the identity come from, in turns: `task` (its own: permuted options, other
+            instructions), `paraphrase` (of the question, by `paraphraser`), `demonstrations` (solved questions before
+            the question, in rotated order).
+        paraphraser: who writes paraphrases: `supervisor` (the first one, before tuning) or another one; unlike a weak
+            supervisor's own, a stronger model's paraphrases lend it strength, which the report says.
+        demonstrations: solved questions of `supervisor_train` shown before each question.
+        samples: answers per wording.
+        temperature: of sampling; 0 is greedy.
+        decoding: `options` scores the answers' words, `generate` writes text and parses it, `classify` reads the
+            classifier head (its further samples are dropout passes); `auto` follows head and task.
+    """
+
+    variants: Count = 5
+    kinds: Annotated[tuple[Kind, ...], Field(min_length=1)] = ("task",)
+    paraphraser: Paraphraser = "supervisor"
+    demonstrations: Annotated[int, Field(ge=0)] = 0
+    samples: Count = 1
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    decoding: Literal["auto", "options", "generate", "classify"] = "auto"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Ask:
+        if "demonstrations" in self.kinds and self.demonstrations < 2:
+            raise fault(
+                "rotating demonstrations needs two or more of them; set ask.demonstrations",
+                self.demonstrations,
+                "demonstrations",
+            )
+        if "paraphrase" not in self.kinds and self.paraphraser != "supervisor":
+            raise fault("a paraphraser needs 'paraphrase' among ask.kinds", list(self.kinds), "kinds")
+        return self
+
+
+class Reliability(Config):
+    """How far answers are trusted.
+
+    Attributes:
+        temperature: T of the softmax reliability (definition 1).
+        estimator: which measure is called reliability.
+        decoys: so many pool questions are asked again, once per option, with that option exchanged for a surely wrong
+            one: how often a decoy is chosen says how many labels are right, without gold. 0 estimates it from the
+            votes, which costs nothing and leans on a model.
+    """
+
+    temperature: Annotated[float, Field(gt=0)] = 0.2
+    estimator: Literal["softmax", "vote_share", "mean_logprob", "margin", "probability"] = "softmax"
+    decoys: Annotated[int, Field(ge=0)] = 0
+
+    def settings(self) -> dict[str, Any]:
+        """Arguments of `outgrow.reliability.agreement`."""
+        return {"temperature": self.temperature, "estimator": self.estimator}
+
+
+class Primary(Config):
+    """The comparison named before the results are seen: arm `a` against arm `b`."""
+
+    a: str
+    b: str
+
+
+class Evaluation(Config):
+    """Draws of the bootstrap over groups and seeds."""
+
+    draws: Annotated[int, Field(ge=100)] = 10_000
+
+
+class Arm(BaseModel, frozen=True):
+    """One method with its settings, under an id that is unique in the recipe.
+
+    Attributes:
+        id: what tables and figures call it.
+        name: the method's name in `outgrow.methods.METHODS`.
+        config: the method's own configuration model.
+    """
+
+    id: str
+    name: str
+    config: BaseModel
+
+    def plain(self) -> dict[str, Any]:
+        """The form it has in a recipe."""
+        return {"name": self.name, "id": self.id, **self.config.model_dump(mode="json")}
+
+
+def _read_task(raw: Any) -> BaseModel:
+    if isinstance(raw, BaseModel):
+        return raw
+    if not isinstance(raw, dict):
+        raise fault("must be a mapping with a 'kind', for instance {kind: table, path: data.csv, ...}", raw)
+    kind = raw.get("kind")
+    if not isinstance(kind, str) or kind not in tasks.TASKS:
+        raise fault("is missing" if kind is None else unknown("task", str(kind), tasks.TASKS), kind, "kind")
+    return validate(tasks.TASKS[kind].config_model(), raw)
+
+
+def _read_arm(raw: Any) -> Arm:
+    methods: Mapping[str, Any] = import_attr("outgrow.methods:METHODS")
+    if isinstance(raw, Arm):
+        return raw
+    given = {"name": raw} if isinstance(raw, str) else raw
+    if not isinstance(given, dict) or not isinstance(given.get("name"), str):
+        raise fault("must be a method's name, or a mapping with 'name' and settings", raw)
+    name, settings = given["name"], {key: value for key, value in given.items() if key not in ("name", "id")}
+    if name not in methods:
+        raise fault(unknown("method", name, methods), name, *(["name"] if isinstance(raw, dict) else []))
+    own_id = given.get("id", "")
+    if not isinstance(own_id, str) or (own_id and not re.match(NAME, own_id)):
+        raise fault("must be text of letters, digits and . _ = , + - or blanks", own_id, "id")
+    return Arm(id=own_id, name=name, config=validate(methods[name].config, settings))
+
+
+def name_arms(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
+    """Arms with ids: the method's name, with its settings behind it where a method occurs more than once."""
+    named = []
+    for arm in arms:
+        twins = [other for other in arms if other.name == arm.name]
+        given = arm.config.model_dump(mode="json", include=arm.config.model_fields_set)
+        settings = ",".join(f"{key}={json.dumps(value).strip(chr(34))}" for key, value in given.items())
+        default = f"{arm.name} {settings}".strip() if len(twins) > 1 else arm.name
+        named.append(arm.model_copy(update={"id": arm.id or default}))
+    ids = [arm.id for arm in named]
+    if twice := sorted({i for i in ids if ids.count(i) > 1}):
+        raise ValueError(f"arms {twice} stand twice; give them different settings, or an 'id' each")
+    return tuple(named)
+
+
+Task = Annotated[Any, PlainValidator(_read_task), PlainSerializer(lambda t: t.model_dump(mode="json"))]
+Method = Annotated[Arm, PlainValidator(_read_arm), PlainSerializer(Arm.plain)]
+
+
+def valid_train(raw: Any) -> dict[str, Any]:
+    """The recipe's `train` as given; nothing where it is faulty, which is told once, under its own key."""
+    try:
+        TrainConfig.model_validate_json(json.dumps(raw))
+    except (ValidationError, TypeError):
+        return {}
+    return dict(raw)
+
+
+def short_name(model: Any, taken: set[str]) -> str:
+    """The last part of a model's name as a supervisor's name, numbered when it is taken."""
+    base = re.sub(r"[^A-Za-z0-9._-]+", "-", str(model).rstrip("/").rsplit("/", 1)[-1]).lstrip("._-") or "supervisor"
+    name, number = base, 2
+    while name in taken:
+        name, number = f"{base}-{number}", number + 1
+    return name

@@ -1,0 +1,256 @@
+"""The typed recipe: YAML in, canonical JSON out. Reading one needs neither torch nor the task's files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
+
+from outgrow import tasks
+from outgrow.core.config import Config
+from outgrow.core.config_errors import fault, report, validate
+from outgrow.core.errors import ConfigError
+from outgrow.core.names import unknown
+from outgrow.recipe.parts import (
+    Arm,
+    Ask,
+    Count,
+    Evaluation,
+    Method,
+    Primary,
+    Reliability,
+    Supervisor,
+    Task,
+    name_arms,
+    short_name,
+    valid_train,
+)
+from outgrow.recipe.yaml import apply_overrides, read_yaml
+from outgrow.supervisors import SUPERVISORS
+from outgrow.supervisors.config import Model, Name
+from outgrow.tasks.base import Task as BuiltTask
+from outgrow.training.config import TrainConfig
+
+Kind = TypeVar("Kind", bound="Labelling")
+
+
+class Labelling(Config):
+    """Who is asked what, and how: the part of a recipe that gives answers without training a student.
+
+    Attributes:
+        name: of the run's folder and report.
+        task: the configuration of its kind (`outgrow.tasks.TASKS`).
+        supervisors: who answers (`outgrow.supervisors.SUPERVISORS`); methods of one supervisor take the first.
+        ask: how they are asked.
+        train: how supervisors are tuned where they say nothing else, and in an experiment students and the ceiling.
+        threads: per job; part of what decides the numbers.
+        data_dir: where the task's and the supervisors' files are, relative to the current folder.
+        tracking: who is shown the curves of trainings (`outgrow.training.trackers`). Does not change the numbers.
+        tracking_dir: where trackers that write files put them.
+    """
+
+    name: Name = "run"
+    task: Task
+    supervisors: Annotated[tuple[Supervisor, ...], Field(min_length=1)]
+    ask: Ask = Ask()
+    train: TrainConfig = TrainConfig()
+    threads: Count = 1
+    data_dir: str = "./data"
+    tracking: tuple[Literal["tensorboard", "mlflow", "wandb", "trackio"], ...] = ()
+    tracking_dir: str = "./tracking"
+
+    @field_validator("supervisors")
+    @classmethod
+    def _distinct_names(cls, supervisors: tuple[Any, ...]) -> tuple[Any, ...]:
+        names = [s.name for s in supervisors]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two supervisors have the same name: {names}")
+        return supervisors
+
+    @model_validator(mode="after")
+    def _paraphraser_writes(self) -> Labelling:
+        first = self.supervisors[0]
+        if "paraphrase" in self.ask.kinds and self.ask.paraphraser == "supervisor" and first.kind == "file":
+            raise fault(
+                f"the first supervisor, '{first.name}', is a file and cannot write paraphrases; name one that can",
+                self.ask.paraphraser, "ask", "paraphraser",
+            )  # fmt: skip
+        return self
+
+    def build_task(self) -> BuiltTask:
+        """The task itself, its files read from `data_dir`."""
+        return tasks.spec(self.task.kind).build(self.task, Path(self.data_dir))
+
+
+class Recipe(Labelling):
+    """One experiment.
+
+    Attributes:
+        reliability: how answers are rated.
+        student: the strong model, before training.
+        methods: the arms, in the order of the report.
+        seeds: one repetition each (definition 8).
+        jobs: processes at a time; null takes one per core. Does not change the numbers.
+        primary: the comparison the experiment was made for.
+        evaluation: the bootstrap's settings.
+    """
+
+    reliability: Reliability = Reliability()
+    student: Model
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)]
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0, 1, 2, 3, 4)
+    jobs: Count | None = None
+    primary: Primary | None = None
+    evaluation: Evaluation = Evaluation()
+
+    _given: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _path: str | None = PrivateAttr(default=None)
+
+    @field_validator("methods")
+    @classmethod
+    def _unique_arms(cls, arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
+        return name_arms(arms)
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("the same seed stands twice; every seed is a repetition of its own")
+        return seeds
+
+    @model_validator(mode="after")
+    def _known_arms(self) -> Recipe:
+        ids = [arm.id for arm in self.methods]
+        for side, arm in () if self.primary is None else (("a", self.primary.a), ("b", self.primary.b)):
+            if arm not in ids:
+                raise fault(unknown("arm", arm, ids), arm, "primary", side)
+        return self
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """The recipe as it was written, overrides applied, nothing filled in."""
+        return self._given
+
+    @property
+    def path(self) -> str | None:
+        """The file it was read from; None when it was not read from one."""
+        return self._path
+
+    def resolved(self) -> dict[str, Any]:
+        """Every setting as plain values, defaults filled in; reading it again gives the same recipe."""
+        return self.model_dump(mode="json")
+
+    def build_task(self) -> BuiltTask:
+        """The task itself, its files read from `data_dir`.
+
+        Raises:
+            ConfigError: a split that an experiment needs has no questions.
+        """
+        task = super().build_task()
+        if lacking := [split for split in ("pool", "validation", "test") if split not in task.splits]:
+            raise ConfigError(
+                f"task '{task.name}' has no questions in {', '.join(lacking)}; an experiment needs them. Questions "
+                "without gold can only be labelled: outgrow label"
+            )
+        return task
+
+    def canonical_json(self) -> str:
+        """What decides the numbers, as JSON with sorted keys: everything but `jobs`, `data_dir` and `tracking`."""
+        plain = self.model_dump(mode="json", exclude={"jobs", "data_dir", "tracking", "tracking_dir"})
+        return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _fill_in(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Supervisors inherit what they do not say themselves: the recipe's `train`, a name from their model or file."""
+    supervisors, ask = raw.get("supervisors"), raw.get("ask")
+    filled, names = dict(raw), set[str]()
+    if isinstance(supervisors, list):
+        filled["supervisors"] = [_named(item, valid_train(raw.get("train", {})), names) for item in supervisors]
+    if isinstance(ask, dict) and isinstance(ask.get("paraphraser"), dict):
+        filled["ask"] = {**ask, "paraphraser": _named({"train": None, **ask["paraphraser"]}, {}, names)}
+    return filled
+
+
+def _named(item: Any, train: Mapping[str, Any], names: set[str]) -> Any:
+    if not isinstance(item, dict):
+        return item
+    kind = item.get("kind", "local")
+    title = SUPERVISORS[kind].title if kind in SUPERVISORS else "model"
+    named = {**item, "name": item.get("name") or short_name(item.get(title), names)}
+    own = item.get("train", {})
+    if kind != "local":
+        if own is None:
+            named.pop("train", None)  # as it is, like every supervisor of another kind
+    elif isinstance(own, dict):
+        named["train"] = {**train, **own}
+    names.add(str(named["name"]))
+    return named
+
+
+def parse_recipe(raw: Mapping[str, Any], *, name: str = "recipe", path: str | None = None) -> Recipe:
+    """A recipe from plain values.
+
+    Raises:
+        ConfigError: all faults at once, each with its key, the value seen and, where one is near, a suggestion.
+    """
+    recipe = _parse(Recipe, raw, name)
+    recipe._given, recipe._path = dict(raw), path
+    return recipe
+
+
+def parse_labelling(raw: Mapping[str, Any], *, name: str = "recipe") -> Labelling:
+    """Who is asked what, from plain values; what a recipe says besides about students is left aside.
+
+    Raises:
+        ConfigError: as `parse_recipe`.
+    """
+    students = set(Recipe.model_fields) - set(Labelling.model_fields)
+    return _parse(Labelling, {key: value for key, value in raw.items() if key not in students}, name)
+
+
+def _parse(model: type[Kind], raw: Mapping[str, Any], name: str) -> Kind:
+    try:
+        return validate(model, _fill_in(raw))
+    except ValidationError as error:
+        raise ConfigError(report(error, name)) from None
+
+
+def builtin_recipes() -> dict[str, Path]:
+    """The recipes that ship with the package, by name."""
+    folder = Path(str(resources.files("outgrow") / "recipes"))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def load_recipe(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        path: a YAML file, or the name of a recipe that ships with the package; None for the demo.
+        overrides: `key.sub=value` each, the value in YAML; applied in order.
+
+    Raises:
+        ConfigError: the file or an override is wrong; all faults at once, each with its key, the value seen and,
+            where one is near, a suggestion.
+    """
+    source, raw = _read(path, overrides)
+    return parse_recipe(raw, name=str(path or "the demo recipe"), path=str(source))
+
+
+def load_labelling(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Labelling:
+    """Read who is asked what: a recipe, or a file that has no more than `task`, `supervisors` and `ask`.
+
+    Args and errors are those of `load_recipe`.
+    """
+    return parse_labelling(_read(path, overrides)[1], name=str(path or "the demo recipe"))
+
+
+def _read(path: str | Path | None, overrides: Sequence[str]) -> tuple[Path, dict[str, Any]]:
+    shipped = builtin_recipes()
+    source = shipped["demo"] if path is None else Path(path)
+    if path is not None and not source.exists():
+        source = shipped.get(str(path), source)
+    return source, apply_overrides(read_yaml(source), overrides)

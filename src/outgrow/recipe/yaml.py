@@ -1,0 +1,127 @@
+"""A recipe's YAML as plain values, and `key.sub=value` overrides applied to them."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from outgrow.core.errors import ConfigError
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which a key may stand once, 1e-3 is a number and a date is text."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: dict[Any, yaml.Mark] = {}
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, str | int | float | bool) and key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None,
+                    None,
+                    f"key '{key}' stands twice, first in line {seen[key].line + 1}",
+                    key_node.start_mark,
+                )
+            if isinstance(key, str | int | float | bool):
+                seen[key] = key_node.start_mark
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def parse_yaml(text: str, name: str) -> Any:
+    """Plain values of a YAML text.
+
+    Raises:
+        ConfigError: with the line and column of the fault.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"{name}{place}: {error.problem or error.context}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{name}: {error}") from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        ConfigError: the file is missing, not UTF-8, not YAML, or holds something else than keys and values.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"recipe '{path}' does not exist; give the path of a YAML file, or none for the demo"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"recipe '{path}' cannot be read: {error}") from None
+    raw = parse_yaml(text, str(path))
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: a recipe is a mapping of keys to values; this file holds {type(raw).__name__}")
+    return raw
+
+
+def apply_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """A copy of `raw` with `key.sub=value` applied in order; values are YAML, list items are numbered from 0.
+
+    A method given by its name alone is opened up by an override of one of its settings: `methods.2.keep=0.25`.
+
+    Raises:
+        ConfigError: all overrides that are malformed or lead nowhere.
+    """
+    result = copy.deepcopy(raw)
+    faults = []
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key.strip():
+            faults.append(f"  {override!r}: expected key=value, for instance seeds=[0,1,2] or train.epochs=3")
+            continue
+        try:
+            _set(result, key.strip().split("."), parse_yaml(text, f"override '{override}'"))
+        except ConfigError as error:
+            faults.append(f"  {error}" if str(error).startswith("override") else f"  override '{override}': {error}")
+    if faults:
+        raise ConfigError("\n".join([f"{len(faults)} of the overrides cannot be applied:", *faults]))
+    return result
+
+
+def _set(target: Any, path: list[str], value: Any) -> None:
+    for number, part in enumerate(path):
+        last = number == len(path) - 1
+        place = ".".join(path[:number]) or "the recipe"
+        key: Any = part
+        if isinstance(target, list):
+            if not part.isdigit() or int(part) >= len(target):
+                raise ConfigError(
+                    f"{place} is a list of {len(target)}; '{part}' is no index from 0 to {len(target) - 1}"
+                )
+            key = int(part)
+        elif not isinstance(target, dict):
+            raise ConfigError(f"{place} is {target!r}, which has no key '{part}'")
+        if last:
+            target[key] = value
+            return
+        inner = target.get(key) if isinstance(target, dict) else target[key]
+        if inner is None:
+            inner = target[key] = {}
+        elif isinstance(inner, str) and place == "methods":
+            inner = target[key] = {"name": inner}
+        target = inner

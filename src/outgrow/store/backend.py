@@ -1,0 +1,187 @@
+"""Where a store can be: what the protocol of results, leases and work in progress needs of a place."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from outgrow.core.errors import StoreError
+from outgrow.store.artefact import Artefact
+from outgrow.store.keys import Step
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
+
+
+@runtime_checkable
+class Held(Protocol):
+    """A promise that one process makes a step (`lease.Lease`, `beat.BeatLease`)."""
+
+    progress: tuple[int, int] | None
+
+    def acquire(self) -> bool:
+        """Take it if it is free or abandoned."""
+
+    def held(self) -> bool:
+        """Whether it is still this owner's."""
+
+    def release(self) -> None:
+        """Give it back."""
+
+    def holder(self) -> str:
+        """Who has it, in words."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What one attempt at a step works with.
+
+    Attributes:
+        key: the step's.
+        lease: under which it works.
+        dir: `Work.dir`.
+        out: `Work.out`; its name is the attempt's.
+        resumed: whether `dir` holds earlier work.
+    """
+
+    key: str
+    lease: Held
+    dir: Path
+    out: Path
+    resumed: bool
+
+
+@dataclass(frozen=True)
+class Job:
+    """Work on a step, as it is found in a store.
+
+    Attributes:
+        key: the step's.
+        card: what stands on its lease; empty if there is none, or it cannot be understood.
+        renewed: when the lease was renewed last: by the file system's clock, or by its owner's behind a URL.
+        progress: (done, total), if it is known.
+    """
+
+    key: str
+    card: Mapping[str, Any]
+    renewed: datetime | None = None
+    progress: tuple[int, int] | None = None
+
+
+@runtime_checkable
+class Place(Protocol):
+    """A folder, or objects behind a URL.
+
+    Attributes:
+        location: what users call it.
+        disk: the local folder whose space is used.
+        patience: the longest pause, in seconds, between two looks at a step that another process makes.
+    """
+
+    location: str
+    disk: Path
+    patience: float
+
+    def prepare(self) -> None:
+        """Make sure that results can be put here.
+
+        Raises:
+            StoreError: they cannot.
+        """
+
+    def exists(self) -> bool:
+        """Whether there is a store."""
+
+    def find(self, key: str) -> Artefact | None:
+        """The result of a key; a damaged one is set aside with a `StoreWarning`."""
+
+    def manifests(self) -> Iterator[tuple[str, bytes]]:
+        """Key and manifest of every result, by key."""
+
+    def jobs(self) -> list[Job]:
+        """The steps on which there is work, by key."""
+
+    def quarantine(self) -> list[str]:
+        """Names of what was found damaged and set aside."""
+
+    def lease(self, key: str, seconds: int | float, about: Mapping[str, Any]) -> Held:
+        """A lease on a key, not yet acquired."""
+
+    def begin(self, key: str, lease: Held) -> Desk:
+        """A desk for a new attempt, with what is left of earlier work."""
+
+    def commit(self, desk: Desk, fields: Mapping[str, Any]) -> Artefact | None:
+        """Create the manifest once everything is there; None if another process has created one.
+
+        Raises:
+            LeaseLostError: another process makes the step now.
+        """
+
+    def committed(self, key: str) -> bool:
+        """Whether there is a manifest, sound or not."""
+
+    def abandon(self, desk: Desk) -> None:
+        """Remove the attempt; its work stays."""
+
+    def set_work_aside(self, key: str) -> str:
+        """Move damaged work away, so that the step begins anew; says where it is now."""
+
+    def finish(self, artefact: Artefact, lease: Held) -> None:
+        """Remove what other attempts left, and the work, after a commit."""
+
+    def leave(self, lease: Held, key: str) -> None:
+        """Release a lease and remove what is empty."""
+
+    def tidy(self, artefact: Artefact, seconds: int | float) -> None:
+        """Finish the sweeping of a process that died right after its commit."""
+
+
+def is_url(path: str | os.PathLike[str]) -> bool:
+    """Whether a store's name is a URL.
+
+    Raises:
+        StoreError: it was one before it was made a `Path`, which takes a slash away.
+    """
+    text = os.fspath(path)
+    if isinstance(path, os.PathLike) and re.match(r"[A-Za-z][A-Za-z0-9+-]+:/[^/]", text):
+        raise StoreError(f"the store {text} was a URL before it was made a path; give it as text")
+    return _URL.match(text) is not None
+
+
+def place_of(path: str | os.PathLike[str], *, single_writer: bool | None = None) -> Place:
+    """The place of a store: a folder, also as `file://…`, or a URL of any fsspec backend with conditional create.
+
+    Args:
+        path: folder or URL.
+        single_writer: the caller promises that one process writes; by default what `OUTGROW_SINGLE_WRITER` says.
+
+    Raises:
+        StoreError: there can be no store.
+        PrerequisiteError: a package for this kind of URL is not installed.
+    """
+    from outgrow.store.local import Folder
+
+    if not is_url(path):
+        return Folder(Path(path))
+    text = os.fspath(path)
+    kind, _, rest = text.partition("://")
+    if "::" in text:
+        raise StoreError(f"the store {text} is a chain of file systems; give the URL of the last one alone")
+    if kind in ("file", "local"):
+        return Folder(Path(rest))
+    if not rest.strip("/"):
+        raise StoreError(f"the store {text} names no bucket or folder; write {kind}://bucket/prefix")
+    from outgrow.store.remote import Remote
+
+    if single_writer is None:
+        single_writer = os.environ.get("OUTGROW_SINGLE_WRITER", "") not in ("", "0")
+    return Remote(text, single_writer=single_writer)
+
+
+def describe(step: Step, meta: Mapping[str, Any]) -> dict[str, str]:
+    """What a lease says about its step."""
+    return {"step": step.name, "detail": str(meta.get("detail", ""))}

@@ -1,9 +1,0 @@
-"""Tables at the edges: JSON Lines, CSV and Parquet, by suffix."""
-
-from outgrow.tables.answers import as_answers, read_answers
-from outgrow.tables.gold import read_gold
-from outgrow.tables.reading import read_table, table_format
-from outgrow.tables.sources import as_one_source
-from outgrow.tables.writing import write_table
-
-__all__ = ["as_answers", "as_one_source", "read_answers", "read_gold", "read_table", "table_format", "write_table"]

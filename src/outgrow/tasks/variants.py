@@ -1,0 +1,187 @@
+"""A task whose further wordings come from several kinds: its own, paraphrases, rotations of demonstrations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, runtime_checkable
+
+import pyarrow as pa
+
+from outgrow.core.errors import ConfigError
+from outgrow.core.hashing import sha256_text
+from outgrow.core.tables import Example
+from outgrow.tasks.base import MISSING, Task, Wording
+
+Kind = Literal["task", "paraphrase", "demonstrations"]
+Paraphrases = Mapping[str, Sequence[str]]
+"""Question id to other ways of saying the question, best first."""
+
+
+@dataclass(frozen=True)
+class Dealt:
+    """Which kind a variant is of, and its number within the kind, from 1."""
+
+    kind: Kind
+    number: int
+
+
+def deal_kinds(kinds: Sequence[Kind], limits: Mapping[str, int], variants: int) -> list[Dealt]:
+    """Variants 1 to `variants` - 1, dealt to the kinds in turn; a kind that is used up is passed over.
+
+    Args:
+        kinds: the kinds, in the order of their turns; a kind may stand twice.
+        limits: how many wordings each kind has besides the identity.
+        variants: wordings in all, the identity included.
+
+    Raises:
+        ConfigError: the kinds together have too few.
+    """
+    dealt: list[Dealt] = []
+    used = dict.fromkeys(kinds, 0)
+    while len(dealt) < variants - 1:
+        before = len(dealt)
+        for kind in kinds:
+            if used[kind] < limits[kind] and len(dealt) < variants - 1:
+                used[kind] += 1
+                dealt.append(Dealt(kind, used[kind]))
+        if len(dealt) == before:
+            has = ", ".join(f"{kind}: {limits[kind]}" for kind in dict.fromkeys(kinds))
+            raise ConfigError(
+                f"ask.variants is {variants}, but besides the identity there are only {before} wordings ({has}); "
+                "lower ask.variants or add to ask.kinds"
+            )
+    return dealt
+
+
+@runtime_checkable
+class Kinds(Protocol):
+    """What `outgrow.recipe.parts.Ask` says about wordings."""
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """In the order of their turns."""
+        ...
+
+    @property
+    def variants(self) -> int:
+        """Wordings per question, the identity included."""
+        ...
+
+    @property
+    def demonstrations(self) -> int:
+        """Solved questions before each question."""
+        ...
+
+
+def varied(task: Task, ask: Kinds, paraphrase: Callable[[int], Paraphrases]) -> Task:
+    """The task itself, or with wordings of several kinds where `ask` wants them.
+
+    Args:
+        task: whose questions.
+        ask: which kinds, and how many wordings.
+        paraphrase: called with the number needed per question, if any is.
+
+    Raises:
+        ConfigError: the kinds together have too few wordings.
+    """
+    if ask.kinds == ("task",):
+        return task
+    limits = {"task": task.n_variants - 1, "paraphrase": ask.variants - 1, "demonstrations": ask.demonstrations - 1}
+    dealt = deal_kinds(ask.kinds, limits, ask.variants)
+    wanted = max((each.number for each in dealt if each.kind == "paraphrase"), default=0)
+    return VariedTask(task, dealt, paraphrase(wanted) if wanted else {})
+
+
+class VariedTask:
+    """`task` with variants 1, 2, ... of the kinds in `dealt`; variant 0 stays the identity.
+
+    Args:
+        task: whose questions, gold and parsing these are.
+        dealt: one entry per variant from 1 on.
+        paraphrases: other ways to say each question; a question that has too few, or whose
+            prompt does not show them, lacks the wording (`MISSING`).
+    """
+
+    def __init__(self, task: Task, dealt: Sequence[Dealt], paraphrases: Paraphrases) -> None:
+        self._task = task
+        self._dealt = tuple(dealt)
+        self._paraphrases = paraphrases
+
+    @property
+    def name(self) -> str:
+        """The task's."""
+        return self._task.name
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The task's."""
+        return self._task.classes
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The task's."""
+        return self._task.splits
+
+    @property
+    def n_variants(self) -> int:
+        """The identity and what was dealt."""
+        return 1 + len(self._dealt)
+
+    @property
+    def public_meta(self) -> tuple[str, ...]:
+        """The task's."""
+        return self._task.public_meta
+
+    @property
+    def max_new_tokens(self) -> int:
+        """The task's."""
+        return self._task.max_new_tokens
+
+    def fingerprint(self) -> str:
+        """The task's, with the kinds and the paraphrases."""
+        said = sorted((i, list(texts)) for i, texts in self._paraphrases.items())
+        return sha256_text("varied", self._task.fingerprint(), [[d.kind, d.number] for d in self._dealt], said)
+
+    def examples(self, split: str) -> pa.Table:
+        """The task's."""
+        return self._task.examples(split)
+
+    def gold(self, split: str) -> pa.Table:
+        """The task's."""
+        return self._task.gold(split)
+
+    def wording(self, example: Example, variant: int) -> Wording:
+        """The identity, or a wording of the kind that the variant was dealt.
+
+        Raises:
+            ConfigError: there is no such variant.
+        """
+        if not 0 <= variant < self.n_variants:
+            raise ConfigError(f"variant {variant} asked of {self.name}, which has {self.n_variants} wordings")
+        if variant == 0:
+            return self._task.wording(example, 0)
+        dealt = self._dealt[variant - 1]
+        if dealt.kind == "task":
+            return self._task.wording(example, dealt.number)
+        if dealt.kind == "demonstrations":
+            return replace(self._task.wording(example, 0), kind="demonstrations", rotation=dealt.number)
+        said = self._paraphrases.get(example.example_id, ())
+        if len(said) < dealt.number:
+            return replace(self._task.wording(example, 0), kind=MISSING)
+        reworded = self._task.wording(replace(example, question=said[dealt.number - 1]), 0)
+        if reworded.prompt == self._task.wording(example, 0).prompt:  # the prompt does not hold the question's text
+            return replace(reworded, kind=MISSING)
+        return replace(reworded, kind="paraphrase", template=f"paraphrase {dealt.number}")
+
+    def solution(self, example: Example, value: str) -> str:
+        """The task's."""
+        return self._task.solution(example, value)
+
+    def extract(self, text: str, example: Example, wording: Wording) -> str | None:
+        """The task's."""
+        return self._task.extract(text, example, wording)
+
+    def canonicalise(self, answers: pa.Table) -> pa.Table:
+        """The task's."""
+        return self._task.canonicalise(answers)

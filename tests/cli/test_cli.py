@@ -1,0 +1,252 @@
+"""The command line: verbs, exit codes, messages instead of tracebacks, and nothing heavy behind --help."""
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+import outgrow
+from outgrow.core.errors import ConfigError, DataError, OutgrowError, TrainingError
+
+HEAVY = ("torch", "transformers", "matplotlib", "sklearn", "scipy", "pyarrow", "numpy")
+
+
+def fresh(*arguments):
+    """Runs Python anew, as a user would."""
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120, check=False)
+
+
+HELP = """
+import sys
+sys.argv = ["outgrow", "--help"]
+from outgrow.__main__ import main
+try:
+    main()
+except SystemExit:
+    pass
+"""
+
+
+@pytest.mark.parametrize("code", ["import outgrow", HELP])
+def test_help_and_import_load_nothing_heavy(code):
+    found = fresh("-c", f"{code}\nimport sys\nprint('LOADED', [m for m in {HEAVY} if m in sys.modules])")
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.splitlines()[-1] == "LOADED []"
+
+
+def test_python_dash_m_works_and_gives_the_version():
+    found = fresh("-m", "outgrow", "--version")
+    assert (found.returncode, found.stdout) == (0, f"outgrow {outgrow.__version__}\n")
+
+
+def test_help_lists_every_verb(cli):
+    found = cli("--help")
+    assert found.code == 0
+    for verb in (
+        "run",
+        "report",
+        "export",
+        "reliability",
+        "curate",
+        "explore",
+        "show",
+        "tasks",
+        "methods",
+        "status",
+        "doctor",
+        "microworld",
+    ):
+        assert f"\n  {verb} " in found.out
+
+
+@pytest.mark.parametrize("arguments", [["nosuchverb"], ["run", "--nosuch"], ["run", "--jobs", "0"], ["report"]])
+def test_wrong_usage_exits_with_2(cli, arguments):
+    found = cli(*arguments)
+    assert found.code == 2
+    assert "Traceback" not in found.err
+
+
+@pytest.mark.parametrize(("error", "code"), [(OutgrowError, 1), (TrainingError, 1), (ConfigError, 2), (DataError, 2)])
+def test_an_error_is_a_message_on_stderr_with_its_exit_code(cli, monkeypatch, error, code):
+    def fail(*_, **__):
+        raise error("row [red]3[/red] of '/a/b' is wrong")
+
+    monkeypatch.setattr("outgrow.cli.run.load_recipe", fail)
+    found = cli("run")
+    assert found.code == code
+    assert found.err.strip() == "error: row [red]3[/red] of '/a/b' is wrong"  # markup is shown, not obeyed
+    assert found.out == ""
+
+
+def test_a_bug_keeps_its_traceback(cli, monkeypatch):
+    monkeypatch.setattr("outgrow.cli.run.load_recipe", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        cli("run")
+
+
+# run ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recipe_file(tmp_path):
+    path = tmp_path / "a=b.yaml"
+    path.write_text(
+        "task: {kind: table, path: data.csv, text: t, label: l}\nsupervisors: [{model: minilm}]\n"
+        "student: {model: minilm}\nmethods: [naive]\n"
+    )
+    return path
+
+
+def test_run_reads_recipe_and_overrides_and_prints_table_and_report(cli, monkeypatch, tmp_path, recipe_file):
+    seen = {}
+
+    def run_recipe(recipe, **options):
+        seen.update(options, recipe=recipe)
+        return SimpleNamespace(folder=tmp_path / "made", results={"n": 1})
+
+    monkeypatch.setattr("outgrow.execution.run.run_recipe", run_recipe)
+    monkeypatch.setattr("outgrow.reporting.summary_table", lambda results, width: f"TABLE {results['n']}")
+    monkeypatch.setattr("outgrow.reporting.write_report", lambda folder: SimpleNamespace(html=folder / "report.html"))
+    found = cli("run", recipe_file, "seeds=[3,4]", "--store", tmp_path / "s", "--jobs", "2", "data_dir=/d")
+    assert found.code == 0, found.err
+    assert found.out.splitlines() == ["TABLE 1", f"report: {tmp_path / 'made' / 'report.html'}"]
+    assert (seen["recipe"].seeds, seen["recipe"].data_dir) == ((3, 4), "/d")
+    assert (seen["store"], seen["out"], seen["jobs"]) == (str(tmp_path / "s"), None, 2)
+    assert seen["command"][:2] == ["outgrow", "run"]
+
+
+def test_run_without_a_recipe_takes_the_demo(cli, monkeypatch):
+    monkeypatch.setattr("outgrow.cli.run._dry", lambda recipe: print(recipe.name, recipe.seeds))
+    assert cli("run", "--dry").out == "demo (0, 1, 2, 3, 4)\n"
+    assert cli("run", "seeds=[9]", "--dry").out == "demo (9,)\n"
+
+
+def test_faults_of_a_recipe_are_told_at_once_with_exit_code_2(cli, recipe_file):
+    found = cli("run", recipe_file, "methods=[naiv]", "sedes=[1]")
+    assert found.code == 2
+    assert "has 2 errors:" in found.err
+    assert "did you mean 'naive'?" in found.err
+    assert "did you mean 'seeds'?" in found.err
+
+
+def test_a_missing_recipe_is_told_with_exit_code_2(cli):
+    found = cli("run", "nowhere.yaml")
+    assert found.code == 2
+    assert "recipe 'nowhere.yaml' does not exist" in found.err
+
+
+# Lists ----------------------------------------------------------------------------------------------------------
+
+
+def test_tasks_lists_kinds_and_the_options_of_one(cli):
+    assert "microworld" in cli("tasks").out
+    assert "column of the gold answer" in cli("tasks", "table").out
+    found = cli("tasks", "tabel")
+    assert found.code == 2
+    assert "did you mean 'table'?" in found.err
+
+
+def test_methods_lists_all_with_their_role_and_the_settings_of_one(cli):
+    from outgrow.methods import METHODS
+
+    lines = {line.split()[0]: line for line in cli("methods").out.splitlines()[1:]}
+    assert set(lines) == set(METHODS)
+    assert "uses gold" in lines["strong_ceiling"]
+    assert "uses gold" not in lines["naive"]
+    assert "share of the questions" in cli("methods", "uncertainty_filtering").out
+    assert "no settings" in cli("methods", "naive").out
+    assert "did you mean 'naive'?" in cli("methods", "niave").err
+
+
+def test_doctor_shows_versions_extras_and_the_machine(cli):
+    out = cli("doctor").out
+    for word in ("outgrow", "python", "cores", "disk", "core", "extra train", "numpy", "models"):
+        assert word in out
+
+
+# Labels without training ----------------------------------------------------------------------------------------
+
+
+def test_reliability_and_curate_are_verbs(cli, tmp_path):
+    answers = tmp_path / "answers.jsonl"
+    votes = {"q1": "aaa", "q2": "aab"}
+    rows = [{"example_id": q, "value": v, "prompt": f"ask {q}"} for q, said in votes.items() for v in said]
+    answers.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert cli("reliability", answers, "--out", tmp_path / "labels.jsonl").code == 0
+    labels = [json.loads(line) for line in (tmp_path / "labels.jsonl").read_text().splitlines()]
+    assert {label["example_id"]: label["vote_share"] for label in labels} == {"q1": 1.0, "q2": pytest.approx(2 / 3)}
+    assert cli("curate", answers, "--keep", "0.5", "--out", tmp_path / "train.jsonl").code == 0
+    kept = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    assert [(row["example_id"], row["target"]) for row in kept] == [("q1", "a")]
+
+
+# show -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tiny_model(tmp_path):
+    """A tokenizer of whole words with an end token, in a model folder."""
+    tokenizers = pytest.importorskip("tokenizers")
+    transformers = pytest.importorskip("transformers")
+    words = {"</s>": 0, "wake": 1, "me": 2, "alarm": 3, "[UNK]": 4}
+    model = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="[UNK]"))
+    model.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    folder = tmp_path / "tiny"
+    transformers.PreTrainedTokenizerFast(tokenizer_object=model, eos_token="</s>").save_pretrained(folder)
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+    return folder
+
+
+def test_show_prints_tokens_mask_and_weight_of_a_row(cli, tmp_path, tiny_model):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"row_id": "r1", "prompt": "wake me", "target": "alarm", "weight": 0.5}\n')
+    found = cli("show", rows, "--model", tiny_model, "--row", "r1")
+    assert found.code == 0, found.err
+    lines = [line.split() for line in found.out.splitlines()]
+    assert lines[0] == ["r1:", "weight", "0.5,", "target", "'alarm'"]
+    # two target tokens (the word and the end) share the row's loss: 0.5 * 1/2 each
+    assert lines[2:] == [
+        ["0", "1", "'wake'", "0"],
+        ["1", "2", "'me'", "0"],
+        ["2", "3", "'alarm'", "yes", "0.2500"],
+        ["3", "0", "'</s>'", "yes", "0.2500"],
+    ]
+
+
+def test_show_names_rows_that_are_not_there_or_have_no_prompt(cli, tmp_path, tiny_model):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"row_id": "r1", "prompt": null, "target": "alarm"}\n')
+    found = cli("show", rows, "--model", tiny_model, "--row", "r2")
+    assert found.code == 2
+    assert "no row 'r2'" in found.err
+    assert "has no prompt" in cli("show", rows, "--model", tiny_model).err
+    rows.write_text('{"prompt": "a", "completion": " b"}\n')  # as TRL reads it
+    assert "row 0 has neither a target nor probabilities" in cli("show", rows, "--model", tiny_model).err
+
+
+# microworld -----------------------------------------------------------------------------------------------------
+
+
+def test_microworld_shows_facts_and_questions(cli):
+    entity = cli("microworld", "facts", "--count", "1").out.splitlines()[1].split()[0]
+    assert cli("microworld", "facts", entity).out.count(entity) >= 4
+    found = cli("microworld", "sample", "family=claim", "questions={pool: 8, validation: 4, test: 8}", "--count", "2")
+    assert found.code == 0, found.err
+    assert found.out.count("gold: ") == 2
+    assert cli("microworld", "sample", "--split", "pol").code == 2
+
+
+# The package ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(set(outgrow.__all__) - {"__version__"}))
+def test_every_public_name_is_there(name):
+    assert callable(getattr(outgrow, name))
+    assert name in dir(outgrow)
+
+
+def test_an_unknown_public_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'nosuch'"):
+        outgrow.nosuch  # noqa: B018

@@ -1,0 +1,209 @@
+"""What a person sees of a long step, on a terminal, in a log file and from worker processes."""
+
+import io
+import math
+import multiprocessing
+import queue
+
+import pytest
+from rich.console import Console
+
+from outgrow.core.progress import (
+    Event,
+    Progress,
+    duration,
+    silent,
+    step,
+    to_queue,
+)
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def stream(tmp_path):
+    with (tmp_path / "log.txt").open("w+") as file:
+        yield file
+
+
+def lines(stream):
+    stream.flush()
+    stream.seek(0)
+    return stream.read().splitlines()
+
+
+def test_plain_lines_are_rate_limited_and_tell_the_time_left(stream):
+    clock = Clock()
+    progress = Progress(stream, live=False, every=5, clock=clock)
+    with progress, step(progress, "answers", total=100) as answers:
+        for _ in range(9):
+            clock.now += 1
+            answers.advance(10, note="loss 0.5")
+    # at 5 s: 50 of 100 in 5 s -> 5 s left; the next line would be due at 10 s; closed at 9 s
+    assert lines(stream) == [
+        "answers: 50/100 (50%), 5 s left, loss 0.5",
+        "answers: 90/100 (90%), ended after 9 s, loss 0.5",
+    ]
+
+
+def test_a_resumed_step_counts_only_its_own_speed(stream):
+    clock = Clock()
+    progress = Progress(stream, live=False, every=5, clock=clock)
+    progress(Event("k", "train", 80, 100))
+    clock.now += 10
+    progress(Event("k", "train", 90, 100))
+    # 10 units in 10 s, 10 to go; by all 90 units it would be about 1 s
+    assert lines(stream) == ["train: 90/100 (90%), 10 s left"]
+
+
+def test_a_row_that_counts_something_else_by_now_begins_its_speed_anew(stream):
+    clock = Clock()
+    progress = Progress(stream, live=False, every=5, clock=clock)
+    progress(Event("k", "job: reading", 0, 10))
+    clock.now += 1
+    progress(Event("k", "job: training", 0, 100))
+    clock.now += 10
+    progress(Event("k", "job: training", 20, 100))
+    clock.now += 1
+    progress(Event("k", "job", 0, closed=True))
+    # 20 in 10 s, 80 to go; the row has been there for 12 s
+    assert lines(stream) == ["job: training: 20/100 (20%), 40 s left", "job, ended after 12 s"]
+
+
+def test_of_many_steps_each_has_its_turn_and_the_whole_is_told_as_often_as_all_of_them(stream):
+    clock = Clock()
+    progress = Progress(stream, live=False, every=5, clock=clock)
+    for second in range(41):
+        for key in "abcd":
+            progress(Event(key, key, second, 1000))
+        progress(Event("all", "jobs", second, 1000, overall=True, left=7))
+        clock.now += 1
+    said = lines(stream)
+    assert [line.partition(":")[0] for line in said].count("jobs") == 8  # every 5 s of 40
+    assert all([line.partition(":")[0] for line in said].count(key) == 2 for key in "abcd")  # every 4 x 5 s
+    assert "jobs: 5/1,000 (0%), 7 s left" in said  # as the sender says, not by its speed
+
+
+def test_a_long_wait_is_told_once_a_minute(stream):
+    clock = Clock()
+    progress = Progress(stream, live=False, every=5, clock=clock)
+    for _ in range(126):
+        progress(Event("all", "jobs", 1, 4, "1 running", overall=True, left=math.nan))
+        clock.now += 1
+    assert lines(stream) == ["jobs: 1/4 (25%), 1 running"] * 3  # after 5, 65 and 125 s
+
+
+def test_a_line_that_is_said_stays(stream):
+    for live in (False, True):
+        with Progress(stream, live=live) as progress:
+            progress(Event("k", "row", 0, 1))
+            progress.say("failed: [naive]")
+    assert lines(stream).count("failed: [naive]") == 2
+
+
+def test_a_short_step_prints_nothing(stream):
+    progress = Progress(stream, live=False, every=5, clock=Clock())
+    with progress, step(progress, "quick", total=3) as quick:
+        quick.advance(3)
+    assert lines(stream) == []
+
+
+def test_a_step_without_a_known_total_shows_what_is_done(stream):
+    clock = Clock()
+    progress = Progress(stream, live=False, every=5, clock=clock)
+    with progress, step(progress, "reading") as reading:
+        clock.now += 6
+        reading.update(1200)
+    assert lines(stream)[0] == "reading: 1,200"
+
+
+def test_a_step_is_closed_when_its_work_fails():
+    events = []
+    with pytest.raises(ZeroDivisionError), step(events.append, "work", total=2):
+        raise ZeroDivisionError
+    assert events[-1].closed
+
+
+def shown_key(progress):
+    (key,) = progress._display._ids
+    return key
+
+
+def test_the_live_display_shows_label_and_count(stream):
+    progress = Progress(stream, live=True)
+    with progress:
+        bar = step(progress, "answers [1]", total=10)
+        with bar as answers:
+            answers.advance(4, note="[x]")
+            progress._display._bars.refresh()
+            shown = progress._display._bars.tasks[0]
+            assert (shown.completed, shown.total) == (4, 10)
+            progress(Event(shown_key(progress), "other [x]", 1, None, left=65))
+            progress._display._bars.refresh()
+            shown = progress._display._bars.tasks[0]
+            assert (shown.description, shown.completed, shown.total) == (r"other \[x]", 1, None)
+            progress(Event(shown_key(progress), "other [x]", 1, 3, left=65))
+            screen = Console(file=io.StringIO(), width=120)
+            screen.print(progress._display._bars.get_renderable())
+            assert "1 min 5 s left" in screen.file.getvalue()
+        assert progress._display._bars.tasks == []
+
+
+def test_a_stream_that_is_no_terminal_gets_plain_lines(stream):
+    progress = Progress(stream)
+    assert type(progress._display).__name__ == "Lines"
+
+
+def test_a_queue_sink_is_rate_limited_but_always_sends_the_end():
+    clock, sent = Clock(), queue.Queue()
+    sink = to_queue(sent, every=1.0, clock=clock)
+    with step(sink, "w", total=3) as work:
+        work.advance()
+        clock.now += 1
+        work.advance()
+        work.advance()
+    events = [sent.get_nowait() for _ in range(sent.qsize())]
+    assert [(e.done, e.closed) for e in events] == [(0, False), (2, False), (3, True)]
+
+
+def _worker(events):
+    with step(to_queue(events, every=0), "child", total=2) as work:
+        work.advance()
+        work.advance()
+
+
+def test_worker_processes_report_through_a_queue(stream):
+    context = multiprocessing.get_context("spawn")
+    seen = []
+    with context.Manager() as manager:
+        events = manager.Queue()
+        progress = Progress(stream, live=False)
+        progress._display.show = seen.append
+        with progress.listen(events):
+            child = context.Process(target=_worker, args=(events,))
+            child.start()
+            child.join()
+    assert child.exitcode == 0
+    assert [(e.label, e.done, e.closed) for e in seen] == [
+        ("child", 0, False),
+        ("child", 1, False),
+        ("child", 2, False),
+        ("child", 2, True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.4, "0 s"), (59.4, "59 s"), (125, "2 min 5 s"), (3780, "1 h 3 min"), (59.6, "1 min 0 s")]
+)
+def test_durations_read_like_words(seconds, words):
+    assert duration(seconds) == words
+
+
+def test_the_silent_sink_takes_any_event():
+    assert silent(Event("k", "x", 1)) is None

@@ -1,0 +1,270 @@
+"""Every format against the schema its reader documents, written down here in our own words with its source."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from outgrow.core.errors import ConfigError, DataError
+from outgrow.core.tables import PROBABILITIES
+from outgrow.io.export import FORMATS, find_format, to_format, write_rows
+from outgrow.io.export.formats import prompt_completion
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Message(Strict):
+    role: Literal["user", "assistant"]
+    content: str = Field(min_length=1)
+
+
+class TrlPromptCompletion(Strict):
+    """huggingface/trl, docs/source/dataset_formats.md, "Prompt-completion", standard: two strings.
+
+    trl 1.16 trainer/sft_trainer.py adds the end-of-sequence token to the completion by itself.
+    """
+
+    prompt: str
+    completion: str
+
+
+class TrlChat(Strict):
+    """The same page, "Prompt-completion", conversational: two lists of messages with role and content."""
+
+    prompt: list[Message] = Field(min_length=1)
+    completion: list[Message] = Field(min_length=1)
+
+
+class TrlMessages(Strict):
+    """The same page, "Language modeling", conversational: one list of messages."""
+
+    messages: list[Message] = Field(min_length=2)
+
+
+class LlamaFactoryAlpaca(Strict):
+    """hiyouga/LLaMA-Factory, data/README.md, "Alpaca Format": instruction and output are required, input is optional.
+
+    src/llamafactory/data/converter.py joins instruction and input by a line break only where input is not empty.
+    """
+
+    instruction: str = Field(min_length=1)
+    input: str
+    output: str = Field(min_length=1)
+
+
+class Turn(Strict):
+    sender: Literal["human", "gpt"] = Field(alias="from")
+    value: str = Field(min_length=1)
+
+
+class LlamaFactorySharegpt(Strict):
+    """The same file, "Sharegpt Format": turns with `from` and `value`, human in odd places, gpt in even ones."""
+
+    conversations: list[Turn] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _alternate(self):
+        senders = [turn.sender for turn in self.conversations]
+        assert senders == ["human", "gpt"] * (len(senders) // 2)
+        return self
+
+
+class Axolotl(Strict):
+    """axolotl-ai-cloud/axolotl, docs/dataset-formats/conversation.qmd, "chat_template": messages with role and content.
+
+    src/axolotl/prompt_strategies/chat_template.py reads the key `messages` and these two properties by default, so
+    that `type: chat_template` is all there is to say.
+    """
+
+    messages: list[Message] = Field(min_length=2)
+
+
+class OpenAI(Strict):
+    """openai/openai-cookbook, examples/Chat_finetuning_data_prep.ipynb, "Format validation".
+
+    A list `messages`; each message has role and content and no unknown keys; the role is system, user or assistant;
+    content is text that is not empty; at least one message is the assistant's.
+    """
+
+    messages: list[Message] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _answered(self):
+        assert any(message.role == "assistant" for message in self.messages)
+        return self
+
+
+DOCUMENTED = {
+    "trl": TrlPromptCompletion,
+    "trl-chat": TrlChat,
+    "trl-messages": TrlMessages,
+    "llamafactory-alpaca": LlamaFactoryAlpaca,
+    "llamafactory-sharegpt": LlamaFactorySharegpt,
+    "axolotl": Axolotl,
+    "openai": OpenAI,
+}
+TRICKY = [
+    '"quoted", \\ and\ttabs',
+    "=cmd|' /C calc'!A0",
+    "مرحبا 日本語 \u2028 line",
+    "two\nlines",
+    "</script><b>{{7*7}}",
+]
+
+
+def rows_of(prompts=("One?", "Two?"), targets=("yes", "no"), **columns):
+    ids = [f"r{i}" for i in range(len(prompts))]
+    return pa.table({"row_id": ids, "prompt": pa.array(prompts, pa.string()), "target": list(targets), **columns})
+
+
+def test_every_format_but_our_own_has_a_documented_schema():
+    assert set(DOCUMENTED) == set(FORMATS) - {"rows"}
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_json_lines_fit_the_documented_schema_and_lose_no_text(tmp_path, name):
+    path, *_ = write_rows(rows_of(TRICKY, TRICKY), tmp_path / "train.jsonl", format=name)
+    lines = path.read_text("utf-8").split("\n")
+    assert lines.pop() == ""
+    assert len(lines) == len(TRICKY)
+    for line, text in zip(lines, TRICKY, strict=True):
+        row = json.loads(line)
+        DOCUMENTED[name].model_validate(row)
+        texts = [value for value in _texts(row) if value]
+        assert [value.removeprefix(" ") for value in texts if value not in ("user", "assistant", "human", "gpt")] == [
+            text
+        ] * 2
+
+
+def _texts(value):
+    if isinstance(value, str):
+        return [value]
+    return [text for each in (value.values() if isinstance(value, dict) else value) for text in _texts(each)]
+
+
+@pytest.mark.parametrize("name", sorted(set(DOCUMENTED) - {"openai"}))
+def test_parquet_holds_the_same_rows(tmp_path, name):
+    one, *_ = write_rows(rows_of(), tmp_path / "a.jsonl", format=name)
+    two, *_ = write_rows(rows_of(), tmp_path / "b.parquet", format=name)
+    assert pq.read_table(two).to_pylist() == [json.loads(line) for line in one.read_text().splitlines()]
+
+
+def test_a_row_of_each_format_by_hand():
+    def first(name):
+        return to_format(rows_of(), name).to_pylist()[0]
+
+    chat = [{"role": "user", "content": "One?"}, {"role": "assistant", "content": "yes"}]
+    assert first("trl") == {"prompt": "One?", "completion": " yes"}
+    assert first("trl-chat") == {"prompt": chat[:1], "completion": chat[1:]}
+    assert first("trl-messages") == first("axolotl") == first("openai") == {"messages": chat}
+    assert first("llamafactory-alpaca") == {"instruction": "One?", "input": "", "output": "yes"}
+    assert first("llamafactory-sharegpt") == {
+        "conversations": [{"from": "human", "value": "One?"}, {"from": "gpt", "value": "yes"}]
+    }
+
+
+def test_the_rows_in_the_guide_are_those_that_are_written():
+    guide = (Path(__file__).parents[3] / "docs" / "formats.md").read_text("utf-8")
+    shown = dict(re.findall(r"^\| `([\w-]+)` \| [^|]+ \| `({.*})` \|$", guide, re.M))
+    assert set(shown) == set(DOCUMENTED)
+    for name, row in shown.items():
+        assert to_format(rows_of(["Is it red?"], ["yes"]), name).to_pylist() == [json.loads(row)]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "target", "expected"),
+    [
+        ("Answer:", "yes", ("Answer:", " yes")),
+        ("Answer: ", "yes", ("Answer:", " yes")),  # the space goes over to the completion
+        ("Answer:\n", "yes", ("Answer:\n", "yes")),
+        ("Answer:\t", "yes", ("Answer:\t", "yes")),
+        ("Answer:\n  ", "yes", ("Answer:\n", "yes")),
+        ("Answer:", " yes", ("Answer:", " yes")),
+        ("Answer:", "\nyes", ("Answer:", "\nyes")),
+    ],
+)
+def test_the_space_between_belongs_to_the_completion(prompt, target, expected):
+    assert prompt_completion(prompt, target) == dict(zip(("prompt", "completion"), expected, strict=True))
+
+
+def test_the_boundary_is_that_of_our_own_training():
+    from types import SimpleNamespace
+
+    from outgrow.models.text import Coder
+
+    coder = SimpleNamespace(chat=False)
+    for prompt in ("Answer:", "Answer: ", "Answer:\n", "Answer:\n ", " a ", "?"):
+        row = prompt_completion(prompt, "x")
+        assert row["prompt"] == Coder._prompt(coder, prompt)
+        assert row["completion"] == " " * Coder._joins(coder, prompt) + "x"
+
+
+def test_weights_that_differ_are_refused_where_they_would_be_lost():
+    rows = rows_of(weight=[0.5, 1.5])
+    for name in DOCUMENTED:
+        with pytest.raises(ConfigError, match=r"--weights resample .*--weights threshold.*--format rows"):
+            to_format(rows, name)
+    assert to_format(rows, "rows") is rows
+    assert to_format(rows, "trl", keep_weights=True).column("weight").to_pylist() == [0.5, 1.5]
+    with pytest.raises(ConfigError, match="takes no further columns"):
+        to_format(rows, "openai", keep_weights=True)
+
+
+def test_equal_weights_are_no_hindrance_and_are_not_written():
+    assert to_format(rows_of(weight=[1.0, 1.0]), "axolotl").column_names == ["messages"]
+
+
+def test_soft_targets_are_refused_with_what_to_do():
+    rows = rows_of(probabilities=pa.array([[("yes", 0.7), ("no", 0.3)], None], PROBABILITIES))
+    with pytest.raises(ConfigError, match=r"one answer per row; choose --format rows, or another method"):
+        to_format(rows, "llamafactory-alpaca")
+
+
+def test_missing_prompts_are_counted_and_the_ways_to_get_them_named():
+    with pytest.raises(DataError, match=r"1 of 2 rows have no prompt.*column 'prompt', or add --questions FILE"):
+        to_format(rows_of(prompts=["One?", None]), "trl")
+
+
+@pytest.mark.parametrize("name", ["prompt", "target"])
+def test_blank_words_are_refused_with_the_row(name):
+    columns = {"prompts": ["One?", "Two?"], "targets": ["yes", "no"]}
+    columns[f"{name}s"] = ["fine", " \n"]
+    with pytest.raises(DataError, match=f"1 rows have a blank {name}.*'r1'"):
+        to_format(rows_of(**columns), "openai")
+
+
+def test_an_unknown_format_is_answered_with_the_nearest_and_the_list():
+    with pytest.raises(ConfigError, match=r"unknown format 'llamafactory'.*did you mean.*Known: rows, trl"):
+        find_format("llamafactory")
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "message"),
+    [
+        ("openai", "t.parquet", r"suffix '\.parquet' from us; use \.jsonl"),
+        ("trl", "t.csv", r"suffix '\.csv' from us; use \.jsonl, \.json, \.parquet"),
+        ("axolotl", "t", "no suffix"),
+        ("llamafactory-alpaca", "dataset_info.json", "the list of data sets"),
+        ("llamafactory-sharegpt", "a,b.jsonl", "comma in 'a,b'"),
+    ],
+)
+def test_a_file_its_reader_could_not_read_is_refused(tmp_path, name, file, message):
+    with pytest.raises(ConfigError, match=message):
+        write_rows(rows_of(), tmp_path / file, format=name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_every_hint_names_the_file_or_its_folder(tmp_path, name):
+    hint = find_format(name).hint_for(tmp_path / "train.jsonl")
+    assert str(tmp_path) in hint
+    assert not {"FILE", "FOLDER", "NAME", "KIND"} & set(hint.replace('"', " ").replace(",", " ").split())

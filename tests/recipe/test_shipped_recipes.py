@@ -1,0 +1,135 @@
+"""Every recipe in the repository and the package is read, and run dry where its files are there."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from outgrow.cli.run import run
+from outgrow.experiment.dry import plan
+from outgrow.recipe.recipe import builtin_recipes, load_recipe, parse_recipe
+
+ROOT = Path(__file__).parents[2]
+SHARED = ROOT / ".." / "shared" / "data"
+RECIPES = sorted([*(ROOT / "recipes").glob("*.yaml"), *builtin_recipes().values()])
+
+
+PAPER01 = ("hellaswag", "mmlu", "ethics", "gsm8k")
+
+
+@pytest.fixture(params=RECIPES, ids=lambda path: path.stem)
+def recipe(request):
+    return load_recipe(request.param, [f"data_dir={SHARED}"])
+
+
+@pytest.fixture
+def small(recipe):
+    """The recipe as it is run dry here: sets that would be downloaded are cut to 40 rows a file."""
+    if recipe.task.kind not in PAPER01:
+        return recipe
+    shares = ["task.limit=40", "task.splits={supervisor_train: 10, pool: 20, validation: 5, test: rest}"]
+    return load_recipe(recipe.path, shares)
+
+
+def test_there_are_recipes():
+    assert {"demo", "slurp_scenario"} <= {path.stem for path in RECIPES}
+
+
+def test_a_recipe_reads_and_its_resolved_form_reads_back(recipe):
+    assert parse_recipe(recipe.resolved()).canonical_json() == recipe.canonical_json()
+
+
+def test_a_recipe_is_named_like_its_file(recipe):
+    assert recipe.name == Path(recipe.path).stem
+
+
+def test_a_recipe_runs_dry(small):
+    recipe = small
+    if recipe.task.kind == "table" and not (SHARED / next(iter(recipe.task.paths().values()))).exists():
+        pytest.skip("the recipe's files are not in ../shared/data")
+    jobs = {job.name: job for job in plan(recipe)}
+    assert set(jobs) >= {arm.id for arm in recipe.methods}
+    arms = [jobs[arm.id] for arm in recipe.methods]
+    assert all(arm.rows > 0 for arm in arms)
+    assert len({arm.steps for arm in arms}) == 1  # the same budget for every arm (definition 6)
+
+
+@pytest.mark.parametrize("name", PAPER01)
+def test_a_recipe_of_paper_01_has_the_papers_settings(name):
+    """Section 5 of the notes on the paper."""
+    made = load_recipe(ROOT / "recipes" / f"paper01_{name}.yaml")
+    assert made.supervisors[0].model == "meta-llama/Llama-2-7b-chat-hf"
+    assert made.student.model == "mistralai/Mistral-7B-Instruct-v0.2"
+    for train in (made.train, made.supervisors[0].train):
+        assert (train.lora.r, train.lora.alpha, train.lora.dropout) == (16, 32, 0.05)
+        assert train.lora.target_modules == ("q_proj", "v_proj")
+        assert (train.learning_rate, train.batch_size, train.epochs) == (5e-5, 24, 3)
+        assert (train.schedule, train.warmup, train.weight_decay, train.max_grad_norm) == ("linear", 0, 0, 1)
+        assert train.max_length == {"ethics": 1600, "gsm8k": 1024}.get(name, 512)  # gsm8k: ours, reasoning needs room
+    heat = 1.0 if name == "ethics" else 0.2
+    assert made.ask.variants == (2 if name == "ethics" else 5)
+    assert made.reliability.temperature == heat
+    weighted = [arm for arm in made.methods if arm.name == "reliability_reweighting"]
+    assert {arm.config.temperature for arm in weighted} == {heat}
+    assert {arm.config.form for arm in weighted} == {"corrected", "published"}
+
+
+@pytest.mark.parametrize("name", PAPER01)
+def test_a_recipe_of_paper_01_runs_dry_on_files_and_names_the_models_to_download(name, tmp_path, capsys):
+    """Rows of our own in the set's form; only the models are missing."""
+    rows = {
+        "hellaswag": lambda i: {
+            "ctx": f"Ann takes tool {i} and",
+            "endings": ["digs", "sings", "melts", "naps"],
+            "label": "0",
+        },
+        "mmlu": lambda i: {"question": f"What is tool {i}?", "subject": "tools", "choices": list("wxyz"), "answer": 3},
+        "ethics": lambda i: {"label": i % 2, "input": f"I took tool {i}.", "is_short": i % 3 == 0},
+        "gsm8k": lambda i: {"question": f"Twice {i}?", "answer": f"It is 2 * {i}.\n#### {2 * i}"},
+    }[name]
+    for number, split in enumerate(("train", "dev", "validation", "test")):
+        if split != "dev" or name == "mmlu":
+            lines = [json.dumps(rows(100 * number + i)) for i in range(40)]
+            (tmp_path / f"{split}.jsonl").write_text("\n".join(lines))
+    cut = {"hellaswag": ["task.splits={supervisor_train: 40, validation: 10, pool: 20, test: rest}"]}.get(name, [])
+    arguments = [str(ROOT / "recipes" / f"paper01_{name}.yaml"), f"task.path={tmp_path}", *cut]
+    run(arguments, store=tmp_path / "store", out=None, jobs=None, dry=True)
+    said = capsys.readouterr().out
+    assert "strong_ceiling" in said
+    assert [line for line in said.splitlines() if line.startswith("to download")] == [
+        "to download: model meta-llama/Llama-2-7b-chat-hf, revision not pinned (the newest)",
+        "to download: model mistralai/Mistral-7B-Instruct-v0.2, revision not pinned (the newest)",
+    ]
+    assert ("note: split 'test' of" in said) == (name != "hellaswag")  # 40 rows are not what was expected
+    assert not (tmp_path / "store").exists()
+
+
+def test_the_guide_to_slurp_reduces_the_public_form(tmp_path):
+    """The record of SLURP's own documentation: token 4, "eight", is the time."""
+    words = ["wake", "me", "up", "at", "eight", "o'clock"]
+    record = {
+        "slurp_id": 4489,
+        "sentence": "wake me up at eight o'clock",
+        "intent": "alarm_set",
+        "action": "set",
+        "tokens": [{"surface": word, "id": i} for i, word in enumerate(words)],
+        "scenario": "alarm",
+        "recordings": [],
+        "entities": [{"span": [4], "type": "time"}],
+    }
+    for split in ("devel", "test"):
+        (tmp_path / f"{split}.jsonl").write_text(json.dumps(record) + "\n")
+    guide = (ROOT / "docs" / "slurp.md").read_text(encoding="utf-8")
+    script = re.search(r"```python\n(.*?)```", guide, re.DOTALL).group(1)
+    subprocess.run([sys.executable, "-c", script, tmp_path, tmp_path / "out"], check=True, timeout=60)
+    reduced = json.loads((tmp_path / "out" / "slurp_devel.jsonl").read_text())
+    assert reduced == {
+        "slurp_id": 4489,
+        "sentence": "wake me up at eight o'clock",
+        "scenario": "alarm",
+        "action": "set",
+        "slots": [{"type": "time", "filler": "eight"}],
+    }

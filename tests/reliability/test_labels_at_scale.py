@@ -1,0 +1,22 @@
+"""`outgrow reliability` on a million questions with ten answers each, as a user runs it."""
+
+import importlib.util
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "reliability.py"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_a_million_questions_take_less_than_30_seconds_and_4_gib(tmp_path, shuffled):
+    spec = importlib.util.spec_from_file_location("benchmark_reliability", BENCHMARK)
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    benchmark.make(tmp_path / "answers.parquet", 1_000_000, 10, shuffled)
+    _, cpu, peak = benchmark.command(tmp_path / "answers.parquet", tmp_path / "labels.parquet")
+    assert cpu < 30  # seconds of one core, so an upper bound of the time on an idle machine
+    assert peak < 4
+    assert pq.read_metadata(tmp_path / "labels.parquet").num_rows == 1_000_000
