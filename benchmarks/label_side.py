@@ -1,6 +1,6 @@
 """Labels without a student: is P(correct) calibrated, and is the estimate of their accuracy right?
 
-python benchmarks/label_side.py [--recipe recipes/ignorance.yaml ...] [--seeds 20] [--store FOLDER] [key=value ...]
+python benchmarks/label_side.py [--recipe ignorance ...] [--seeds 20] [--store FOLDER] [key=value ...]
 
 Per seed the recipe's supervisor is tuned, answers the pool and 200 known questions, and the pool again with decoys.
 Gold of the pool meets the numbers at the very end. Everything asked is kept in the store, so a second run only counts.
@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from outgrow.evaluation.calibration import ece
-from outgrow.experiment.step_runner import Bench, gold_values
+from outgrow.experiment.step_runner import StepRunner, gold_values
 from outgrow.models.machine import threads
 from outgrow.recipe.recipe import Recipe, load_recipe
 from outgrow.reliability import (
@@ -51,7 +51,7 @@ class Seed:
     decoys: AccuracyEstimate
 
 
-class LabelBench(Bench):
+class LabelBench(StepRunner):
     """A bench with one more split: the pool with decoys."""
 
     def examples(self, split: str) -> pa.Table:
@@ -131,7 +131,7 @@ def summary(found: Sequence[Seed]) -> str:
 def main() -> None:
     """Print one table per recipe."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", nargs="+", default=["recipes/ignorance.yaml", "demo"])
+    parser.add_argument("--recipe", nargs="+", default=["ignorance", "demo"])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--store", type=Path, default=Path(gettempdir()) / "outgrow_label_side")
     parser.add_argument("overrides", nargs="*", metavar="key=value")

@@ -11,7 +11,8 @@ import argparse
 from pathlib import Path
 
 from microworld.build import build
-from outgrow.core.progress import Event, Progress
+from outgrow.core.events import Event
+from outgrow.core.progress import Progress
 from outgrow.tasks.microworld.ladder import LADDER
 
 

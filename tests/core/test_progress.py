@@ -2,20 +2,14 @@
 
 import io
 import math
-import multiprocessing
-import queue
+from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from outgrow.core.progress import (
-    Event,
-    Progress,
-    duration,
-    silent,
-    step,
-    to_queue,
-)
+from outgrow.core.events import Event, duration, seldom
+from outgrow.core.progress import Progress
 
 
 class Clock:
@@ -30,6 +24,29 @@ class Clock:
 def stream(tmp_path):
     with (tmp_path / "log.txt").open("w+") as file:
         yield file
+
+
+class Work:
+    """A step that tells a sink what it has done."""
+
+    def __init__(self, sink, label, total):
+        self.sink, self.event = sink, Event(f"a {label}", label, 0, total)
+        sink(self.event)
+
+    def advance(self, units=1, note=None):
+        note = self.event.note if note is None else note
+        self.event = replace(self.event, done=self.event.done + units, note=note)
+        self.sink(self.event)
+
+
+@contextmanager
+def step(sink, label, total=None):
+    """A step that is closed at the end, whatever happens."""
+    work = Work(sink, label, total)
+    try:
+        yield work
+    finally:
+        sink(replace(work.event, closed=True))
 
 
 def lines(stream):
@@ -119,7 +136,7 @@ def test_a_step_without_a_known_total_shows_what_is_done(stream):
     progress = Progress(stream, live=False, every=5, clock=clock)
     with progress, step(progress, "reading") as reading:
         clock.now += 6
-        reading.update(1200)
+        reading.advance(1200)
     assert lines(stream)[0] == "reading: 1,200"
 
 
@@ -138,8 +155,7 @@ def shown_key(progress):
 def test_the_live_display_shows_label_and_count(stream):
     progress = Progress(stream, live=True)
     with progress:
-        bar = step(progress, "answers [1]", total=10)
-        with bar as answers:
+        with step(progress, "answers [1]", total=10) as answers:
             answers.advance(4, note="[x]")
             progress._display._bars.refresh()
             shown = progress._display._bars.tasks[0]
@@ -160,42 +176,15 @@ def test_a_stream_that_is_no_terminal_gets_plain_lines(stream):
     assert type(progress._display).__name__ == "Lines"
 
 
-def test_a_queue_sink_is_rate_limited_but_always_sends_the_end():
-    clock, sent = Clock(), queue.Queue()
-    sink = to_queue(sent, every=1.0, clock=clock)
+def test_a_rare_sink_always_sends_the_first_and_the_last():
+    clock, sent = Clock(), []
+    sink = seldom(sent.append, every=1.0, clock=clock)
     with step(sink, "w", total=3) as work:
         work.advance()
         clock.now += 1
         work.advance()
         work.advance()
-    events = [sent.get_nowait() for _ in range(sent.qsize())]
-    assert [(e.done, e.closed) for e in events] == [(0, False), (2, False), (3, True)]
-
-
-def _worker(events):
-    with step(to_queue(events, every=0), "child", total=2) as work:
-        work.advance()
-        work.advance()
-
-
-def test_worker_processes_report_through_a_queue(stream):
-    context = multiprocessing.get_context("spawn")
-    seen = []
-    with context.Manager() as manager:
-        events = manager.Queue()
-        progress = Progress(stream, live=False)
-        progress._display.show = seen.append
-        with progress.listen(events):
-            child = context.Process(target=_worker, args=(events,))
-            child.start()
-            child.join()
-    assert child.exitcode == 0
-    assert [(e.label, e.done, e.closed) for e in seen] == [
-        ("child", 0, False),
-        ("child", 1, False),
-        ("child", 2, False),
-        ("child", 2, True),
-    ]
+    assert [(e.done, e.closed) for e in sent] == [(0, False), (2, False), (3, True)]
 
 
 @pytest.mark.parametrize(
@@ -203,7 +192,3 @@ def test_worker_processes_report_through_a_queue(stream):
 )
 def test_durations_read_like_words(seconds, words):
     assert duration(seconds) == words
-
-
-def test_the_silent_sink_takes_any_event():
-    assert silent(Event("k", "x", 1)) is None

@@ -14,7 +14,8 @@ from types import SimpleNamespace
 
 import outgrow.execution.outcome
 from outgrow.core.errors import DataError
-from outgrow.core.progress import Event, Progress
+from outgrow.core.events import Event
+from outgrow.core.progress import Progress
 from outgrow.execution import Graph, run_jobs
 from outgrow.execution.local import Processes
 from outgrow.execution.overview import Overview

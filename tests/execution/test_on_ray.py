@@ -105,9 +105,9 @@ import pickle, sys
 from types import SimpleNamespace
 import ray
 from ray import exceptions as errors
-from outgrow.experiment import Job
-from outgrow.running import Died, Failed, Finished
-from outgrow.running.on_ray import Tasks, _job, version
+from outgrow.experiment.jobs import Job
+from outgrow.execution import Died, Failed, Finished
+from outgrow.execution.on_ray import Tasks, _job, version
 
 job, world = Job(0, "naive"), {}
 def get(ref, timeout=None):

@@ -6,7 +6,8 @@ import math
 import pytest
 
 from outgrow.core.errors import Failure
-from outgrow.core.progress import Event, Progress
+from outgrow.core.events import Event
+from outgrow.core.progress import Progress
 from outgrow.execution import Busy, Failed, Finished, Graph, Told
 from outgrow.execution.overview import Overview
 from outgrow.experiment.jobs import Done, Job

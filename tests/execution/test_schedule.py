@@ -6,7 +6,8 @@ import random
 import pytest
 
 from outgrow.core.errors import Failure
-from outgrow.core.progress import Event, Progress
+from outgrow.core.events import Event
+from outgrow.core.progress import Progress
 from outgrow.execution import (
     Busy,
     Died,

@@ -107,7 +107,7 @@ def test_a_set_that_is_on_no_hub_needs_its_files():
     ],
 )
 def test_the_recipes_of_paper_01_have_the_papers_sizes(name, supervisor, pool, steps, prompts):
-    path = ROOT / "recipes" / f"paper01_{name}.yaml"
+    path = ROOT / "src" / "outgrow" / "recipes" / f"paper01_{name}.yaml"
     made = load_recipe(path, ["methods=[naive, strong_ceiling]", "primary=null"])  # the others take the same steps
     jobs = {job.name: job for job in plan(made)}
     assert jobs["llama-2-7b-chat"].rows == supervisor

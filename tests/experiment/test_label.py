@@ -9,11 +9,11 @@ import pytest
 from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.tables import Example, iter_examples
 from outgrow.experiment.label import label
-from outgrow.experiment.step_runner import Bench
+from outgrow.experiment.step_runner import StepRunner
 from outgrow.io import as_answers
 from outgrow.recipe.recipe import load_labelling, parse_labelling
 from outgrow.store import Store
-from outgrow.training.render import put_into_words, without_option_texts
+from outgrow.training.render import render_rows, without_option_texts
 
 QUESTIONS = {"supervisor_train": 6, "pool": 8, "validation": 4, "test": 4}
 TASK = {"kind": "microworld", "mix": "natural", "questions": QUESTIONS}
@@ -104,24 +104,24 @@ def test_the_supervisors_own_paraphrases_are_asked_and_trained_on_as_they_were_w
     """The small model writes word salad; what counts here is that every usable salad goes where it belongs."""
     raw = recipe("microworld/mini", ask={"variants": 3, "kinds": ["paraphrase", "task"]})
     answers = label(raw, store=tmp_path).answers
-    bench = Bench(parse_labelling(raw), Store(tmp_path, unsealed=True))
-    examples = {e.example_id: e for e in iter_examples(bench.examples("pool"))}
+    runner = StepRunner(parse_labelling(raw), Store(tmp_path, unsealed=True))
+    examples = {e.example_id: e for e in iter_examples(runner.examples("pool"))}
     asked = answers.select(["example_id", "variant", "prompt", "wording"]).to_pylist()
     reworded = [row for row in asked if row["wording"]["kind"] == "paraphrase"]
     assert reworded
     assert all(examples[row["example_id"]].question not in row["prompt"] for row in reworded)
     assert {row["variant"] for row in reworded} == {1}
     own = {row["example_id"]: row["prompt"] for row in asked if row["variant"] == 2}
-    assert own == {i: bench.plain_task.wording(example, 1).prompt for i, example in examples.items()}
+    assert own == {i: runner.plain_task.wording(example, 1).prompt for i, example in examples.items()}
     from outgrow.methods.rows import answer_rows
 
     rows = answer_rows(answers)
-    worded = put_into_words(bench.task, rows, bench.examples("pool"))
+    worded = render_rows(runner.task, rows, runner.examples("pool"))
     said = {row["row_id"]: row["prompt"] for row in rows.to_pylist()}
     assert all(row.prompt == said[row.row_id] for row in worded)
-    steps = [use.detail for use in bench.store.log if use.name == "answer"]
+    steps = [use.detail for use in runner.store.log if use.name == "answer"]
     assert steps == ["weak paraphrases pool", "weak paraphrases test"]
-    assert all(use.cached for use in bench.store.log)
+    assert all(use.cached for use in runner.store.log)
 
 
 # Words --------------------------------------------------------------------------------------------------------------
@@ -134,15 +134,15 @@ def test_a_question_with_options_is_trained_on_in_its_options_words(family, kept
 
     mix = "sums" if family == "sums" else "natural"
     raw = recipe(tiny_lm, task={"kind": "microworld", "family": family, "mix": mix, "questions": QUESTIONS})
-    bench = Bench(parse_labelling(raw), Store(tmp_path, unsealed=True))
-    questions = bench.examples("pool").slice(0, 1)
+    runner = StepRunner(parse_labelling(raw), Store(tmp_path, unsealed=True))
+    questions = runner.examples("pool").slice(0, 1)
     value, text = ("yes", "Yes.") if family == "claim" else ("7", kept)
     said = as_answers(
         pa.table({"example_id": questions["example_id"], "value": [value], "text": [text], "finish_reason": ["stop"]})
     )
-    plain = without_option_texts(bench.task, said, questions)
+    plain = without_option_texts(runner.task, said, questions)
     assert plain["text"].to_pylist() == [kept]
-    (row,) = put_into_words(bench.task, answer_rows(plain), questions)
+    (row,) = render_rows(runner.task, answer_rows(plain), questions)
     assert row.target == (kept or "yes")
 
 
@@ -182,10 +182,10 @@ def test_all_answers_of_a_file_count_where_a_task_has_one_wording_and_the_first_
     task = {"kind": "table", "path": "q.jsonl", "text": "q", "id": "n", "label": "a", "answer": "text",
             "splits": {"validation": 1, "test": 1, "pool": "rest"}}  # fmt: skip
     raw = parse_labelling({**file_recipe(tmp_path), "task": task})
-    bench = Bench(raw, Store(tmp_path / "store", unsealed=True))
-    assert bench.task.n_variants == 1
+    runner = StepRunner(raw, Store(tmp_path / "store", unsealed=True))
+    assert runner.task.n_variants == 1
     for full, said in ((True, ["good", "bad"]), (False, ["good"])):
-        found = bench.answer(bench.untuned(0), "test", seed=0, full=full)
+        found = runner.answer(runner.untuned(0), "test", seed=0, full=full)
         assert found["value"].to_pylist() == said
 
 

@@ -1,4 +1,4 @@
-"""The bench: models kept apart, training rows in words, and what the keys of its steps depend on."""
+"""The runner: models kept apart, training rows in words, and what the keys of its steps depend on."""
 
 import pyarrow as pa
 import pytest
@@ -6,11 +6,11 @@ import pytest
 from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.lab import Source
 from outgrow.core.tables import ANSWERS, ROWS, build, iter_examples
-from outgrow.experiment.step_runner import Bench, content_hash, gold_values, identity_values
+from outgrow.experiment.step_runner import StepRunner, content_hash, gold_values, identity_values
 from outgrow.methods.rows import gold_rows
 from outgrow.recipe.recipe import parse_recipe
 from outgrow.store import Store
-from outgrow.training.render import put_into_words
+from outgrow.training.render import render_rows
 
 QUESTIONS = {"supervisor_train": 6, "pool": 8, "validation": 4, "test": 4}
 
@@ -19,7 +19,7 @@ QUESTIONS = {"supervisor_train": 6, "pool": 8, "validation": 4, "test": 4}
 def make(tiny_lm, tmp_path):
     """Benches over the microworld with the tiny model as both supervisor and student."""
 
-    def bench(family="choice", supervisor=None, student=None, **changes):
+    def runner(family="choice", supervisor=None, student=None, **changes):
         task = {"kind": "microworld", "family": family, "questions": QUESTIONS}
         raw = {
             "task": task if family == "sums" else {**task, "mix": "natural"},
@@ -31,40 +31,40 @@ def make(tiny_lm, tmp_path):
             "seeds": [0],
             **changes,
         }
-        return Bench(parse_recipe(raw), Store(tmp_path / "store", unsealed=True))
+        return StepRunner(parse_recipe(raw), Store(tmp_path / "store", unsealed=True))
 
-    return bench
+    return runner
 
 
 # Models -------------------------------------------------------------------------------------------------------------
 
 
 def test_one_folder_cut_to_its_first_layer_and_whole_are_two_models(make):
-    bench = make(supervisor={"layers": 1})
-    weak = bench.start(bench.recipe.supervisors[0], "weak")
-    strong = bench.start(bench.recipe.student, "student")
+    runner = make(supervisor={"layers": 1})
+    weak = runner.start(runner.recipe.supervisors[0], "weak")
+    strong = runner.start(runner.recipe.student, "student")
     assert weak.source.key != strong.source.key
-    assert bench.find(weak.source).ref.layers == 1
-    assert bench.find(strong.source).ref.layers is None
-    layers = [len(bench.load(bench.find(start.source)).model.model.layers) for start in (weak, strong)]
+    assert runner.find(weak.source).ref.layers == 1
+    assert runner.find(strong.source).ref.layers is None
+    layers = [len(runner.load(runner.find(start.source)).model.model.layers) for start in (weak, strong)]
     assert layers == [1, 2]
 
 
 def test_a_student_trained_beside_a_cut_supervisor_keeps_all_its_layers(make):
-    bench = make(supervisor={"layers": 1})
-    bench.tune_supervisor(0, 0)
-    student = bench.start(bench.recipe.student, "student")
-    rows = gold_rows(bench.gold("pool"))
-    trained = bench.train(
-        student, rows, name="arm", split="pool", config=bench.recipe.train, seed=0, steps=1, sealed=True
+    runner = make(supervisor={"layers": 1})
+    runner.tune_supervisor(0, 0)
+    student = runner.start(runner.recipe.student, "student")
+    rows = gold_rows(runner.gold("pool"))
+    trained = runner.train(
+        student, rows, name="arm", split="pool", config=runner.recipe.train, seed=0, steps=1, sealed=True
     )
-    assert len(bench.load(bench.find(trained)).model.model.layers) == 2
+    assert len(runner.load(runner.find(trained)).model.model.layers) == 2
 
 
 def test_the_same_model_in_the_same_use_is_one_model_under_any_name(make):
-    bench = make()
-    weak = bench.start(bench.recipe.supervisors[0], "weak")
-    strong = bench.start(bench.recipe.student, "student")
+    runner = make()
+    weak = runner.start(runner.recipe.supervisors[0], "weak")
+    strong = runner.start(runner.recipe.student, "student")
     assert weak.source.key == strong.source.key
     assert (weak.source.name, strong.source.name) == ("weak", "student")
 
@@ -75,9 +75,9 @@ def test_a_model_from_elsewhere_is_refused(make):
 
 
 def test_a_classifier_needs_a_task_with_classes(make):
-    bench = make(student={"head": "classifier"})
+    runner = make(student={"head": "classifier"})
     with pytest.raises(ConfigError, match="task 'microworld/choice' has no fixed classes, so head 'classifier' cannot"):
-        bench.load(bench.start(bench.recipe.student, "student"))
+        runner.load(runner.start(runner.recipe.student, "student"))
 
 
 # Words --------------------------------------------------------------------------------------------------------------
@@ -99,35 +99,35 @@ def rows_of(*given):
     )
 
 
-def words(bench, rows):
-    return put_into_words(bench.task, rows, bench.examples("pool"))
+def words(runner, rows):
+    return render_rows(runner.task, rows, runner.examples("pool"))
 
 
-def examples_of(bench):
-    return {e.example_id: e for e in iter_examples(bench.examples("pool"))}
+def examples_of(runner):
+    return {e.example_id: e for e in iter_examples(runner.examples("pool"))}
 
 
 def test_rows_are_worded_in_their_own_variant(make):
-    bench = make()
-    examples = examples_of(bench)
+    runner = make()
+    examples = examples_of(runner)
     example = next(iter(examples.values()))
     first, second = words(
-        bench,
+        runner,
         rows_of(
             (example.example_id, "weak", 0, example.choices[2]), (example.example_id, "weak", 1, example.choices[2])
         ),
     )
-    assert first.prompt == bench.task.wording(example, 0).prompt
-    assert second.prompt == bench.task.wording(example, 1).prompt != first.prompt
+    assert first.prompt == runner.task.wording(example, 0).prompt
+    assert second.prompt == runner.task.wording(example, 1).prompt != first.prompt
     assert (first.target, first.row_id, first.weight) == (example.choices[2], "r0", 0.5)
 
 
 def test_soft_rows_follow_the_order_of_the_options_and_sum_to_one(make):
-    bench = make()
-    examples = examples_of(bench)
+    runner = make()
+    examples = examples_of(runner)
     example = next(iter(examples.values()))
     shares = {example.choices[3]: 0.3, example.choices[0]: 0.1, "elsewhere": 0.6}
-    (row,) = words(bench, rows_of((example.example_id, "weak", 1, shares)))
+    (row,) = words(runner, rows_of((example.example_id, "weak", 1, shares)))
     # one cyclic shift: options 1, 2, 3, 0; what is no option of the question counts nothing
     assert row.options == (*example.choices[1:], example.choices[0])
     assert row.probabilities == pytest.approx((0, 0, 0.75, 0.25))
@@ -135,10 +135,10 @@ def test_soft_rows_follow_the_order_of_the_options_and_sum_to_one(make):
 
 
 def test_gold_rows_of_sums_are_worked_answers_and_others_stay_as_they_are(make):
-    bench = make("sums")
-    truth = gold_values(bench.gold("pool"))
+    runner = make("sums")
+    truth = gold_values(runner.gold("pool"))
     name, value = next(iter(truth.items()))
-    gold, said = words(bench, rows_of((name, "gold", 0, value), (name, "weak", 0, "So 5")))
+    gold, said = words(runner, rows_of((name, "gold", 0, value), (name, "weak", 0, "So 5")))
     assert gold.target.endswith(f"So {value}")
     assert "=" in gold.target
     assert said.target == "So 5"
@@ -154,28 +154,28 @@ def test_gold_rows_of_sums_are_worked_answers_and_others_stay_as_they_are(make):
     ],
 )
 def test_rows_that_cannot_be_put_into_words_are_refused(make, row, message):
-    bench = make()
-    examples = examples_of(bench)
+    runner = make()
+    examples = examples_of(runner)
     row = (next(iter(examples)) if row[0] is None else row[0], *row[1:])
     with pytest.raises((DataError, ConfigError), match=message):
-        words(bench, rows_of(row))
+        words(runner, rows_of(row))
 
 
 def test_soft_labels_of_questions_without_options_are_refused(make):
-    bench = make("sums")
-    examples = examples_of(bench)
+    runner = make("sums")
+    examples = examples_of(runner)
     with pytest.raises(DataError, match="has probabilities, but its question has no options"):
-        words(bench, rows_of((next(iter(examples)), "weak", 0, {"3": 1.0})))
+        words(runner, rows_of((next(iter(examples)), "weak", 0, {"3": 1.0})))
 
 
 # Keys ---------------------------------------------------------------------------------------------------------------
 
 
-def trained_key(bench, **changes):
-    rows = gold_rows(bench.gold("pool"))
-    settings = {"seed": 0, "steps": 1, "config": bench.recipe.train, "validation": {}, **changes}
-    start = bench.start(bench.recipe.student, "student")
-    return bench.train(start, rows, name="arm", split="pool", sealed=True, **settings).key
+def trained_key(runner, **changes):
+    rows = gold_rows(runner.gold("pool"))
+    settings = {"seed": 0, "steps": 1, "config": runner.recipe.train, "validation": {}, **changes}
+    start = runner.start(runner.recipe.student, "student")
+    return runner.train(start, rows, name="arm", split="pool", sealed=True, **settings).key
 
 
 def test_the_key_of_a_training_depends_on_what_decides_it(make, monkeypatch):
@@ -191,16 +191,16 @@ def test_the_key_of_a_training_depends_on_what_decides_it(make, monkeypatch):
 
     monkeypatch.setattr(outgrow.training.loop, "fit", lambda *args, **kwargs: Found)
     monkeypatch.setattr(outgrow.models.loading, "save", save)
-    bench = make()
-    base = trained_key(bench)
+    runner = make()
+    base = trained_key(runner)
     assert trained_key(make()) == base
     assert trained_key(make(evaluation={"draws": 100}, seeds=[0, 1], jobs=2)) == base  # decides nothing here
     others = [
-        trained_key(bench, seed=1),
-        trained_key(bench, steps=2),
-        trained_key(bench, validation={"q": "a"}),
-        trained_key(bench, validation=None),
-        trained_key(bench, config=bench.recipe.train.model_copy(update={"learning_rate": 0.5})),
+        trained_key(runner, seed=1),
+        trained_key(runner, steps=2),
+        trained_key(runner, validation={"q": "a"}),
+        trained_key(runner, validation=None),
+        trained_key(runner, config=runner.recipe.train.model_copy(update={"learning_rate": 0.5})),
         trained_key(make(threads=2)),
         trained_key(make(student={"layers": 1})),
         trained_key(make(ask={"variants": 2, "decoding": "generate"})),  # decides which checkpoint is chosen
@@ -218,11 +218,11 @@ def test_the_key_of_answers_leaves_out_a_seed_that_decides_nothing(make, monkeyp
 
     monkeypatch.setattr(outgrow.supervisors.local, "answer", answer)
 
-    def key(bench, seed, full):
-        source = bench.start(bench.recipe.student, "student").source
-        table = bench.answer(source, "test", seed=seed, full=full)
+    def key(runner, seed, full):
+        source = runner.start(runner.recipe.student, "student").source
+        table = runner.answer(source, "test", seed=seed, full=full)
         assert set(table["source"].to_pylist()) == {"student"}
-        return bench.store.log[-1].key
+        return runner.store.log[-1].key
 
     greedy, drawn = make(), make(ask={"variants": 2, "temperature": 1.0})
     assert key(greedy, 0, True) == key(make(), 1, True)
@@ -257,15 +257,15 @@ def test_a_generated_choice_is_trained_on_as_the_students_own_prompt_says_it(mak
     from outgrow.reliability import agreement
     from outgrow.training.render import without_option_texts
 
-    bench = make(task={"kind": "microworld", "mix": "natural", "questions": QUESTIONS, "answer": "letter"})
-    example = next(iter_examples(bench.examples("pool")))
-    wording = bench.task.wording(example, 1)
+    runner = make(task={"kind": "microworld", "mix": "natural", "questions": QUESTIONS, "answer": "letter"})
+    example = next(iter_examples(runner.examples("pool")))
+    wording = runner.task.wording(example, 1)
     value = wording.values[wording.options.index("B")]
     said = {"example_id": [example.example_id] * 2, "source": ["weak"] * 2, "variant": [0, 1], "sample": [0, 0]}
     said |= {"text": ["?", "B."], "value": [None, value], "finish_reason": ["stop", "stop"]}
-    answers = without_option_texts(bench.task, build(ANSWERS, said), bench.examples("pool"))
-    (row,) = words(bench, imitation_rows(agreement(answers), answers))
-    identity = bench.task.wording(example, 0)
+    answers = without_option_texts(runner.task, build(ANSWERS, said), runner.examples("pool"))
+    (row,) = words(runner, imitation_rows(agreement(answers), answers))
+    identity = runner.task.wording(example, 0)
     assert row.prompt == identity.prompt
     assert identity.values[identity.options.index(row.target)] == value
     assert row.target != "B"

@@ -15,7 +15,7 @@ from outgrow.core.hashing import sha256_text
 from outgrow.core.lab import Student
 from outgrow.core.tables import EXAMPLES, GOLD, ROWS, build, make_example_id
 from outgrow.experiment.jobs import Job, run_arm
-from outgrow.experiment.step_runner import Bench, gold_values
+from outgrow.experiment.step_runner import StepRunner, gold_values
 from outgrow.methods import METHODS, MethodSpec
 from outgrow.methods.naive import Naive
 from outgrow.methods.rows import gold_rows
@@ -42,24 +42,24 @@ def make_bench(model, folder, family="choice", known=0):
             "seeds": [0],
         }
     )
-    return Bench(recipe, Store(folder / "store", unsealed=True))
+    return StepRunner(recipe, Store(folder / "store", unsealed=True))
 
 
 @pytest.fixture(scope="module")
-def bench(tiny_lm, tmp_path_factory):
+def runner(tiny_lm, tmp_path_factory):
     return make_bench(tiny_lm, tmp_path_factory.mktemp("sealed"), "choice")
 
 
 @pytest.fixture(scope="module")
-def supervisors(bench):
-    return (bench.tune_supervisor(0, 0),)
+def supervisors(runner):
+    return (runner.tune_supervisor(0, 0),)
 
 
 @pytest.fixture
-def within(bench, supervisors, monkeypatch):
+def within(runner, supervisors, monkeypatch):
     """Runs `action(lab)` as the body of a method, by default an undeclared one, and gives back what it gave."""
 
-    def run(action, *, uses_gold=False, own=bench, sources=supervisors):
+    def run(action, *, uses_gold=False, own=runner, sources=supervisors):
         found = []
 
         def method(lab, config):
@@ -88,17 +88,17 @@ def test_the_private_function_behind_lab_gold_refuses_too(within):
         within(lambda lab: lab._gold(lab.pool))
 
 
-def test_a_declared_method_gets_gold_of_pool_and_validation_and_not_of_test(within, bench):
+def test_a_declared_method_gets_gold_of_pool_and_validation_and_not_of_test(within, runner):
     found = within(lambda lab: (lab.gold(lab.pool.slice(2, 3)), lab.gold(lab.validation)), uses_gold=True)
-    assert gold_values(found[0]).items() <= gold_values(bench.gold("pool")).items()
-    assert set(gold_values(found[0])) == set(bench.examples("pool")["example_id"].to_pylist()[2:5])
-    assert gold_values(found[1]) == gold_values(bench.gold("validation"))
+    assert gold_values(found[0]).items() <= gold_values(runner.gold("pool")).items()
+    assert set(gold_values(found[0])) == set(runner.examples("pool")["example_id"].to_pylist()[2:5])
+    assert gold_values(found[1]) == gold_values(runner.gold("validation"))
     with pytest.raises(ConfigError, match=r"lab\.gold takes questions of lab\.pool or lab\.validation"):
-        within(lambda lab: lab.gold(bench.examples("test")), uses_gold=True)
+        within(lambda lab: lab.gold(runner.examples("test")), uses_gold=True)
 
 
-def test_the_lab_judges_what_equals_a_gold_that_the_method_has_and_no_other(within, bench, monkeypatch):
-    plain = bench.plain_task
+def test_the_lab_judges_what_equals_a_gold_that_the_method_has_and_no_other(within, runner, monkeypatch):
+    plain = runner.plain_task
 
     class Judge:
         def __getattr__(self, name):
@@ -108,15 +108,15 @@ def test_the_lab_judges_what_equals_a_gold_that_the_method_has_and_no_other(with
             lower = [value.lower() for value in answers["value"].to_pylist()]
             return answers.set_column(answers.column_names.index("value"), "value", pa.array(lower, pa.string()))
 
-    monkeypatch.setattr(bench, "plain_task", Judge())
+    monkeypatch.setattr(runner, "plain_task", Judge())
     gold = pa.table({"example_id": ["q1", "q2"], "value": ["Red", "Blue"]})
     said = pa.table({"example_id": ["q1", "q2", "q2"], "value": ["RED", "red", None]})
     assert within(lambda lab: lab.in_form_of(gold, said))["value"].to_pylist() == ["Red", "red", None]
 
 
 def test_gold_of_known_is_for_any_method_and_is_charged_to_it(tiny_lm, tmp_path, monkeypatch):
-    bench = make_bench(tiny_lm, tmp_path, known=4)
-    supervisors = (bench.tune_supervisor(0, 0),)
+    runner = make_bench(tiny_lm, tmp_path, known=4)
+    supervisors = (runner.tune_supervisor(0, 0),)
     bought = []
 
     def method(lab, config):
@@ -125,57 +125,57 @@ def test_gold_of_known_is_for_any_method_and_is_charged_to_it(tiny_lm, tmp_path,
         return Student("naive", "no-model")
 
     monkeypatch.setitem(METHODS, "naive", MethodSpec("naive", Naive, method))
-    done = run_arm(bench, Job(0, "naive"), supervisors)
+    done = run_arm(runner, Job(0, "naive"), supervisors)
     ((questions, gold),) = bought
-    assert questions["example_id"].to_pylist() == bench.examples("known")["example_id"].to_pylist()
-    assert gold_values(gold) == gold_values(bench.gold("known"))
+    assert questions["example_id"].to_pylist() == runner.examples("known")["example_id"].to_pylist()
+    assert gold_values(gold) == gold_values(runner.gold("known"))
     assert questions["meta"].null_count == 4
-    assert (done.known, done.asked) == (4, 4 * bench.recipe.ask.variants)
+    assert (done.known, done.asked) == (4, 4 * runner.recipe.ask.variants)
 
 
 # lab.pool and its meta ----------------------------------------------------------------------------------------------
 
 
-def test_pool_and_validation_have_the_columns_of_examples_and_no_meta(within, bench):
-    assert bench.examples("pool")["meta"].null_count == 0  # the bench itself sees strata and cues
+def test_pool_and_validation_have_the_columns_of_examples_and_no_meta(within, runner):
+    assert runner.examples("pool")["meta"].null_count == 0  # the runner itself sees strata and cues
     for table in within(lambda lab: (lab.pool, lab.validation)):
         assert table.schema.names == EXAMPLES.names
         assert table["meta"].null_count == table.num_rows
         assert not table.schema.metadata
-    assert within(lambda lab: lab.pool["example_id"]) == bench.examples("pool")["example_id"]
+    assert within(lambda lab: lab.pool["example_id"]) == runner.examples("pool")["example_id"]
 
 
-def test_of_meta_only_the_keys_that_a_task_makes_public_are_shown(within, bench, monkeypatch):
-    monkeypatch.setattr(type(bench.task), "public_meta", property(lambda self: ("relation",)))
+def test_of_meta_only_the_keys_that_a_task_makes_public_are_shown(within, runner, monkeypatch):
+    monkeypatch.setattr(type(runner.task), "public_meta", property(lambda self: ("relation",)))
     shown = [json.loads(meta) for meta in within(lambda lab: lab.pool)["meta"].to_pylist()]
     assert {key for meta in shown for key in meta} == {"relation"}
 
 
-def test_the_place_of_gold_among_the_options_is_not_fixed(bench):
+def test_the_place_of_gold_among_the_options_is_not_fixed(runner):
     places = set()
     for split in ("pool", "test", "supervisor_train"):
-        truth = gold_values(bench.gold(split))
-        rows = bench.examples(split).select(["example_id", "choices"]).to_pylist()
+        truth = gold_values(runner.gold(split))
+        rows = runner.examples(split).select(["example_id", "choices"]).to_pylist()
         places |= {row["choices"].index(truth[row["example_id"]]) for row in rows}
     assert places == {0, 1, 2, 3}
 
 
-def test_a_change_to_the_methods_pool_does_not_reach_the_bench(within, bench):
-    before = bench.examples("pool")
+def test_a_change_to_the_methods_pool_does_not_reach_the_bench(within, runner):
+    before = runner.examples("pool")
 
     def tamper(lab):
         lab.pool = lab.pool.slice(0, 1)
         return lab.pool.num_rows
 
     assert within(tamper) == 1
-    assert bench.examples("pool") is before
+    assert runner.examples("pool") is before
     assert within(lambda lab: lab.pool.num_rows) == 12
 
 
 # ids ----------------------------------------------------------------------------------------------------------------
 
 
-def test_ids_are_made_of_task_question_and_choices_alone(within, bench):
+def test_ids_are_made_of_task_question_and_choices_alone(within, runner):
     for row in within(lambda lab: lab.pool).to_pylist():
         assert row["example_id"] == make_example_id("microworld/choice", row["question"], row["choices"])
 
@@ -231,7 +231,7 @@ def test_nothing_that_holds_gold_can_be_reached_through_the_labs_attributes(with
     tables = [thing for thing in found if isinstance(thing, pa.Table)]
     assert len(tables) == 3  # pool, validation, known
     assert all(table.schema.names == EXAMPLES.names and table["meta"].null_count == len(table) for table in tables)
-    assert not any(isinstance(thing, Bench | Store | Task) for thing in found)
+    assert not any(isinstance(thing, StepRunner | Store | Task) for thing in found)
     assert len(found) > 8
 
 
@@ -246,20 +246,20 @@ def test_a_method_cannot_declare_itself_while_it_runs(within):
 # Asking and training ------------------------------------------------------------------------------------------------
 
 
-def test_only_pool_known_and_validation_can_be_asked_about(within, bench):
-    for table in (bench.examples("test"), bench.examples("supervisor_train"), bench.examples("pool").slice(1)):
+def test_only_pool_known_and_validation_can_be_asked_about(within, runner):
+    for table in (runner.examples("test"), runner.examples("supervisor_train"), runner.examples("pool").slice(1)):
         with pytest.raises(ConfigError, match=r"lab\.ask takes lab\.pool, lab\.known or lab\.validation"):
             within(lambda lab, asked=table: lab.ask(lab.supervisors[0], asked))
 
 
-def test_training_rows_about_questions_of_other_splits_are_refused(within, bench):
-    rows = gold_rows(bench.gold("test")).set_column(2, ROWS.field("source"), pa.array(["mine"] * 6))
+def test_training_rows_about_questions_of_other_splits_are_refused(within, runner):
+    rows = gold_rows(runner.gold("test")).set_column(2, ROWS.field("source"), pa.array(["mine"] * 6))
     with pytest.raises(DataError, match="which is not in the pool"):
         within(lambda lab: lab.train(lab.student, rows))
 
 
 def test_rows_that_claim_to_be_gold_are_refused(tiny_lm, tmp_path, within):
-    """For sums the bench writes the worked answer of gold rows: a false label would be trained on as the truth."""
+    """For sums the runner writes the worked answer of gold rows: a false label would be trained on as the truth."""
     sums = make_bench(tiny_lm, tmp_path, "sums")
     untrained = sums.start(sums.recipe.supervisors[0], "weak").source
 
@@ -272,13 +272,13 @@ def test_rows_that_claim_to_be_gold_are_refused(tiny_lm, tmp_path, within):
         within(forge, own=sums, sources=(untrained,))
 
 
-def test_checkpoints_of_an_undeclared_method_are_chosen_by_the_supervisors_labels(within, bench, supervisors):
+def test_checkpoints_of_an_undeclared_method_are_chosen_by_the_supervisors_labels(within, runner, supervisors):
     student = within(lambda lab: METHODS_NAIVE(lab, Naive()))
-    said = bench.answer(supervisors[0], "validation", seed=0, full=False)
+    said = runner.answer(supervisors[0], "validation", seed=0, full=False)
     labels = dict(zip(said["example_id"].to_pylist(), said["value"].to_pylist(), strict=True))
-    inputs = bench.store.open(student.key).manifest["inputs"]
+    inputs = runner.store.open(student.key).manifest["inputs"]
     assert inputs["validation"] == sha256_text(sorted(labels.items()))
-    assert labels != gold_values(bench.gold("validation"))
+    assert labels != gold_values(runner.gold("validation"))
 
 
 METHODS_NAIVE = METHODS["naive"].function  # before any test puts another in its place
@@ -288,43 +288,43 @@ METHODS_NAIVE = METHODS["naive"].function  # before any test puts another in its
 
 
 @pytest.fixture(scope="module")
-def ceiling(bench, supervisors):
+def ceiling(runner, supervisors):
     """The student of the strong ceiling: its training rows hold gold."""
-    student = run_arm(bench, Job(0, "strong_ceiling"), supervisors).student
-    bench.answer(student, "test", seed=0, full=False)
+    student = run_arm(runner, Job(0, "strong_ceiling"), supervisors).student
+    runner.answer(student, "test", seed=0, full=False)
     return student
 
 
-def test_a_store_opened_like_any_other_does_not_read_results_that_hold_gold(bench, supervisors, ceiling):
-    assert set(bench.training_rows(ceiling)["source"].to_pylist()) == {"gold"}  # it is there, for the bench
-    store = Store(bench.store.path)
+def test_a_store_opened_like_any_other_does_not_read_results_that_hold_gold(runner, supervisors, ceiling):
+    assert set(runner.training_rows(ceiling)["source"].to_pylist()) == {"gold"}  # it is there, for the runner
+    store = Store(runner.store.path)
     for source in (ceiling, supervisors[0]):
         with pytest.raises(SealedError, match="holds gold labels and is sealed"):
             store.open(source.key)
 
 
-def test_a_sealed_result_is_not_had_by_naming_its_step_either(bench, ceiling):
-    facts = bench.store.open(ceiling.key).manifest
+def test_a_sealed_result_is_not_had_by_naming_its_step_either(runner, ceiling):
+    facts = runner.store.open(ceiling.key).manifest
     step = Step(facts["step"], facts["version"], facts["config"], facts["inputs"])
     assert step.key == ceiling.key
     with pytest.raises(SealedError):
-        Store(bench.store.path).get(step)
+        Store(runner.store.path).get(step)
     with pytest.raises(SealedError):
-        Store(bench.store.path).make(step, lambda work: work.save_json({}, "fit.json"))
+        Store(runner.store.path).make(step, lambda work: work.save_json({}, "fit.json"))
 
 
-def test_the_manifests_that_a_store_lists_tell_no_gold(bench, ceiling):
-    manifests = list(Store(bench.store.path).steps())
+def test_the_manifests_that_a_store_lists_tell_no_gold(runner, ceiling):
+    manifests = list(Store(runner.store.path).steps())
     assert any(manifest["meta"].get("sealed") for manifest in manifests)
-    known = {i for split in bench.task.splits for i in bench.examples(split)["example_id"].to_pylist()}
+    known = {i for split in runner.task.splits for i in runner.examples(split)["example_id"].to_pylist()}
     text = json.dumps([dict(manifest) for manifest in manifests])
     assert not any(example_id in text for example_id in known)
 
 
-def test_results_that_are_not_sealed_hold_no_gold(within, bench, supervisors, ceiling):
+def test_results_that_are_not_sealed_hold_no_gold(within, runner, supervisors, ceiling):
     within(lambda lab: METHODS_NAIVE(lab, Naive()))
-    store = Store(bench.store.path)
-    truth = {**gold_values(bench.gold("pool")), **gold_values(bench.gold("test"))}
+    store = Store(runner.store.path)
+    truth = {**gold_values(runner.gold("pool")), **gold_values(runner.gold("test"))}
     kinds = set()
     for manifest in store.steps():
         if manifest["meta"].get("sealed"):

@@ -31,7 +31,7 @@ LEFT_OUT = ("__init__", "made_up")  # of the packages below outgrow.tasks
 def steps():
     """Step -> (version, where the version is, what decides the step's result)."""
     from outgrow import tasks
-    from outgrow.experiment import step_runner as bench
+    from outgrow.experiment import step_runner as runner
     from outgrow.experiment.results import models
     from outgrow.methods.rows import normalise_weights
     from outgrow.tasks import table
@@ -49,19 +49,19 @@ def steps():
             yield from modules(" ".join(sorted(names)), f"tasks.{package}.")
 
     asking = [*modules(ASKING, "supervisors."), *modules("tasks.varied", "")]
-    asking += [bench.Bench.answer, bench.Bench._ask, bench.Bench._paraphrases]
+    asking += [runner.StepRunner.answer, runner.StepRunner._ask, runner.StepRunner._paraphrases]
     inference = [*modules(INFERENCE, "training."), *modules("local", "supervisors."), *asking]
     training = [*modules(TRAINING, "training."), *modules("objectives tasks.base words", ""), normalise_weights]
-    training += [bench.Bench.train, bench.Bench._agreement]
+    training += [runner.StepRunner.train, runner.StepRunner._agreement]
     return {
-        "answer": (bench.ANSWER_VERSION, "ANSWER_VERSION in src/outgrow/experiment/step_runner.py", inference),
+        "answer": (runner.ANSWER_VERSION, "ANSWER_VERSION in src/outgrow/experiment/step_runner.py", inference),
         "answer from elsewhere": (
-            bench.ELSEWHERE_VERSION,
+            runner.ELSEWHERE_VERSION,
             "ELSEWHERE_VERSION in src/outgrow/experiment/step_runner.py",
             [*modules("server file", "supervisors."), *asking],
         ),
         "train": (
-            bench.TRAIN_VERSION,
+            runner.TRAIN_VERSION,
             "TRAIN_VERSION in src/outgrow/experiment/step_runner.py",
             [*inference, *training],
         ),

@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from outgrow.models import ModelRef, load
-from outgrow.models.loading import Loaded
+from outgrow.models.loaded import Loaded
 from outgrow.models.quiet import quiet
 
 COMMON = {"vocab_size": 94, "initializer_range": 0.2}

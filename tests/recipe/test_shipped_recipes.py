@@ -14,7 +14,7 @@ from outgrow.recipe.recipe import builtin_recipes, load_recipe, parse_recipe
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT / ".." / "shared" / "data"
-RECIPES = sorted([*(ROOT / "recipes").glob("*.yaml"), *builtin_recipes().values()])
+RECIPES = sorted(builtin_recipes().values())
 
 
 PAPER01 = ("hellaswag", "mmlu", "ethics", "gsm8k")
@@ -60,7 +60,7 @@ def test_a_recipe_runs_dry(small):
 @pytest.mark.parametrize("name", PAPER01)
 def test_a_recipe_of_paper_01_has_the_papers_settings(name):
     """Section 5 of the notes on the paper."""
-    made = load_recipe(ROOT / "recipes" / f"paper01_{name}.yaml")
+    made = load_recipe(ROOT / "src" / "outgrow" / "recipes" / f"paper01_{name}.yaml")
     assert made.supervisors[0].model == "meta-llama/Llama-2-7b-chat-hf"
     assert made.student.model == "mistralai/Mistral-7B-Instruct-v0.2"
     for train in (made.train, made.supervisors[0].train):
@@ -95,7 +95,7 @@ def test_a_recipe_of_paper_01_runs_dry_on_files_and_names_the_models_to_download
             lines = [json.dumps(rows(100 * number + i)) for i in range(40)]
             (tmp_path / f"{split}.jsonl").write_text("\n".join(lines))
     cut = {"hellaswag": ["task.splits={supervisor_train: 40, validation: 10, pool: 20, test: rest}"]}.get(name, [])
-    arguments = [str(ROOT / "recipes" / f"paper01_{name}.yaml"), f"task.path={tmp_path}", *cut]
+    arguments = [str(ROOT / "src" / "outgrow" / "recipes" / f"paper01_{name}.yaml"), f"task.path={tmp_path}", *cut]
     run(arguments, store=tmp_path / "store", out=None, jobs=None, dry=True)
     said = capsys.readouterr().out
     assert "strong_ceiling" in said

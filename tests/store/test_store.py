@@ -11,9 +11,9 @@ import pytest
 
 import outgrow.store.artefact
 from outgrow.core.errors import ConfigError, SealedError, StoreError
+from outgrow.core.files import sha256_file
 from outgrow.store import Step, Store, StoreWarning, environment, environment_id
 from outgrow.store.environment import git_revision
-from outgrow.store.files import sha256_file
 
 STEP = Step("label", 2, {"k": 5}, {"answers": "a" * 64})
 
@@ -283,7 +283,8 @@ def test_git_revision_is_that_of_the_packages_checkout_or_null(tmp_path, monkeyp
     foreign = tmp_path / "venv" / "outgrow"
     foreign.mkdir(parents=True)
     (foreign / "__init__.py").touch()
-    (foreign / "errors.py").touch()
+    (foreign / "core").mkdir()
+    (foreign / "core" / "errors.py").touch()
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     monkeypatch.setattr(outgrow, "__file__", str(foreign / "__init__.py"))
     git_revision.cache_clear()

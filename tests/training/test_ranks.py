@@ -63,8 +63,8 @@ def test_two_ranks_give_the_training_of_one_in_every_way(launch, tiny_lm, tiny_b
 
 SCRIPT = """
 import sys
-from outgrow.errors import DataError
-from outgrow.training.ranks import led, ranks
+from outgrow.core.errors import DataError
+from outgrow.models.ranks import led, ranks
 
 def rank_of(held):
     return ranks().gather(ranks().rank)
@@ -90,8 +90,8 @@ def work(what):
         raise DataError("rank 0 alone, outside of a call")
     ranks().call(one_fails)
 
-from outgrow.errors import OutgrowError
-from outgrow.training import ranks as module
+from outgrow.core.errors import OutgrowError
+from outgrow.models import ranks as module
 module.GRACE = 3.0
 try:
     work(sys.argv[1])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from outgrow.core.progress import Event, Number, duration
+from outgrow.core.events import Event, Number, duration
 
 QUIET = 60
 """Seconds after which a plain line is said again although nothing has changed."""

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from outgrow.core.errors import Failure, RunFailedError
-from outgrow.execution.files import write_json
+from outgrow.core.files import write_json
 from outgrow.execution.job_graph import Graph
 
 FILE = "failures.json"

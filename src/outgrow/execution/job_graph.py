@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from outgrow.core.errors import Failure
-from outgrow.core.progress import Number
+from outgrow.core.events import Number
 from outgrow.experiment.jobs import Job
 
 ATTEMPTS = 3

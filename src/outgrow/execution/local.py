@@ -15,7 +15,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from outgrow.core.progress import Event, Number, seldom
+from outgrow.core.events import Event, Number, seldom
 from outgrow.execution.outcome import Died, Outcome, Told, attempt
 from outgrow.experiment.jobs import Job
 from outgrow.models.machine import has_cuda

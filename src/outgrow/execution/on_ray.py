@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from outgrow.core.errors import Failure, OutgrowError, PrerequisiteError
-from outgrow.core.progress import Number, seldom
+from outgrow.core.events import Number, seldom
+from outgrow.execution.gather import check, gather
 from outgrow.execution.local import MALLOC
 from outgrow.execution.outcome import Died, Failed, Outcome, Told, attempt
 from outgrow.execution.overview import Overview
@@ -153,14 +154,10 @@ class Cluster:
 
     def check(self, recipe: Recipe, store: Any) -> None:
         """As `outgrow.execution.run.check`, on the cluster."""
-        from outgrow.execution.run import check
-
         self._on_cluster(check)
 
     def gather(self, recipe: Recipe, store: Any, done: Sequence[Done]) -> Any:
         """As `outgrow.execution.run.gather`, on the cluster."""
-        from outgrow.execution.run import gather
-
         return self._on_cluster(gather, done)
 
     @contextmanager

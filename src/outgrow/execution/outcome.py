@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from outgrow.core.errors import Failure
-from outgrow.core.progress import Event, Number, Sink
+from outgrow.core.events import Event, Number, Sink
 from outgrow.experiment.jobs import Done, Job, carry_out
 from outgrow.recipe.recipe import Recipe
 from outgrow.store import StepBusyError, StepUse, Store

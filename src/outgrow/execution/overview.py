@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from outgrow.core.errors import Failure
-from outgrow.core.progress import Event, Number, Progress
+from outgrow.core.events import Event, Number
+from outgrow.core.progress import Progress
 from outgrow.execution.job_graph import Graph
 from outgrow.execution.outcome import (
     Busy,

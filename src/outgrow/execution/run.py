@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from outgrow.core.errors import ConfigError
+from outgrow.core.files import write_json
 from outgrow.core.hashing import sha256_text
 from outgrow.core.progress import Progress
 from outgrow.execution import failures
-from outgrow.execution.files import write_json
+from outgrow.execution.gather import Gathered, check, gather
 from outgrow.execution.job_graph import Graph
 from outgrow.execution.local import Here, Processes, cards, cores
 from outgrow.execution.outcome import Workers
@@ -26,8 +27,6 @@ from outgrow.experiment.jobs import Done, jobs_of
 from outgrow.models.machine import threads
 from outgrow.models.ranks import led, several
 from outgrow.recipe.recipe import Recipe
-from outgrow.store import Store
-from outgrow.store.environment import environment
 
 
 @dataclass(frozen=True)
@@ -38,25 +37,8 @@ class RunResult:
     results: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Gathered:
-    """What a run comes to, from the store.
-
-    Attributes:
-        results: what becomes `results.json`.
-        tables: file name to table.
-        models: name, hash and size of each model.
-        environment: of the place that computed it (`outgrow.store.environment`).
-    """
-
-    results: dict[str, Any]
-    tables: dict[str, Any]
-    models: list[Any]
-    environment: dict[str, Any]
-
-
 @runtime_checkable
-class Place(Protocol):
+class Executor(Protocol):
     """Where a run happens: what has to see the store, the models and the recipe's files is done there.
 
     Attributes:
@@ -75,24 +57,6 @@ class Place(Protocol):
         """As `gather`."""
 
 
-def check(recipe: Recipe, store: Any) -> None:
-    """Find what would make every job fail before any begins: no torch, a faulty data file, no place for the store."""
-    from outgrow.experiment.question_tables import questions_of
-
-    threads(recipe.threads)
-    questions_of(recipe, anew=True)
-    Store(store, unsealed=True).prepare()
-
-
-def gather(recipe: Recipe, store: Any, done: Sequence[Done]) -> Gathered:
-    """Results of a run whose jobs are done; a step that is missing or damaged by now is made again."""
-    from outgrow.experiment.results import collect
-
-    threads(recipe.threads)
-    results, tables, models = collect(recipe, Store(store, unsealed=True), done)
-    return Gathered(results, tables, models, environment())
-
-
 class ThisMachine:
     """Jobs here, in this process if there is to be one at a time, else in processes of their own."""
 
@@ -107,7 +71,7 @@ class ThisMachine:
 
     @contextmanager
     def workers(self, overview: Overview) -> Iterator[Workers]:
-        """As `Place.workers`."""
+        """As `Executor.workers`."""
         if self.jobs == 1:
             yield Here(self._recipe, self._store, overview.hear)
             return
@@ -116,7 +80,9 @@ class ThisMachine:
 
 
 @contextmanager
-def place_of(on: str | None, recipe: Recipe, store: Any, jobs: int | None, gpus: int | float | None) -> Iterator[Any]:
+def executor_of(
+    on: str | None, recipe: Recipe, store: Any, jobs: int | None, gpus: int | float | None
+) -> Iterator[Any]:
     """The place that `--on` names."""
     if on is None or on == "local":
         if gpus is not None:
@@ -171,16 +137,16 @@ def run_recipe(
     place_for_store = shared_place(store)
     folder = out or Path("runs") / f"{recipe.name}-{sha256_text(recipe.canonical_json())[:8]}"
     graph = Graph(jobs_of(recipe))
-    with place_of(on, recipe, place_for_store, jobs, gpus) as place:
-        place.check(recipe, place_for_store)
+    with executor_of(on, recipe, place_for_store, jobs, gpus) as executor:
+        executor.check(recipe, place_for_store)
         with Progress() as progress:
             overview = Overview(graph, progress)
-            with place.workers(overview) as workers:
+            with executor.workers(overview) as workers:
                 ended = run_jobs(graph, workers, overview, fail_fast=fail_fast)
         if graph.failures:
             raise failures.write(folder, graph)
         done = [found for found, _ in ended]
-        gathered = place.gather(recipe, place_for_store, done)
+        gathered = executor.gather(recipe, place_for_store, done)
     provenance = {
         "recipe_given": recipe.given,
         "recipe_path": recipe.path,
@@ -197,7 +163,7 @@ def run_recipe(
             for name, key in item.trained.items()
         ],
         "usage": [used for _, used in sorted({key: used for d in done for key, used in d.usage.items()}.items())],
-        "jobs": place.jobs,
+        "jobs": executor.jobs,
         "on": on or "local",
     }
     write_folder(folder, gathered, provenance)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from outgrow.core.errors import Failure
-from outgrow.core.progress import Number
+from outgrow.core.events import Number
 from outgrow.execution.job_graph import Graph
 from outgrow.execution.outcome import (
     Busy,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from outgrow.core.progress import Number
+from outgrow.core.events import Number
 from outgrow.experiment.jobs import Done
 
 

@@ -15,7 +15,7 @@ from outgrow.store import Artefact
 
 
 @dataclass(frozen=True)
-class Start:
+class ModelHandle:
     """A base model, or a model trained by an earlier step."""
 
     source: Source

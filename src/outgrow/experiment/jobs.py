@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from outgrow.core.errors import ConfigError
+from outgrow.core.events import Event, Sink
 from outgrow.core.lab import Source, Student
-from outgrow.core.progress import Event, Sink
 from outgrow.experiment.lab import Lab, public, sealed
 from outgrow.models.machine import threads
 from outgrow.recipe.recipe import Recipe
@@ -61,7 +61,7 @@ class Done:
         known: gold labels of `known` that the arm bought.
         notes: what a reader should know.
         log: steps used.
-        usage: what servers charged for the answers that were used (`Bench.usage`).
+        usage: what servers charged for the answers that were used (`StepRunner.usage`).
         trained: name of an arm or a supervisor to the key of its training.
     """
 
@@ -89,7 +89,7 @@ def carry_out(recipe: Recipe, store: Store, job: Job, sink: Sink | None = None) 
         StepBusyError: another process is making a step of the job, and the store was opened not to wait.
     """
     from outgrow.experiment.question_tables import questions_of
-    from outgrow.experiment.step_runner import Bench
+    from outgrow.experiment.step_runner import StepRunner
 
     threads(recipe.threads)
 
@@ -98,26 +98,26 @@ def carry_out(recipe: Recipe, store: Store, job: Job, sink: Sink | None = None) 
             key = f"{os.getpid()}-{what}"
             sink(Event(key, f"{job.label}: {what}", done, total, closed=done >= total))
 
-    bench = Bench(recipe, store, report, questions_of(recipe))
+    runner = StepRunner(recipe, store, report, questions_of(recipe))
     if job.seed is None:
-        bench.answer(bench.start(recipe.student, "zero_shot").source, "test", seed=0, full=False)
+        runner.answer(runner.start(recipe.student, "zero_shot").source, "test", seed=0, full=False)
         return Done(job, None, 0, 0, (), tuple(store.log))
-    supervisors = tuple(bench.tune_supervisor(i, job.seed) for i in range(len(recipe.supervisors)))
+    supervisors = tuple(runner.tune_supervisor(i, job.seed) for i in range(len(recipe.supervisors)))
     if job.arm is None:
         for source in supervisors:
-            for split in (name for name in ASKED if name in bench.task.splits):
-                bench.answer(source, split, seed=job.seed, full=split != "validation", shown=True)
-            if (decoys := decoys_of(bench, recipe)) is not None:
-                bench.answer_decoys(source, decoys, seed=job.seed)
+            for split in (name for name in ASKED if name in runner.task.splits):
+                runner.answer(source, split, seed=job.seed, full=split != "validation", shown=True)
+            if (decoys := decoys_of(runner, recipe)) is not None:
+                runner.answer_decoys(source, decoys, seed=job.seed)
         tuned = {source.name: source.key for source in supervisors if isinstance(source, Student)}
-        return Done(job, None, 0, 0, (), tuple(store.log), bench.usage, tuned)
-    done = run_arm(bench, job, supervisors)
+        return Done(job, None, 0, 0, (), tuple(store.log), runner.usage, tuned)
+    done = run_arm(runner, job, supervisors)
     assert done.student is not None
-    bench.answer(done.student, "test", seed=0, full=False)
+    runner.answer(done.student, "test", seed=0, full=False)
     return replace(done, log=tuple(store.log), trained={job.arm: done.student.key})
 
 
-def decoys_of(bench: Any, recipe: Recipe) -> Any:
+def decoys_of(runner: Any, recipe: Recipe) -> Any:
     """The recipe's decoy questions, the same for all seeds; None where it wants none, or a file would be asked.
 
     Raises:
@@ -128,12 +128,12 @@ def decoys_of(bench: Any, recipe: Recipe) -> Any:
 
     if not recipe.reliability.decoys or any(s.kind == "file" for s in recipe.supervisors):
         return None
-    pool = bench.examples("pool")
+    pool = runner.examples("pool")
     chosen = hash_order(["decoys"], pool["example_id"].to_pylist())[: recipe.reliability.decoys]
     return with_decoys(pool.take(sorted(chosen.tolist())))
 
 
-def run_arm(bench: Any, job: Job, supervisors: tuple[Source, ...]) -> Done:
+def run_arm(runner: Any, job: Job, supervisors: tuple[Source, ...]) -> Done:
     """One method for one seed; its log is left empty."""
     from outgrow.experiment.step_runner import gold_values, identity_values
     from outgrow.methods import METHODS
@@ -141,12 +141,12 @@ def run_arm(bench: Any, job: Job, supervisors: tuple[Source, ...]) -> Done:
     from outgrow.training.render import without_option_texts
     from outgrow.training.schedule import total_steps
 
-    recipe: Recipe = bench.recipe
+    recipe: Recipe = runner.recipe
     assert job.seed is not None
     arm = next(a for a in recipe.methods if a.id == job.arm)
     spec = METHODS[arm.name]
     seed = job.seed
-    splits = {name: public(bench.examples(name), bench.task.public_meta) for name in ("pool", "validation", "known")}
+    splits = {name: public(runner.examples(name), runner.task.public_meta) for name in ("pool", "validation", "known")}
     pool = splits["pool"]
     notes: list[str] = []
     asked: dict[tuple[str, str], int] = {}
@@ -157,47 +157,47 @@ def run_arm(bench: Any, job: Job, supervisors: tuple[Source, ...]) -> Done:
         if split is None:
             raise ConfigError("lab.ask takes lab.pool, lab.known or lab.validation; select from the answers afterwards")
         shown = source in supervisors
-        everything = bench.answer(source, split, seed=seed, full=split != "validation", shown=shown)
+        everything = runner.answer(source, split, seed=seed, full=split != "validation", shown=shown)
         answers = everything if variants is None else _first_variants(everything, variants)
         asked[source.key, split] = max(asked.get((source.key, split), 0), answers.num_rows)
-        return without_option_texts(bench.task, answers, questions)
+        return without_option_texts(runner.task, answers, questions)
 
     def known_gold() -> Any:
         bought.update(splits["known"]["example_id"].to_pylist())
-        return bench.gold("known")
+        return runner.gold("known")
 
-    said = bench.answer(supervisors[0], "validation", seed=seed, full=False, shown=True)
+    said = runner.answer(supervisors[0], "validation", seed=seed, full=False, shown=True)
     validation = identity_values(said) or None
     if validation is None:
         notes.append(
             "The supervisor answers no validation question, so every arm of this run keeps its last checkpoint."
         )
     elif spec.uses_gold:
-        validation = gold_values(bench.gold("validation"))
+        validation = gold_values(runner.gold("validation"))
 
     def train(start: Source, rows: Any, objective: Any, weights: str) -> Student:
         steps = total_steps(pool.num_rows, recipe.train)
-        trained: Student = bench.train(
-            bench.model_of(start), rows, name=arm.id, split="pool", config=recipe.train, seed=seed, steps=steps,
+        trained: Student = runner.train(
+            runner.model_of(start), rows, name=arm.id, split="pool", config=recipe.train, seed=seed, steps=steps,
             objective=objective, weights=weights, validation=validation, sealed=spec.uses_gold,
         )  # fmt: skip
         return trained
 
     def gold(questions: Any) -> Any:
         for split in ("pool", "validation"):
-            if set(questions["example_id"].to_pylist()) <= set(bench.examples(split)["example_id"].to_pylist()):
-                found = bench.gold(split)
+            if set(questions["example_id"].to_pylist()) <= set(runner.examples(split)["example_id"].to_pylist()):
+                found = runner.gold(split)
                 import pyarrow.compute as pc
 
                 return found.filter(pc.is_in(found["example_id"], questions["example_id"].combine_chunks()))
         raise ConfigError("lab.gold takes questions of lab.pool or lab.validation")
 
     def in_form(gold: Any, said: Any) -> Any:
-        return in_form_of(bench.plain_task, gold_values(gold), said)
+        return in_form_of(runner.plain_task, gold_values(gold), said)
 
     lab = Lab(
         seed=seed, pool=pool, validation=splits["validation"], known=splits["known"], supervisors=supervisors,
-        student=bench.start(recipe.student, "student").source, variants=recipe.ask.variants,
+        student=runner.start(recipe.student, "student").source, variants=recipe.ask.variants,
         ask=ask, train=train, gold=gold if spec.uses_gold else sealed(spec.name), known_gold=known_gold,
         in_form_of=in_form, notes=notes,
     )  # fmt: skip

@@ -1,6 +1,6 @@
-"""The lab: the bench on which methods ask, train and predict, each result kept in the store.
+"""The lab: the runner on which methods ask, train and predict, each result kept in the store.
 
-A `Bench` belongs to an experiment: it knows the task, the sealed gold and the store. A `Lab` belongs to one method
+A `StepRunner` belongs to an experiment: it knows the task, the sealed gold and the store. A `Lab` belongs to one method
 and one seed; it offers what `records.Lab` promises, and none of its attributes leads to gold. That guards against
 mistakes; Python cannot hide what a function has closed over from code that is bent on looking.
 """

@@ -10,8 +10,9 @@ from typing import Any
 import pyarrow as pa
 
 from outgrow.core.errors import ConfigError, DataError
+from outgrow.core.events import Event
 from outgrow.core.names import unknown
-from outgrow.core.progress import Event, Progress
+from outgrow.core.progress import Progress
 from outgrow.recipe.recipe import Labelling, load_labelling, parse_labelling
 
 
@@ -71,7 +72,7 @@ def label(
         DataError: a file is wrong, or the supervisor answered none of the questions.
         PrerequisiteError: an extra is not installed, or a server cannot be reached.
     """
-    from outgrow.experiment.step_runner import Bench
+    from outgrow.experiment.step_runner import StepRunner
     from outgrow.store import Store
     from outgrow.supervisors.config import LocalSupervisor
 
@@ -94,11 +95,11 @@ def label(
         def report(what: str, done: int, total: int) -> None:
             progress(Event(what, what, done, total, closed=done >= total))
 
-        bench = Bench(recipe, Store(store, unsealed=True), report)
-        if split not in bench.plain_task.splits:
-            raise ConfigError(unknown("split", split, bench.plain_task.splits))
-        source = bench.tune_supervisor(index, seed)
-        answers = bench.answer(source, split, seed=seed, full=True, shown=True)
+        runner = StepRunner(recipe, Store(store, unsealed=True), report)
+        if split not in runner.plain_task.splits:
+            raise ConfigError(unknown("split", split, runner.plain_task.splits))
+        source = runner.tune_supervisor(index, seed)
+        answers = runner.answer(source, split, seed=seed, full=True, shown=True)
     if answers.num_rows == 0:
         raise DataError(f"supervisor '{source.name}' has no answer to any question of split '{split}'")
-    return Labelled(source.name, answers, tuple(bench.usage.values()))
+    return Labelled(source.name, answers, tuple(runner.usage.values()))

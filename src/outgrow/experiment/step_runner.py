@@ -17,7 +17,7 @@ from outgrow.core.errors import ConfigError, DataError, SealedError
 from outgrow.core.hashing import sha256_text
 from outgrow.core.lab import Source, Student
 from outgrow.core.tables import ANSWERS
-from outgrow.experiment.handle import Start, content_hash, settings_of
+from outgrow.experiment.handle import ModelHandle, content_hash, settings_of
 from outgrow.experiment.lab import identity_answers
 from outgrow.experiment.question_tables import Questions
 from outgrow.methods.rows import gold_rows, normalise_weights
@@ -35,12 +35,12 @@ from outgrow.tasks.base import Task
 from outgrow.tasks.equivalence import same_as
 from outgrow.tasks.variants import varied
 from outgrow.training.config import TrainConfig
-from outgrow.training.render import put_into_words
+from outgrow.training.render import render_rows
 from outgrow.training.schedule import total_steps
 from outgrow.training.trackers import Tracking
 
 if TYPE_CHECKING:
-    from outgrow.models.loading import Loaded
+    from outgrow.models.loaded import Loaded
 
 ANSWER_VERSION = 3
 ELSEWHERE_VERSION = 3
@@ -58,12 +58,12 @@ def silent(what: str, done: int, total: int) -> None:
     """The progress report that says nothing."""
 
 
-class Bench:
+class StepRunner:
     """The task, the models and the store of one recipe.
 
     Args:
         recipe: what is run.
-        store: where results are kept; opened so that sealed results can be read by the bench, never by a method.
+        store: where results are kept; opened so that sealed results can be read by the runner, never by a method.
         report: called with (what, done, total) during long steps.
         questions: the recipe's questions, if they were made before.
 
@@ -82,7 +82,7 @@ class Bench:
         self.plain_task: Task = self._questions.task
         self.usage: dict[str, dict[str, Any]] = {}
         self.tracking = Tracking(recipe.tracking, Path(recipe.tracking_dir), recipe.name)
-        self._starts: dict[str, Start | Elsewhere] = {}
+        self._starts: dict[str, ModelHandle | Elsewhere] = {}
 
     @cached_property
     def task(self) -> Task:
@@ -114,30 +114,30 @@ class Bench:
         """Kind of device that steps run on; part of their keys."""
         return "cuda" if has_cuda() else "cpu"
 
-    def start(self, ref: ModelRef, name: str) -> Start:
+    def start(self, ref: ModelRef, name: str) -> ModelHandle:
         """A base model as it comes; one folder used with other layers, head or pooling is another model."""
         key, settings = model_hash(ref), settings_of(ref)
         if settings != settings_of(ModelRef(model=ref.model)):
             key = sha256_text(key, settings)
-        start = Start(Source(name, key), ref)
+        start = ModelHandle(Source(name, key), ref)
         self._starts.setdefault(key, start)
         return start
 
     def adopt(self, student: Student, ref: ModelRef) -> None:
-        """Know a student that another bench on the same store has trained."""
-        self._starts[student.key] = Start(student, ref, self.store.open(student.key))
+        """Know a student that another runner on the same store has trained."""
+        self._starts[student.key] = ModelHandle(student, ref, self.store.open(student.key))
 
-    def find(self, source: Source) -> Start | Elsewhere:
+    def find(self, source: Source) -> ModelHandle | Elsewhere:
         """What is known of a source handed out earlier.
 
         Raises:
-            DataError: the source was not handed out by this bench.
+            DataError: the source was not handed out by this runner.
         """
         if source.key not in self._starts:
             raise DataError(f"'{source.name}' is not a model of this lab; lab.models lists them")
         return self._starts[source.key]
 
-    def model_of(self, source: Source) -> Start:
+    def model_of(self, source: Source) -> ModelHandle:
         """The model of a source, to be trained or copied.
 
         Raises:
@@ -145,7 +145,7 @@ class Bench:
             DataError: as `find`.
         """
         found = self.find(source)
-        if not isinstance(found, Start):
+        if not isinstance(found, ModelHandle):
             raise ConfigError(f"'{source.name}' is a {found.kind}, not a model on this machine: it can only be asked")
         return found
 
@@ -160,7 +160,7 @@ class Bench:
         self._starts.setdefault(found.source.key, found)
         return found.source
 
-    def load(self, start: Start, seed: int = 0) -> Loaded:
+    def load(self, start: ModelHandle, seed: int = 0) -> Loaded:
         """The model in memory."""
         from outgrow.models.loading import load_on_all
 
@@ -221,9 +221,11 @@ class Bench:
         table = self._ask(self.find(source), task, examples, asking, what)
         return table.set_column(1, ANSWERS.field("source"), pa.array([source.name] * table.num_rows, pa.string()))
 
-    def _ask(self, found: Start | Elsewhere, task: Task, examples: pa.Table, asking: Asking, what: str) -> pa.Table:
+    def _ask(
+        self, found: ModelHandle | Elsewhere, task: Task, examples: pa.Table, asking: Asking, what: str
+    ) -> pa.Table:
         inputs = {"model": found.source.key, "questions": sha256_text(examples["example_id"].to_pylist())}
-        if isinstance(found, Start):
+        if isinstance(found, ModelHandle):
             version, place = ANSWER_VERSION, self._place(found.ref, task)
         else:
             version, place = ELSEWHERE_VERSION, {"task": task.fingerprint(), "engine": found.kind}
@@ -232,7 +234,7 @@ class Bench:
         def make(work: Work) -> None:
             journal = work.journal("answers")
             progress = work.telling(partial(self.report, what))
-            if isinstance(found, Start):
+            if isinstance(found, ModelHandle):
                 from outgrow.supervisors.local import answer
 
                 settings = asking.settings()
@@ -253,7 +255,7 @@ class Bench:
 
     def train(
         self,
-        start: Start,
+        start: ModelHandle,
         rows: pa.Table,
         *,
         name: str,
@@ -280,7 +282,7 @@ class Bench:
             weights: `mean_one` or `raw`.
             validation: example_id of `validation` to the value the chosen checkpoint should agree with; None takes
                 the last checkpoint.
-            sealed: the rows hold gold, so the result's rows are for the bench alone.
+            sealed: the rows hold gold, so the result's rows are for the runner alone.
 
         Raises:
             DataError: a row's question is not in `split`, or it cannot be put into words.
@@ -314,7 +316,7 @@ class Bench:
             from outgrow.models.loading import save
             from outgrow.training.loop import fit
 
-            worded = put_into_words(self.task, settled.rows, self.examples(split))
+            worded = render_rows(self.task, settled.rows, self.examples(split))
             loaded, told = self.load(start, seed), work.telling(partial(self.report, f"training {name}"))
             evaluate = None if validation is None else lambda model: self._agreement(model, validation)
             with self.tracking.run(f"{name}/{seed}", plain) as tracker:
@@ -349,7 +351,7 @@ class Bench:
         artefact = self.store.make(step, make, meta={"detail": detail, "sealed": sealed})
         facts = artefact.json("fit.json")
         student = Student(name, artefact.key, facts["rows"], facts["questions"], facts["steps"], facts["chosen_step"])
-        self._starts[artefact.key] = Start(student, start.ref, artefact)
+        self._starts[artefact.key] = ModelHandle(student, start.ref, artefact)
         return student
 
     def _agreement(self, loaded: Loaded, validation: Mapping[str, str]) -> float:

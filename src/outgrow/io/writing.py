@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from outgrow.core.files import whole_file
 from outgrow.io.reading import table_format
 from outgrow.io.text import guard
-from outgrow.io.whole import whole_file
 
 BATCH_ROWS = 50_000
 

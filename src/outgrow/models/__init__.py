@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from outgrow.models.batches import Stage
     from outgrow.models.classifying import classify
     from outgrow.models.generation import Generation, generate
-    from outgrow.models.loading import Loaded, load, save
+    from outgrow.models.loaded import Loaded
+    from outgrow.models.loading import load, save
     from outgrow.models.scoring import OptionScores, score_options
 
 _LAZY = {
@@ -20,7 +21,7 @@ _LAZY = {
     "classify": "outgrow.models.classifying",
     "Generation": "outgrow.models.generation",
     "generate": "outgrow.models.generation",
-    "Loaded": "outgrow.models.loading",
+    "Loaded": "outgrow.models.loaded",
     "load": "outgrow.models.loading",
     "save": "outgrow.models.loading",
     "OptionScores": "outgrow.models.scoring",

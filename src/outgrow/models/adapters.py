@@ -11,7 +11,7 @@ from transformers.pytorch_utils import Conv1D
 from outgrow.core.errors import ConfigError
 from outgrow.models.config import Lora
 from outgrow.models.heads import LanguageHead
-from outgrow.models.loading import Loaded
+from outgrow.models.loaded import Loaded
 from outgrow.models.quiet import quiet
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 
+from outgrow.core.journal import Records
 from outgrow.models.ranks import Ranks, ranks
 
 Progress = Callable[[int, int], None]
@@ -18,17 +19,6 @@ def default_budget(device: torch.device) -> int:
     return 2048 if device.type == "cpu" else 16384
 
 
-@runtime_checkable
-class Journal(Protocol):
-    """An append-only list of JSON objects that survives a crash."""
-
-    def append(self, obj: Any) -> None:
-        """Keep one more object."""
-        ...
-
-    def __iter__(self) -> Iterator[Any]: ...
-
-
 class Stage:
     """A part of a journal under one name: `run` does what is not in it yet.
 
@@ -37,7 +27,7 @@ class Stage:
         name: tells apart the parts that share a journal.
     """
 
-    def __init__(self, journal: Journal | None = None, name: str = "") -> None:
+    def __init__(self, journal: Records | None = None, name: str = "") -> None:
         self.journal, self.name = journal, name
 
     def run(

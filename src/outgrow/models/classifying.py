@@ -13,7 +13,7 @@ from outgrow.core.hashing import seed_of
 from outgrow.models.batches import Progress, Stage, default_budget
 from outgrow.models.batching import plan
 from outgrow.models.chance import seed_dropout
-from outgrow.models.loading import Loaded
+from outgrow.models.loaded import Loaded
 from outgrow.models.prompts import classifier_inputs, encode_prompts
 from outgrow.models.ranks import split
 

@@ -16,7 +16,7 @@ from outgrow.models.batches import Progress, Stage
 from outgrow.models.batching import plan
 from outgrow.models.growing import Text, grow
 from outgrow.models.heads import LanguageHead
-from outgrow.models.loading import Loaded
+from outgrow.models.loaded import Loaded
 from outgrow.models.ranks import split
 from outgrow.models.text import Coder, Prompt, cut_left
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from outgrow.models.batching import Group, Sequences, alone, collate
+from outgrow.models.batching import Group, Sequences
 from outgrow.models.trimming import last_feed_forward, only_at
 
 
@@ -85,32 +85,6 @@ class LanguageHead(nn.Module):
         return can.share and (can.window is None or max((group.longest() for group in groups), default=0) <= can.window)
 
     @torch.no_grad()
-    def probe(self) -> Abilities:
-        """Find out what the model allows, with a few short forward passes in evaluation mode."""
-        training = self.training
-        self.eval()
-        self.abilities = Abilities()
-        size = int(self.model.config.get_text_config().vocab_size)
-        ids = [(7919 * (i + 1)) % size for i in range(9)]
-        long, short = Group(ids[:4], [ids[4:6], ids[6:9]]), Group(ids[2:3], [ids[:2]])
-        reference = self._scores([Group(long.prompt, [answer]) for answer in long.answers])
-        alone = self._scores([short])
-        direct = self._same(reference, lambda: self._scores([long], direct=True))
-        trim = self._same(reference, lambda: self._scores([long], trim=True))
-        unmasked = self._same(torch.cat([reference, alone]), lambda: self._scores([long, short], unmasked=True))
-        once = reference[[0, 1, 3, 4]]  # the prompt's end predicts for both answers: in the reference it stands twice
-        packed = self._same(once, lambda: self._scores([long], share=True))
-        config = self.model.config.get_text_config()
-        layers = getattr(config, "layer_types", None) or ["sliding"]
-        local = any("sliding" in kind or "chunked" in kind for kind in layers)
-        sliding = getattr(config, "sliding_window", None) or getattr(config, "attention_chunk_size", None)
-        grown = packed and unmasked and self._same(reference[[1, 3]], lambda: self._grown(long))
-        window = int(sliding) if local and sliding else None
-        self.abilities = Abilities(direct, unmasked, packed, window, grown, trim)
-        self.train(training)
-        return self.abilities
-
-    @torch.no_grad()
     def random(self) -> bool:
         """Whether training draws numbers, as dropout does: prompts that share positions would share the draws.
 
@@ -131,40 +105,6 @@ class LanguageHead(nn.Module):
                 found.append(self(Sequences(ids, None, None, ids[0])))
         self.train(training)
         return not torch.equal(*found)
-
-    def _scores(
-        self, groups: Sequence[Group], *, direct: bool = False, unmasked: bool = False, share: bool = False,
-        trim: bool = False,
-    ) -> Tensor:  # fmt: skip
-        self.abilities = Abilities(direct=direct, trim=trim)
-        device = next(self.model.parameters()).device
-        sequences, _ = collate(
-            [alone(group) for group in groups], self.pad, share=share, unmasked=unmasked, device=device
-        )
-        found: Tensor = self(sequences).float()
-        return found
-
-    def _grown(self, group: Group) -> Tensor:
-        """Scores after the first tokens of both answers, with the prompt taken from a cache."""
-        from outgrow.models.growing import grow
-
-        seen: list[Tensor] = []
-
-        def pick(scores: Tensor, texts: Sequence[int], position: int) -> tuple[Tensor, Tensor]:
-            seen.append(scores)
-            return torch.tensor([answer[position] for answer in group.answers]), torch.zeros(len(texts))
-
-        grow(self, [group.prompt], [len(group.answers)], 2, (), pick)
-        return seen[1]
-
-    def _same(self, reference: Tensor, attempt: Any) -> bool:
-        """Whether an attempt gives the reference's scores; one that the architecture refuses does not."""
-        try:
-            found = attempt()
-        except (TypeError, ValueError, RuntimeError, AttributeError, IndexError, KeyError):
-            return False
-        close = 1e-4 if self.model.dtype == torch.float32 else 2e-2
-        return found.shape == reference.shape and bool((found - reference).abs().max() <= close * reference.abs().max())
 
 
 class ClassifierHead(nn.Module):

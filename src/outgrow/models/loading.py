@@ -5,63 +5,23 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
-from outgrow.models.assemble import Head, make_head, make_tokenizer, padding_id
+from outgrow.models.assemble import make_head, make_tokenizer, padding_id
 from outgrow.models.config import Lora, ModelRef
 from outgrow.models.files import resolve
 from outgrow.models.heads import ClassifierHead, LanguageHead
+from outgrow.models.loaded import Loaded
+from outgrow.models.probing import probe
 from outgrow.models.quiet import quiet
 from outgrow.models.ranks import ranks
 from outgrow.models.text import Coder
 
 FORMAT = 1
-
-
-@dataclass
-class Loaded:
-    """A model ready to answer or to be trained; `fit` changes its weights in place.
-
-    Attributes:
-        head: the module that maps token ids to scores; in evaluation mode except inside `fit`.
-        tokenizer: the model's Hugging Face tokenizer.
-        coder: prompts and targets to token ids (head `lm`), else None.
-        pad: id that fills the padding; masked everywhere, so it only has to exist.
-        ref: what was loaded.
-        classes: names of the classes (head `classifier`), else None.
-        device: where the weights are.
-        adapter: the `peft` wrapper when a LoRA adapter is in place, else None.
-    """
-
-    head: Head
-    tokenizer: Any
-    coder: Coder | None
-    pad: int
-    ref: ModelRef
-    classes: tuple[str, ...] | None
-    device: torch.device
-    adapter: Any = None
-
-    @property
-    def model(self) -> Any:
-        """The `transformers` model under the head."""
-        return self.head.model
-
-    @property
-    def ends(self) -> frozenset[int]:
-        """Tokens that end a text."""
-        return frozenset(self.model.generation_config.eos_token_id)
-
-    @property
-    def max_length(self) -> int:
-        """Most tokens the model has positions for; a large number where it has no limit."""
-        limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
-        return int(limit) if limit else 1 << 30
 
 
 def load(ref: ModelRef, classes: Sequence[str] | None = None, *, weights: Path | None = None, seed: int = 0) -> Loaded:
@@ -104,7 +64,7 @@ def load(ref: ModelRef, classes: Sequence[str] | None = None, *, weights: Path |
     if weights is not None:
         _load_weights(loaded, weights, saved)
     if isinstance(head, LanguageHead):
-        head.probe()
+        probe(head)
     return loaded
 
 

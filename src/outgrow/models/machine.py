@@ -12,7 +12,7 @@ from outgrow.core.errors import PrerequisiteError
 def threads(count: int) -> None:
     """Use `count` threads in this process; part of what decides the numbers.
 
-    Where torch is not loaded yet nothing is set: `Bench.load`, which loads it, calls this again.
+    Where torch is not loaded yet nothing is set: `StepRunner.load`, which loads it, calls this again.
 
     Raises:
         PrerequisiteError: torch is not installed.

@@ -9,7 +9,7 @@ import torch
 
 from outgrow.core.errors import DataError
 from outgrow.models.batching import Group, Sequences
-from outgrow.models.loading import Loaded
+from outgrow.models.loaded import Loaded
 from outgrow.models.text import Coder, cut_left
 
 

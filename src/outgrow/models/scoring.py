@@ -21,7 +21,7 @@ from outgrow.models.batching import (
     plan,
 )
 from outgrow.models.heads import LanguageHead
-from outgrow.models.loading import Loaded
+from outgrow.models.loaded import Loaded
 from outgrow.models.prompts import fit_length
 from outgrow.models.ranks import split
 from outgrow.models.text import Prompt

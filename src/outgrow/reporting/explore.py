@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from markupsafe import Markup
 
 from outgrow.core.errors import DataError
-from outgrow.io.whole import whole_file
+from outgrow.core.files import whole_file
 from outgrow.reliability.hashing import hash_order
 from outgrow.reporting import formatting as forms
 from outgrow.reporting.bars import Bars, bars_of_numbers, bars_of_words

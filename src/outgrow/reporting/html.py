@@ -15,10 +15,10 @@ from outgrow.reporting.answers import answers_payload
 from outgrow.reporting.checks import Check
 from outgrow.reporting.figures import Drawn, to_inline
 from outgrow.reporting.page import assets, environment, to_json_for_script
-from outgrow.reporting.run import Run
+from outgrow.reporting.run import RunFolder
 
 
-def build_html(run: Run, checks: Sequence[Check], figures: Mapping[str, Drawn], data: Mapping[str, bytes]) -> str:
+def build_html(run: RunFolder, checks: Sequence[Check], figures: Mapping[str, Drawn], data: Mapping[str, bytes]) -> str:
     """The whole page.
 
     Args:
@@ -44,7 +44,7 @@ def build_html(run: Run, checks: Sequence[Check], figures: Mapping[str, Drawn], 
     )
 
 
-def shared_context(run: Run, checks: Sequence[Check]) -> dict[str, Any]:
+def shared_context(run: RunFolder, checks: Sequence[Check]) -> dict[str, Any]:
     """What both forms of the report are filled with: words, tables and provenance."""
     results, provenance = run.results, run.provenance
     tables = [

@@ -19,7 +19,7 @@ _Model = TypeVar("_Model", bound=View)
 
 
 @dataclass(frozen=True)
-class Run:
+class RunFolder:
     """What a report is made of. `provenance` and `answers` are None when the folder lacks their files."""
 
     results: Results
@@ -27,7 +27,7 @@ class Run:
     answers: pa.Table | None
 
 
-def load_run(folder: Path) -> Run:
+def load_run(folder: Path) -> RunFolder:
     """Read the folder that `outgrow run` wrote.
 
     Args:
@@ -41,7 +41,7 @@ def load_run(folder: Path) -> Run:
     if raw is None:
         raise DataError(f"{folder}: no results.json here; give the folder that 'outgrow run' wrote")
     provenance = _read_json(folder / "provenance.json")
-    return Run(
+    return RunFolder(
         results=as_results(raw, str(folder / "results.json")),
         provenance=None if provenance is None else as_provenance(provenance, str(folder / "provenance.json")),
         answers=_read_answers(folder / "answers.parquet"),

@@ -17,7 +17,8 @@ from uuid import uuid4
 import pyarrow as pa
 
 from outgrow.core.errors import StoreError
-from outgrow.store.files import publish, read_table, sha256_file
+from outgrow.core.files import sha256_file
+from outgrow.store.files import publish, read_table
 from outgrow.store.keys import canonical_json
 
 FORMAT = 1

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from outgrow.core.errors import StoreError
 from outgrow.store.artefact import Artefact
 from outgrow.store.keys import Step
-
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
 
 
 @runtime_checkable
@@ -56,7 +51,7 @@ class Desk:
 
 
 @dataclass(frozen=True)
-class Job:
+class StepUnderWay:
     """Work on a step, as it is found in a store.
 
     Attributes:
@@ -73,7 +68,7 @@ class Job:
 
 
 @runtime_checkable
-class Place(Protocol):
+class Backend(Protocol):
     """A folder, or objects behind a URL.
 
     Attributes:
@@ -102,7 +97,7 @@ class Place(Protocol):
     def manifests(self) -> Iterator[tuple[str, bytes]]:
         """Key and manifest of every result, by key."""
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[StepUnderWay]:
         """The steps on which there is work, by key."""
 
     def quarantine(self) -> list[str]:
@@ -138,48 +133,6 @@ class Place(Protocol):
 
     def tidy(self, artefact: Artefact, seconds: int | float) -> None:
         """Finish the sweeping of a process that died right after its commit."""
-
-
-def is_url(path: str | os.PathLike[str]) -> bool:
-    """Whether a store's name is a URL.
-
-    Raises:
-        StoreError: it was one before it was made a `Path`, which takes a slash away.
-    """
-    text = os.fspath(path)
-    if isinstance(path, os.PathLike) and re.match(r"[A-Za-z][A-Za-z0-9+-]+:/[^/]", text):
-        raise StoreError(f"the store {text} was a URL before it was made a path; give it as text")
-    return _URL.match(text) is not None
-
-
-def place_of(path: str | os.PathLike[str], *, single_writer: bool | None = None) -> Place:
-    """The place of a store: a folder, also as `file://…`, or a URL of any fsspec backend with conditional create.
-
-    Args:
-        path: folder or URL.
-        single_writer: the caller promises that one process writes; by default what `OUTGROW_SINGLE_WRITER` says.
-
-    Raises:
-        StoreError: there can be no store.
-        PrerequisiteError: a package for this kind of URL is not installed.
-    """
-    from outgrow.store.local import Folder
-
-    if not is_url(path):
-        return Folder(Path(path))
-    text = os.fspath(path)
-    kind, _, rest = text.partition("://")
-    if "::" in text:
-        raise StoreError(f"the store {text} is a chain of file systems; give the URL of the last one alone")
-    if kind in ("file", "local"):
-        return Folder(Path(rest))
-    if not rest.strip("/"):
-        raise StoreError(f"the store {text} names no bucket or folder; write {kind}://bucket/prefix")
-    from outgrow.store.remote import Remote
-
-    if single_writer is None:
-        single_writer = os.environ.get("OUTGROW_SINGLE_WRITER", "") not in ("", "0")
-    return Remote(text, single_writer=single_writer)
 
 
 def describe(step: Step, meta: Mapping[str, Any]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from outgrow.core.errors import StoreError
-from outgrow.store.files import sha256_file
+from outgrow.core.files import sha256_file
 from outgrow.store.owners import host, is_gone, process_started
 
 

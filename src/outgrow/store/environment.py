@@ -99,7 +99,7 @@ def git_revision() -> str | None:
     git = ["git", "--no-optional-locks", "-C", str(folder)]
     options: dict[str, Any] = {"capture_output": True, "text": True, "env": plain, "check": True, "timeout": 10}
     try:
-        subprocess.run([*git, "ls-files", "--error-unmatch", "errors.py"], **options)
+        subprocess.run([*git, "ls-files", "--error-unmatch", "core/errors.py"], **options)
         described = subprocess.run([*git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"], **options)
     except (OSError, subprocess.SubprocessError):
         return None

@@ -22,7 +22,7 @@ from outgrow.store.artefact import (
     read_manifest,
     trust,
 )
-from outgrow.store.backend import Desk, Held, Job
+from outgrow.store.backend import Desk, Held, StepUnderWay
 from outgrow.store.files import publish, sync
 from outgrow.store.lease import Lease, progress_of, read_card
 
@@ -76,7 +76,7 @@ class Folder:
             if raw is not None:
                 yield folder.name, raw
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[StepUnderWay]:
         """The steps on which there is work, by key."""
         found = []
         for folder in sorted((self.path / "work").glob("*/")):
@@ -87,7 +87,7 @@ class Folder:
                 progress = None
                 with contextlib.suppress(FileNotFoundError, ValueError):
                     progress = progress_of(json.loads((folder / "lease.progress").read_bytes()))
-                found.append(Job(folder.name, card, renewed, progress))
+                found.append(StepUnderWay(folder.name, card, renewed, progress))
         return found
 
     def quarantine(self) -> list[str]:

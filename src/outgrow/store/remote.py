@@ -16,6 +16,7 @@ from uuid import uuid4
 from weakref import WeakValueDictionary
 
 from outgrow.core.errors import StoreError
+from outgrow.core.files import sha256_file
 from outgrow.store.artefact import (
     MANIFEST,
     Artefact,
@@ -25,9 +26,8 @@ from outgrow.store.artefact import (
     encode_manifest,
     label_of,
 )
-from outgrow.store.backend import Desk, Held, Job
+from outgrow.store.backend import Desk, Held, StepUnderWay
 from outgrow.store.cache import cache_folder, scratch
-from outgrow.store.files import sha256_file
 from outgrow.store.heartbeat import BeatLease, highest
 from outgrow.store.lease import progress_of
 from outgrow.store.objects import Objects
@@ -174,7 +174,7 @@ class Remote:
                     self.objects.copy(name, f"{target}/{rest}")
                 self.objects.remove(name)
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[StepUnderWay]:
         """The steps on which there is work, by key."""
         found = []
         for key in sorted({name.split("/")[1] for name in self.objects.sizes("work") if name.count("/") > 1}):
@@ -182,7 +182,7 @@ class Remote:
             renewed = None
             with contextlib.suppress(KeyError, TypeError, ValueError):
                 renewed = datetime.fromisoformat(card["renewed"])
-            found.append(Job(key, card, renewed, progress_of(card.get("progress"))))
+            found.append(StepUnderWay(key, card, renewed, progress_of(card.get("progress"))))
         return found
 
     def quarantine(self) -> list[str]:

@@ -15,8 +15,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from outgrow.core.errors import StoreError
+from outgrow.core.files import sha256_file
 from outgrow.store.artefact import StoreWarning
-from outgrow.store.files import sha256_file
 from outgrow.store.heartbeat import BeatLease
 from outgrow.store.objects import Objects
 

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 from outgrow.core.errors import PrerequisiteError
 from outgrow.store.artefact import DamageError, decode_manifest
-from outgrow.store.backend import Job, Place, place_of
+from outgrow.store.backend import Backend, StepUnderWay
 from outgrow.store.lease import owner_is_gone
+from outgrow.store.opening import backend_of
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def status(store: str | os.PathLike[str]) -> Status:
         PrerequisiteError: there is none.
         StoreError: it cannot be read.
     """
-    place = place_of(store)
+    place = backend_of(store)
     if not place.exists():
         raise PrerequisiteError(f"there is no store at {place.location}; `outgrow run --store` makes one")
     keys, results, damaged = _results(place)
@@ -102,7 +103,7 @@ def status(store: str | os.PathLike[str]) -> Status:
     )
 
 
-def _results(place: Place) -> tuple[set[str], tuple[Results, ...], tuple[str, ...]]:
+def _results(place: Backend) -> tuple[set[str], tuple[Results, ...], tuple[str, ...]]:
     counts: dict[str, list[float]] = defaultdict(lambda: [0, 0, 0.0])
     keys, damaged = set(), []
     for key, raw in place.manifests():
@@ -120,7 +121,7 @@ def _results(place: Place) -> tuple[set[str], tuple[Results, ...], tuple[str, ..
     return keys, tuple(found), tuple(damaged)
 
 
-def _making(job: Job) -> Making:
+def _making(job: StepUnderWay) -> Making:
     card = job.card
     pid = card.get("pid")
     done, total = job.progress or (None, None)
@@ -138,7 +139,7 @@ def _making(job: Job) -> Making:
     )
 
 
-def _abandoned(job: Job) -> str:
+def _abandoned(job: StepUnderWay) -> str:
     if job.renewed is None or job.card.get("released"):
         return "stopped"
     if owner_is_gone(job.card):

@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from outgrow.core.errors import SealedError, StoreError
+from outgrow.core.files import sha256_file
 from outgrow.store.artefact import FORMAT, Artefact, DamageError, StoreWarning, decode_manifest
-from outgrow.store.backend import Desk, Held, describe, place_of
+from outgrow.store.backend import Desk, Held, describe
 from outgrow.store.environment import environment, environment_id
-from outgrow.store.files import disk_is_full, sha256_file
+from outgrow.store.files import disk_is_full
 from outgrow.store.journal import DamagedWorkError
 from outgrow.store.keys import Step, plain
 from outgrow.store.lease import LeaseLostError
 from outgrow.store.local import Folder
+from outgrow.store.opening import backend_of
 from outgrow.store.work import Work
 
 _logger = logging.getLogger("outgrow.store")
@@ -94,7 +96,7 @@ class Store:
         unsealed: bool = False,
         single_writer: bool | None = None,
     ) -> None:
-        self._place = place_of(path, single_writer=single_writer)
+        self._place = backend_of(path, single_writer=single_writer)
         self.location = self._place.location
         self.lease_seconds = lease_seconds
         self.wait = wait

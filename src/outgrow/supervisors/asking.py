@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import pyarrow as pa
 
 from outgrow.core.hashing import sha256_text
+from outgrow.core.journal import Records
 from outgrow.core.lab import Source
 from outgrow.supervisors.config import FileSupervisor, ServerSupervisor
 from outgrow.supervisors.queries import Decoding, Turn, pose
 from outgrow.tasks.base import Task
 
 Progress = Callable[[int, int], None]
-
-
-@runtime_checkable
-class Journal(Protocol):
-    """An append-only list of JSON objects that survives a crash."""
-
-    def append(self, obj: Any) -> None:
-        """Keep one more object."""
-        ...
-
-    def __iter__(self) -> Iterator[Any]: ...
 
 
 @dataclass(frozen=True)
@@ -111,7 +101,7 @@ class Elsewhere:
         return self.config.kind
 
     def answer(
-        self, task: Task, examples: pa.Table, asking: Asking, *, journal: Journal | None, progress: Progress | None
+        self, task: Task, examples: pa.Table, asking: Asking, *, journal: Records | None, progress: Progress | None
     ) -> pa.Table:
         """Answers (`records.ANSWERS`) to the questions; the metadata of a server's table holds its `usage` as JSON."""
         if isinstance(self.config, FileSupervisor):

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outgrow.core.errors import DataError
+from outgrow.core.files import sha256_file
 from outgrow.core.hashing import sha256_text
 from outgrow.core.names import did_you_mean
 from outgrow.core.tables import Example, iter_examples
 from outgrow.io import as_one_source, read_answers
 from outgrow.io.answers import numbers_within
-from outgrow.store.files import sha256_file
 from outgrow.supervisors.config import FileSupervisor
 from outgrow.tasks.base import Task
 

@@ -10,10 +10,11 @@ import pyarrow as pa
 
 from outgrow.core.errors import ConfigError
 from outgrow.core.hashing import seed_of
-from outgrow.models.batches import Journal, Progress, Stage
+from outgrow.core.journal import Records
+from outgrow.models.batches import Progress, Stage
 from outgrow.models.classifying import classify
 from outgrow.models.generation import Generation, generate, uniform
-from outgrow.models.loading import Loaded
+from outgrow.models.loaded import Loaded
 from outgrow.models.scoring import LengthNormalise, score_options, softmax
 from outgrow.models.text import Dialogue, Prompt
 from outgrow.supervisors.queries import (
@@ -41,7 +42,7 @@ def answer(
     seed: int,
     decoding: Decoding = "auto",
     length_normalise: LengthNormalise = "none",
-    journal: Journal | None = None,
+    journal: Records | None = None,
     progress: Progress | None = None,
 ) -> pa.Table:
     """Ask a model every question in several wordings, several times.
@@ -114,7 +115,7 @@ def _by_options(
     temperature: float,
     seed: int,
     length_normalise: LengthNormalise,
-    journal: Journal | None,
+    journal: Records | None,
     progress: Progress | None,
 ) -> list[list[dict[str, Any]]]:
     scores = score_options(
@@ -154,7 +155,7 @@ def _by_class(
     samples: int,
     temperature: float,
     seed: int,
-    journal: Journal | None,
+    journal: Records | None,
     progress: Progress | None,
 ) -> list[list[dict[str, Any]]]:
     assert loaded.classes is not None
@@ -189,7 +190,7 @@ def _by_text(
     samples: int,
     temperature: float,
     seed: int,
-    journal: Journal | None,
+    journal: Records | None,
     progress: Progress | None,
 ) -> list[list[dict[str, Any]]]:
     all_asked = [(i, sample) for i in range(len(queries)) for sample in range(samples)]

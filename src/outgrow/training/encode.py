@@ -13,7 +13,7 @@ from torch import Tensor
 from outgrow.core.errors import DataError
 from outgrow.models.batching import Group, Sequences, collate, make_pack
 from outgrow.models.heads import LanguageHead
-from outgrow.models.loading import Loaded
+from outgrow.models.loaded import Loaded
 from outgrow.models.prompts import classifier_inputs, encode_prompts, fit_length
 from outgrow.objectives.base import Batch, Tokens
 from outgrow.training.rows import TrainRow

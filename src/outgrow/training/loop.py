@@ -11,14 +11,14 @@ from typing import Any
 import torch
 
 from outgrow.core.errors import ConfigError
-from outgrow.models.loading import Loaded
+from outgrow.models.loaded import Loaded
 from outgrow.models.ranks import ranks
 from outgrow.objectives.base import Objective
 from outgrow.training.config import TrainConfig
 from outgrow.training.encode import encode
 from outgrow.training.memory import return_memory
 from outgrow.training.rows import TrainRow, check_rows
-from outgrow.training.run import Run
+from outgrow.training.run import Training
 from outgrow.training.trackers import Tracker
 
 
@@ -111,7 +111,7 @@ def _fit(
     kept = check_rows(rows)
     encoded = encode(loaded, kept, config.max_length)
     with torch.random.fork_rng():
-        run = Run(loaded, encoded, objective, config, seed, total_steps, work)
+        run = Training(loaded, encoded, objective, config, seed, total_steps, work)
         run.train(progress, save_seconds, choose=choose, tracker=tracker)
         scores = run.choose(evaluate) if choose else []
     chosen = _best(scores) if scores else total_steps

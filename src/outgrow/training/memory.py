@@ -7,7 +7,7 @@ import ctypes
 
 from outgrow.core.errors import ConfigError
 from outgrow.models.heads import LanguageHead
-from outgrow.models.loading import Loaded
+from outgrow.models.loaded import Loaded
 
 
 def recompute_activations(loaded: Loaded) -> None:

@@ -14,7 +14,7 @@ from outgrow.training.rows import TrainRow
 def without_option_texts(task: Task, answers: pa.Table, questions: pa.Table) -> pa.Table:
     """Answers whose `text` is null where their question has options: there the option is learned, not how it was said.
 
-    A text such as "The answer is B." holds for the wording it answers alone; `put_into_words` says the value anew.
+    A text such as "The answer is B." holds for the wording it answers alone; `render_rows` says the value anew.
 
     Args:
         task: words the questions.
@@ -27,7 +27,7 @@ def without_option_texts(task: Task, answers: pa.Table, questions: pa.Table) -> 
     return answers.set_column(answers.column_names.index("text"), answers.schema.field("text"), texts)
 
 
-def put_into_words(task: Task, rows: pa.Table, questions: pa.Table) -> list[TrainRow]:
+def render_rows(task: Task, rows: pa.Table, questions: pa.Table) -> list[TrainRow]:
     """Prompts of the rows' variants, and targets as those prompts want them said.
 
     Args:

@@ -21,7 +21,7 @@ from outgrow.models.adapters import add_adapter, merge_adapter
 from outgrow.models.batching import cut_step
 from outgrow.models.chance import seed_dropout
 from outgrow.models.heads import LanguageHead
-from outgrow.models.loading import Loaded
+from outgrow.models.loaded import Loaded
 from outgrow.models.ranks import ranks
 from outgrow.objectives.base import Batch, Objective, Outputs
 from outgrow.training.checkpoints import Checkpoints, State
@@ -41,7 +41,7 @@ from outgrow.training.sharding import (
 from outgrow.training.trackers import Tracker
 
 
-class Run:
+class Training:
     """One training under way.
 
     Args:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from outgrow.core.errors import ConfigError, PrerequisiteError
-from outgrow.models.loading import Loaded
+from outgrow.models.loaded import Loaded
 from outgrow.training.config import TrainConfig
 
 

@@ -96,11 +96,11 @@ def test_the_numbers_that_batches_are_planned_with_are_those_of_training_and_ask
     from outgrow.models.loading import load
     from outgrow.objectives import Imitation
     from outgrow.training.encode import encode
-    from outgrow.training.run import Run
+    from outgrow.training.run import Training
 
     loaded = load(ModelRef(model="microworld/nano"))
     encoded = encode(loaded, [TrainRow("a", "what ?", "red")], 64)
-    run = Run(loaded, encoded, Imitation(), TrainConfig(), 0, 1, tmp_path)
+    run = Training(loaded, encoded, Imitation(), TrainConfig(), 0, 1, tmp_path)
     assert run.overhead == PASS_OVERHEAD["cpu"]
     assert {kind: default_budget(torch.device(kind)) for kind in BUDGET} == BUDGET
 
@@ -132,7 +132,8 @@ def test_texts_are_bounded_by_the_longest_allowed():
 @pytest.mark.parametrize(("samples", "temperature"), [(1, 0.0), (3, 0.7)])
 def test_writing_is_counted_as_it_is_done_where_no_text_ends_early(monkeypatch, samples, temperature):
     from outgrow.models.heads import LanguageHead
-    from outgrow.models.loading import Loaded, load
+    from outgrow.models.loaded import Loaded
+    from outgrow.models.loading import load
     from outgrow.supervisors.local import answer
 
     sums = {"kind": "microworld", "family": "sums", "questions": QUESTIONS}

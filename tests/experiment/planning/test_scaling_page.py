@@ -29,14 +29,14 @@ def said(command):
 
     words = shlex.split(command.replace("SEEDS", SEEDS))
     assert words.pop(0) == "outgrow"
-    words = [str(ROOT / word) if word.startswith(("recipes/", "examples/")) else word for word in words]
+    words = [str(ROOT / word) if word.startswith(("examples/",)) else word for word in words]
     done = CliRunner().invoke(app, words, catch_exceptions=False)
     return done.stdout
 
 
 def rows():
     """The table of large students, as the page has it."""
-    pattern = re.search(r"```\n\$ (outgrow plan recipes.*?)\n```", PAGE.read_text(encoding="utf-8"), re.S).group(1)
+    pattern = re.search(r"```\n\$ (outgrow plan paper01.*?)\n```", PAGE.read_text(encoding="utf-8"), re.S).group(1)
     found = []
     for name, (model, choice) in CHOICES.items():
         command = pattern.replace("\\\n", " ").replace("CHOICE", shlex.quote(choice)).replace("MODEL", model)

@@ -107,7 +107,7 @@ def test_a_test_question_that_was_answered_in_other_wordings_alone_has_no_floor(
         "sample": [0, 0],
         "value": [None, "a"],
     }
-    collector.bench = SimpleNamespace(answer=lambda *source_and_split, **asked: build(ANSWERS, said))
+    collector.runner = SimpleNamespace(answer=lambda *source_and_split, **asked: build(ANSWERS, said))
     assert collector._unanswered() == 2  # q2 and q3; the answer to q1 could not be parsed, but it was given
 
 
@@ -116,7 +116,7 @@ def test_a_supervisor_without_answers_to_the_known_questions_still_gets_its_resu
     seed, pool, known = simulated
     said = {"pool": seed.pool_answers, "test": seed.pool_answers.slice(0, 0), "known": seed.pool_answers.slice(0, 0)}
     collector = object.__new__(_Collector)
-    collector.bench = SimpleNamespace(tune_supervisor=lambda index, number: seed.supervisor)
+    collector.runner = SimpleNamespace(tune_supervisor=lambda index, number: seed.supervisor)
     collector.recipe = SimpleNamespace(reliability=Reliability())
     collector.known = known
     monkeypatch.setattr(_Collector, "_answers", lambda self, source, split, **asked: said[split])

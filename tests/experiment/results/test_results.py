@@ -193,7 +193,7 @@ def collector(**attributes):
     given = {
         "pool": POOL,
         "seeds": [seed_of(SAID)],
-        "bench": SimpleNamespace(task=MicroworldTask(MicroworldConfig())),
+        "runner": SimpleNamespace(task=MicroworldTask(MicroworldConfig())),
         "answered_freely": {},
     }
     for name, value in {**given, **attributes}.items():
@@ -231,7 +231,7 @@ def test_target_accuracy_of_worked_answers_is_that_of_the_parsed_number():
     task = MicroworldTask(MicroworldConfig(family="sums"))
     stories = {name: Example(name, "Bo", f"Bo had {n} nuts, got 1.") for name, n in (("s1", 6), ("s2", 2), ("s3", 4))}
     made = collector(
-        pool=split_of({"s1": "7", "s2": "3", "s3": "5"}), bench=SimpleNamespace(task=task), answered_freely=stories
+        pool=split_of({"s1": "7", "s2": "3", "s3": "5"}), runner=SimpleNamespace(task=task), answered_freely=stories
     )
     rows = training_rows(("s1", "6 + 1 = 7. So 7.", 1.0), ("s2", "2 + 1 = 4. So 4", 1.0), ("s3", "So 15", 2.0))
     assert made._target_accuracy(rows) == pytest.approx(1 / 4)

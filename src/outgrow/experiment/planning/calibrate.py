@@ -16,7 +16,7 @@ import yaml
 from outgrow.core.errors import PrerequisiteError
 from outgrow.experiment.planning.machine import Machine, Pace, pace_key, use_of
 from outgrow.experiment.planning.steps import Planner
-from outgrow.experiment.planning.work import Step
+from outgrow.experiment.planning.work import PlannedStep
 
 TRIAL = {
     "name": "trial",
@@ -68,7 +68,7 @@ def _told(program: str, *arguments: str) -> dict[str, float]:
 _RUN = """
 import json, sys, time
 from pathlib import Path
-from outgrow.cli_run import run
+from outgrow.cli.run import run
 import outgrow.experiment.jobs, torch, transformers, accelerate, sklearn
 run([sys.argv[1]], store=Path(sys.argv[2]) / "store", out=Path(sys.argv[2]) / "out", jobs=1, dry=False)
 peak = next(int(l.split()[1]) * 1024 for l in open("/proc/self/status") if l.startswith("VmHWM"))
@@ -125,7 +125,7 @@ def _fixed(seen: Mapping[str, float]) -> dict[str, Any]:
     return {**{name: seconds * pace for name, seconds in REFERENCE.items()}, "base": seen["peak"]}
 
 
-def measure_models(machine: Machine, planner: Planner, steps: list[Step], say: Callable[[str], None]) -> Machine:
+def measure_models(machine: Machine, planner: Planner, steps: list[PlannedStep], say: Callable[[str], None]) -> Machine:
     """The machine with a pace for every model of a recipe that can be built from its configuration here."""
     from transformers import AutoConfig
 

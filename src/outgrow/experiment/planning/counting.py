@@ -15,7 +15,7 @@ from outgrow.experiment.planning.formulas import Passes
 from outgrow.experiment.planning.recording import BytesTokenizer, Texts, counting
 from outgrow.experiment.planning.shapes import Shape
 from outgrow.experiment.planning.training_passes import training_passes
-from outgrow.experiment.planning.work import NOTHING, Pass, Work
+from outgrow.experiment.planning.work import NOTHING, Pass, PlannedWork
 from outgrow.models.assemble import make_tokenizer
 from outgrow.models.config import ModelRef
 from outgrow.supervisors.asking import Asking
@@ -87,7 +87,7 @@ class Counter:
         self.devices = devices
         self.loaded = counting(ref, shape, tokenizer, task.classes if ref.head == "classifier" else None)
 
-    def asked(self, examples: pa.Table, asking: Asking, typical: int | None, task: Task | None = None) -> Work:
+    def asked(self, examples: pa.Table, asking: Asking, typical: int | None, task: Task | None = None) -> PlannedWork:
         """Of answering `examples`.
 
         Args:
@@ -98,14 +98,14 @@ class Counter:
         """
         task = task or self.task
         if not examples.num_rows:
-            return Work()
+            return PlannedWork()
         few = spread(examples, self.sample)
         head: Any = self.loaded.head
         head.seen, head.texts = [], []
         answers = answer(self.loaded, task, few, source="plan", **asking.settings())
         queries = pose(task, few, asking.variants, asking.turns)
         seen: list[Pass] = head.seen
-        work = Work(
+        work = PlannedWork(
             asked=self._fewer(sum((one.passes for one in seen), Passes())),
             largest_asked=self._larger(max(seen, key=lambda p: p.positions, default=NOTHING)),
             questions=len(queries),
@@ -126,7 +126,7 @@ class Counter:
         return replace(one, sequences=one.sequences * factor, places=one.places * factor, tokens=one.tokens * factor)
 
     @staticmethod
-    def _text(work: Work, one: Texts, longest: int, typical: int, *, grows: bool) -> Work:
+    def _text(work: PlannedWork, one: Texts, longest: int, typical: int, *, grows: bool) -> PlannedWork:
         """A batch of texts: the prompts in one pass, then a pass for every token but the last.
 
         A batch goes on until its last text ends, and hundreds seldom all end early: passes are counted to the limit.
@@ -159,7 +159,7 @@ class Counter:
             answer_bound=work.answer_bound + one.texts * longest,
         )
 
-    def trained(self, rows: Sequence[TrainRow], config: TrainConfig, steps: int) -> Work:
+    def trained(self, rows: Sequence[TrainRow], config: TrainConfig, steps: int) -> PlannedWork:
         """Of a training on worded rows, its checkpoints' questions aside."""
         kept = check_rows(rows)
         chance = self.shape.dropout or self.shape.attention_dropout or (config.lora is not None and config.lora.dropout)
@@ -168,7 +168,7 @@ class Counter:
             random=bool(chance) or self.loaded.coder is None, devices=self.devices,
         )  # fmt: skip
         factor = steps / simulated
-        return Work(
+        return PlannedWork(
             trained=sum((one.passes for one in micros), Passes()) * factor,
             largest_trained=max(micros, key=lambda p: p.positions), rows=len(kept), steps=steps,
             micros=len(micros) * factor,
@@ -194,7 +194,9 @@ def checkpoints_of(steps: int, config: TrainConfig) -> int:
     return len(checkpoint_steps(steps, config.checkpoints))
 
 
-def charged(task: Task, examples: pa.Table, asking: Asking, sample: int, typical: int | None, options: bool) -> Work:
+def charged(
+    task: Task, examples: pa.Table, asking: Asking, sample: int, typical: int | None, options: bool
+) -> PlannedWork:
     """Requests and tokens of a server, a token for four bytes.
 
     Args:
@@ -206,7 +208,7 @@ def charged(task: Task, examples: pa.Table, asking: Asking, sample: int, typical
         options: the server scores options: one request serves all samples, and every option repeats the prompt.
     """
     if not examples.num_rows:
-        return Work()
+        return PlannedWork()
     few = spread(examples, sample)
     queries = pose(task, few, asking.variants, asking.turns)
     tokens = BytesTokenizer()
@@ -224,7 +226,7 @@ def charged(task: Task, examples: pa.Table, asking: Asking, sample: int, typical
             requests += asking.samples
             prompts += own * asking.samples
     longest = 0 if options else task.max_new_tokens
-    work = Work(
+    work = PlannedWork(
         questions=len(queries), answers=len(queries) * asking.samples, requests=requests, prompt_tokens=prompts,
         answer_tokens=requests * min(typical or longest, longest), answer_bound=requests * longest,
     )  # fmt: skip

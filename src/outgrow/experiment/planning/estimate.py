@@ -21,7 +21,7 @@ from outgrow.experiment.planning.memory import (
 from outgrow.experiment.planning.schedule import Timed, finish
 from outgrow.experiment.planning.shapes import Shape
 from outgrow.experiment.planning.steps import Planner
-from outgrow.experiment.planning.work import Pass, PlannedJob, Step, own_steps
+from outgrow.experiment.planning.work import Pass, PlannedJob, PlannedStep, own_steps
 from outgrow.models.config import ModelRef
 
 CACHE = 2
@@ -177,7 +177,7 @@ def _timed(costed: Sequence[tuple[PlannedJob, Cost]]) -> list[Timed]:
     ]
 
 
-def step_cost(planner: Planner, step: Step, hardware: Hardware) -> Cost:
+def step_cost(planner: Planner, step: PlannedStep, hardware: Hardware) -> Cost:
     """Of one step that has not been made yet."""
     work, machine = step.work, hardware.machine
     if step.server is not None:
@@ -212,7 +212,7 @@ def step_cost(planner: Planner, step: Step, hardware: Hardware) -> Cost:
     )  # fmt: skip
 
 
-def dtypes(step: Step, kind: str) -> tuple[str, str]:
+def dtypes(step: PlannedStep, kind: str) -> tuple[str, str]:
     """Of the weights at rest, and of the passes."""
     assert step.ref is not None
     auto = "bfloat16" if kind == "cuda" else "float32"
@@ -222,7 +222,7 @@ def dtypes(step: Step, kind: str) -> tuple[str, str]:
     return held, held
 
 
-def step_memory(shape: Shape, step: Step, hardware: Hardware) -> Memory:
+def step_memory(shape: Shape, step: PlannedStep, hardware: Hardware) -> Memory:
     """Of one device at the highest point of a step."""
     assert step.ref is not None
     machine = hardware.machine
@@ -260,7 +260,7 @@ def asked_bytes(shape: Shape, one: Pass, narrow: int, generated: bool) -> float:
 ANSWER_BYTES, ROW_BYTES = 60.0, 60.0
 
 
-def disk_bytes(shape: Shape, step: Step) -> float:
+def disk_bytes(shape: Shape, step: PlannedStep) -> float:
     """What the store keeps of a step: a model or adapter, rows, answers."""
     kept = ANSWER_BYTES * (step.work.answers if step.kind == "answer" else 0.0) + ROW_BYTES * step.work.rows + 2e3
     if step.kind != "train" or step.train is None:
@@ -277,7 +277,7 @@ def stored_bytes(ref: ModelRef) -> int:
     return 4 if ref.dtype == "auto" else BYTES[ref.dtype]
 
 
-def _served(step: Step, machine: Machine | None) -> Cost:
+def _served(step: PlannedStep, machine: Machine | None) -> Cost:
     """Requests of a server: its time is its own, so the seconds here are those of this side."""
     work, server = step.work, step.server
     prices = server.prompt_price, server.completion_price

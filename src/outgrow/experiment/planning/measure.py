@@ -21,7 +21,8 @@ from outgrow.models.config import Lora, ModelRef
 from outgrow.models.generation import Pick
 from outgrow.models.growing import grow
 from outgrow.models.heads import LanguageHead
-from outgrow.models.loading import Loaded
+from outgrow.models.loaded import Loaded
+from outgrow.models.probing import probe
 from outgrow.models.quiet import quiet
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048)
@@ -103,7 +104,7 @@ class Probe:
             model = kind.from_config(config).float()
         self.head = LanguageHead(model, 0)
         self.head.eval()
-        self.head.probe()
+        probe(self.head)
         self.device = torch.device("cpu")
         if lora is not None:
             loaded = Loaded(

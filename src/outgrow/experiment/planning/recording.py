@@ -15,7 +15,7 @@ from outgrow.experiment.planning.work import Pass
 from outgrow.models.batching import Sequences
 from outgrow.models.config import ModelRef
 from outgrow.models.heads import Abilities, LanguageHead
-from outgrow.models.loading import Loaded
+from outgrow.models.loaded import Loaded
 from outgrow.models.text import Coder, Prompt
 
 BYTES_PER_TOKEN = 4

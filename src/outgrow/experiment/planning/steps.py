@@ -16,7 +16,7 @@ from outgrow.experiment.jobs import ASKED
 from outgrow.experiment.planning.counting import Counter, charged, checkpoints_of, tokenizer_of
 from outgrow.experiment.planning.known_shapes import find_shape
 from outgrow.experiment.planning.shapes import Shape
-from outgrow.experiment.planning.work import PlannedJob, Step, Work
+from outgrow.experiment.planning.work import PlannedJob, PlannedStep, PlannedWork
 from outgrow.experiment.step_runner import FULLY_ASKED, PARAPHRASE_TEMPERATURE, SPARE_PARAPHRASES
 from outgrow.methods import METHODS
 from outgrow.methods.rows import gold_rows
@@ -29,7 +29,7 @@ from outgrow.supervisors.paraphrase import ParaphraseTask
 from outgrow.tasks.base import Task
 from outgrow.tasks.benchmarks import BenchmarkConfig
 from outgrow.training.config import TrainConfig
-from outgrow.training.render import put_into_words
+from outgrow.training.render import render_rows
 from outgrow.training.schedule import total_steps
 
 
@@ -86,7 +86,7 @@ class Planner:
             )
         self._counters: dict[str, Counter] = {}
         self._tables: dict[str, pa.Table] = {}
-        self._works: dict[str, Work] = {}
+        self._works: dict[str, PlannedWork] = {}
         self._typical: dict[str, int | None] = {}
         self._made: dict[Any, pa.Table] = {}
 
@@ -145,7 +145,7 @@ class Planner:
             self._tables[split] = self.plain.examples(split)
         return self._tables[split]
 
-    def _supervisors(self) -> tuple[list[Who], list[Step]]:
+    def _supervisors(self) -> tuple[list[Who], list[PlannedStep]]:
         found, steps = [], []
         for supervisor in self.recipe.supervisors:
             who = self._who(supervisor)
@@ -168,7 +168,7 @@ class Planner:
                 steps.append(self._answer(who, "decoys", full=True, shown=True))
         return found, [step for step in steps if step.work.questions or step.work.steps]
 
-    def _arm(self, arm: Any, supervisors: list[Who], student: Who, asking: list[Step]) -> list[Step]:
+    def _arm(self, arm: Any, supervisors: list[Who], student: Who, asking: list[PlannedStep]) -> list[PlannedStep]:
         spec = METHODS[arm.name]
         lab = DryLab(self.recipe, self.task, spec, seed=self.recipe.seeds[0], answers=self._made)
         spec.function(lab, arm.config)
@@ -191,7 +191,7 @@ class Planner:
             steps += [step, self._answer(who, "test")]
         return steps
 
-    def _answer(self, who: Who, split: str, *, full: bool = False, shown: bool = False) -> Step:
+    def _answer(self, who: Who, split: str, *, full: bool = False, shown: bool = False) -> PlannedStep:
         ask = self.recipe.ask
         asking = Asking(
             min(ask.variants, self.task.n_variants) if full else 1, ask.samples if full else 1,
@@ -205,9 +205,9 @@ class Planner:
             self._asked(who, split, asking, self.task)
         ))  # fmt: skip
         key = sha256_text(who.key, split, settings)
-        return Step(key, who.seeded or drawn, "answer", who.name, split, work, who.ref, who.train, who.server)
+        return PlannedStep(key, who.seeded or drawn, "answer", who.name, split, work, who.ref, who.train, who.server)
 
-    def _asked(self, who: Who, split: str, asking: Asking, task: Task) -> Work:
+    def _asked(self, who: Who, split: str, asking: Asking, task: Task) -> PlannedWork:
         if split == "decoys":
             from outgrow.reliability import with_decoys
 
@@ -215,7 +215,7 @@ class Planner:
         else:
             examples = self._examples(split)
         if who.file:
-            return Work(questions=examples.num_rows, answers=examples.num_rows * asking.variants)
+            return PlannedWork(questions=examples.num_rows, answers=examples.num_rows * asking.variants)
         if who.server is not None:
             options = asking.decoding == "options"
             return charged(
@@ -234,7 +234,7 @@ class Planner:
     def _train(
         self, start: Who, rows: pa.Table, config: TrainConfig, steps: int, split: str, name: str, objective: Any,
         secret: str | None = None,
-    ) -> Step:  # fmt: skip
+    ) -> PlannedStep:  # fmt: skip
         assert start.ref is not None
         ref = start.ref
         key = sha256_text(
@@ -243,14 +243,14 @@ class Planner:
         task = self.plain if split == "supervisor_train" else self.task
         counter = self._counter(ref)
 
-        def count() -> Work:
-            worded = put_into_words(task, rows, self._examples(split))
+        def count() -> PlannedWork:
+            worded = render_rows(task, rows, self._examples(split))
             found = counter.trained(worded, config, steps)
             return replace(found, checkpoints=0 if split == "supervisor_train" else checkpoints_of(steps, config))
 
-        return Step(key, True, "train", name, "", self._once(key, count), ref, config)
+        return PlannedStep(key, True, "train", name, "", self._once(key, count), ref, config)
 
-    def _paraphrasing(self) -> list[Step]:
+    def _paraphrasing(self) -> list[PlannedStep]:
         ask = self.recipe.ask
         if "paraphrase" not in ask.kinds:
             return []
@@ -264,10 +264,12 @@ class Planner:
                 self._asked(who, split, asking, task)
             ))  # fmt: skip
             key = f"{who.key} paraphrases {split}"
-            steps.append(Step(key, False, "answer", who.name, f"{split} paraphrased", work, who.ref, None, who.server))
+            steps.append(
+                PlannedStep(key, False, "answer", who.name, f"{split} paraphrased", work, who.ref, None, who.server)
+            )
         return steps
 
-    def _once(self, key: str, make: Callable[[], Work]) -> Work:
+    def _once(self, key: str, make: Callable[[], PlannedWork]) -> PlannedWork:
         if key not in self._works:
             self._works[key] = make()
         return self._works[key]

@@ -9,7 +9,7 @@ from outgrow.experiment.planning.recording import LightCoder
 from outgrow.experiment.planning.work import Pass
 from outgrow.models.batching import Pack, cut_step, make_pack
 from outgrow.models.heads import LanguageHead
-from outgrow.models.loading import Loaded
+from outgrow.models.loaded import Loaded
 from outgrow.training.config import TrainConfig
 from outgrow.training.encode import encode
 from outgrow.training.rows import TrainRow

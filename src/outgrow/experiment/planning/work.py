@@ -48,7 +48,7 @@ NO_PASSES = Passes()
 
 
 @dataclass(frozen=True)
-class Work:
+class PlannedWork:
     """What one step computes.
 
     Attributes:
@@ -83,7 +83,7 @@ class Work:
     answer_bound: int | float = 0.0
     requests: int | float = 0.0
 
-    def times(self, factor: int | float) -> Work:
+    def times(self, factor: int | float) -> PlannedWork:
         """As much for `factor` times as many questions; the largest passes stay."""
         scaled = {
             name: getattr(self, name) * factor
@@ -99,7 +99,7 @@ class Work:
         """Devices that have a micro-batch of their own, on average; the others wait."""
         return max(1.0, self.micros / max(1, self.steps)) / self.rounds(devices)
 
-    def and_asked(self, other: Work, times: int) -> Work:
+    def and_asked(self, other: PlannedWork, times: int) -> PlannedWork:
         """With the asking of `other`, so many times; answers that are only compared are no rows."""
         largest = max(self.largest_asked, other.largest_asked, key=lambda p: p.positions)
         return replace(self, asked=self.asked + other.asked * times, largest_asked=largest,
@@ -110,7 +110,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Step:
+class PlannedStep:
     """A step as the store would keep it: made once, whoever needs it.
 
     Attributes:
@@ -130,7 +130,7 @@ class Step:
     kind: str
     name: str
     about: str
-    work: Work
+    work: PlannedWork
     ref: ModelRef | None = None
     train: TrainConfig | None = None
     server: Any = None
@@ -147,10 +147,10 @@ class PlannedJob:
     stage: str
     name: str
     seed: int | None
-    steps: tuple[Step, ...]
+    steps: tuple[PlannedStep, ...]
 
 
-def own_steps(jobs: list[PlannedJob]) -> list[tuple[PlannedJob, list[Step]]]:
+def own_steps(jobs: list[PlannedJob]) -> list[tuple[PlannedJob, list[PlannedStep]]]:
     """Jobs with the steps that no earlier job has made."""
     made: set[tuple[str, int | None]] = set()
     found = []

@@ -23,7 +23,7 @@ from outgrow.experiment.results.models import models_of
 from outgrow.experiment.results.plain import clean, without_places
 from outgrow.experiment.results.tables import answers_table, labels_table
 from outgrow.experiment.results.views import Seed, Split
-from outgrow.experiment.step_runner import Bench, gold_values, identity_values
+from outgrow.experiment.step_runner import StepRunner, gold_values, identity_values
 from outgrow.methods import METHODS
 from outgrow.recipe.recipe import Recipe
 from outgrow.reliability import agreement
@@ -54,13 +54,13 @@ def collect(
 class _Collector:
     def __init__(self, recipe: Recipe, store: Store, done: Sequence[Done]) -> None:
         self.recipe, self.done = recipe, done
-        self.bench = Bench(recipe, store, questions=questions_of(recipe))
+        self.runner = StepRunner(recipe, store, questions=questions_of(recipe))
         self.test, self.pool = self._split("test"), self._split("pool")
-        self.known = self._split("known") if "known" in self.bench.task.splits else None
+        self.known = self._split("known") if "known" in self.runner.task.splits else None
         self.answered_freely = self._answered_freely()
         self.seeds = [self._seed(seed) for seed in recipe.seeds]
         self.students = {(d.job.arm, d.job.seed): d for d in done if d.student is not None}
-        zero = self.bench.start(recipe.student, "zero_shot").source
+        zero = self.runner.start(recipe.student, "zero_shot").source
         self.zero_said = identity_values(self._answers(zero, "test"))
         self.unanswered = self._unanswered()
         self.said: dict[str, list[dict[str, str]]] = {}
@@ -82,13 +82,13 @@ class _Collector:
     def _student(self, arm: str, seed: int) -> Student:
         student = self.students[arm, seed].student
         assert student is not None
-        self.bench.adopt(student, self.recipe.student)
+        self.runner.adopt(student, self.recipe.student)
         return student
 
     def _split(self, name: str) -> Split:
         from outgrow.tasks.microworld.task import stratum_of
 
-        table = self.bench.examples(name)
+        table = self.runner.examples(name)
         groups = table["group_id"].to_pylist()
         codes = {g: i for i, g in enumerate(dict.fromkeys(groups))}
         return Split(
@@ -97,24 +97,24 @@ class _Collector:
             tuple(table["question"].to_pylist()),
             tuple(table["choices"].to_pylist()),
             tuple(stratum_of(meta) for meta in table["meta"].to_pylist()),
-            gold_values(self.bench.gold(name)),
+            gold_values(self.runner.gold(name)),
         )
 
     def _answers(self, source: Source, split: str, **asked: Any) -> pa.Table:
         """Answers with gold's own form where they equal gold; nobody but the results sees this form."""
         own = {"test": self.test, "pool": self.pool, "known": self.known}[split]
         assert own is not None
-        answers = self.bench.answer(source, split, **{"seed": 0, "full": False, **asked})
-        return in_form_of(self.bench.plain_task, own.gold, answers)
+        answers = self.runner.answer(source, split, **{"seed": 0, "full": False, **asked})
+        return in_form_of(self.runner.plain_task, own.gold, answers)
 
     def _answered_freely(self) -> dict[str, Example]:
         """Pool questions that are answered in the supervisor's own words, by id: training targets are whole texts."""
-        if self.bench.task.classes is not None:
+        if self.runner.task.classes is not None:
             return {}
-        return {e.example_id: e for e in iter_examples(self.bench.examples("pool")) if e.choices is None}
+        return {e.example_id: e for e in iter_examples(self.runner.examples("pool")) if e.choices is None}
 
     def _seed(self, seed: int) -> Seed:
-        source = self.bench.tune_supervisor(0, seed)
+        source = self.runner.tune_supervisor(0, seed)
         settings = {"seed": seed, **self.recipe.reliability.settings()}
         asked = {"seed": seed, "full": True, "shown": True}
         pool, test = self._answers(source, "pool", **asked), self._answers(source, "test", **asked)
@@ -131,7 +131,7 @@ class _Collector:
     def _unanswered(self) -> int:
         """Test questions whose identity wording a file has no answer to, not even one that could not be parsed."""
         first = self.seeds[0]
-        said = self.bench.answer(first.supervisor, "test", seed=first.seed, full=True, shown=True)
+        said = self.runner.answer(first.supervisor, "test", seed=first.seed, full=True, shown=True)
         return len(set(self.test.ids) - set(identity_answers(said)["example_id"].to_pylist()))
 
     # Results ------------------------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ class _Collector:
                 "missing_share": self._missing_share(),
                 "floor": self._accuracy("floor"),
                 "vote": self._accuracy("vote"),
-                "variants": min(recipe.ask.variants, self.bench.task.n_variants),
+                "variants": min(recipe.ask.variants, self.runner.task.n_variants),
                 "samples": recipe.ask.samples,
             },
             "zero_shot": self._accuracy("zero_shot"),
@@ -171,23 +171,23 @@ class _Collector:
             "answers.parquet": answers_table(self.seeds, self.test, self.zero_said, self.said),
             "pool_labels.parquet": labels_table(self.seeds, self.pool),
         }
-        return clean(results), tables, models_of(self.bench, recipe)
+        return clean(results), tables, models_of(self.runner, recipe)
 
     def _label_free(self) -> dict[str, Any]:
         """Accuracy of the labels without gold: by decoys where the recipe asks for them, else from the votes."""
-        decoys = decoys_of(self.bench, self.recipe)
+        decoys = decoys_of(self.runner, self.recipe)
         if decoys is None:
             return accuracy_by_votes(self.seeds, self.pool, self._options())
         settings = self.recipe.reliability.settings()
         labels = [
-            agreement(self.bench.answer_decoys(s.supervisor, decoys, seed=s.seed), seed=s.seed, **settings)
+            agreement(self.runner.answer_decoys(s.supervisor, decoys, seed=s.seed), seed=s.seed, **settings)
             for s in self.seeds
         ]
         return accuracy_by_decoys(self.seeds, self.pool, labels, decoys.key)
 
     def _options(self) -> dict[str, int] | None:
         """Pool question to its number of options; None for free answers."""
-        classes = self.bench.task.classes
+        classes = self.runner.task.classes
         sizes = [len(own or classes or ()) for own in self.pool.choices]
         return dict(zip(self.pool.ids, sizes, strict=True)) if all(size > 1 for size in sizes) else None
 
@@ -195,7 +195,7 @@ class _Collector:
         """Share of the pool's wordings that questions lack, of those a model or server should have been asked."""
         if self.recipe.supervisors[0].kind == "file":
             return 0.0
-        wanted = min(self.recipe.ask.variants, self.bench.task.n_variants) * self.recipe.ask.samples
+        wanted = min(self.recipe.ask.variants, self.runner.task.n_variants) * self.recipe.ask.samples
         return 1 - float(np.mean([s.pool_answers.num_rows for s in self.seeds])) / (wanted * len(self.pool.ids))
 
     def _accuracy(self, name: str) -> dict[str, Any]:
@@ -208,8 +208,8 @@ class _Collector:
         }  # fmt: skip
 
     def _task(self) -> dict[str, Any]:
-        splits, mix, golds, plain = {}, {}, [], self.bench.plain_task
-        tables = {name: self.bench.examples(name) for name in self.bench.task.splits}
+        splits, mix, golds, plain = {}, {}, [], self.runner.plain_task
+        tables = {name: self.runner.examples(name) for name in self.runner.task.splits}
         for name in tables:
             split = self._split(name)
             splits[name] = {"questions": len(split.ids), "groups": len(set(split.groups.tolist()))}
@@ -219,7 +219,7 @@ class _Collector:
                 for i, q, c in zip(split.ids, split.questions, split.choices, strict=True)
             ]
         return {
-            "name": self.bench.task.name,
+            "name": self.runner.task.name,
             "splits": splits,
             "overlap": overlap(tables),
             "contradictory_gold": len(contradictions([key for key, _ in golds], [gold for _, gold in golds])),
@@ -244,8 +244,8 @@ class _Collector:
     def _arm(self, arm: Any) -> dict[str, Any]:
         spec = METHODS[arm.name]
         done = [self.students[arm.id, seed] for seed in self.recipe.seeds]
-        facts = [self.bench.fit_facts(d.student) for d in done if d.student is not None]
-        rows = [self.bench.training_rows(d.student) for d in done if d.student is not None]
+        facts = [self.runner.fit_facts(d.student) for d in done if d.student is not None]
+        rows = [self.runner.training_rows(d.student) for d in done if d.student is not None]
         return {
             "name": arm.id,
             "method": arm.name,
@@ -280,7 +280,7 @@ class _Collector:
 
     def _target_accuracy(self, rows: pa.Table) -> float:
         """Weighted share of rows whose target (its parsed answer, the most probable value) is right."""
-        task = self.bench.task
+        task = self.runner.task
         ids, values, weights = [], [], []
         for row in rows.select(["example_id", "variant", "target", "probabilities", "weight", "source"]).to_pylist():
             said = row["target"]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from outgrow.core.errors import ConfigError, DataError
+from outgrow.core.files import whole_file
 from outgrow.io import write_table
 from outgrow.io.export.dataset_info import NAME, as_bytes, read_info, with_entry
 from outgrow.io.export.formats import find_format, to_format
-from outgrow.io.whole import whole_file
 
 
 def check_out(path: Path | str, name: str) -> None:

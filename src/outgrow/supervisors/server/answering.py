@@ -12,10 +12,11 @@ from typing import Any, NoReturn
 import pyarrow as pa
 
 from outgrow.core.errors import ConfigError, PrerequisiteError
+from outgrow.core.journal import Records
 from outgrow.supervisors.queries import Decoding, Query, answers_table, check_samples
 from outgrow.supervisors.server.client import Client, StoppedError
 from outgrow.supervisors.server.config import ServerConfig
-from outgrow.supervisors.server.ledger import Journal, Key, Ledger, Spent
+from outgrow.supervisors.server.ledger import Key, Ledger, Spent
 from outgrow.supervisors.server.limits import Budget, BudgetError
 from outgrow.supervisors.server.plan import Plan
 from outgrow.supervisors.server.secret import Secret
@@ -35,7 +36,7 @@ def answer(
     temperature: float = 0.0,
     seed: int,
     decoding: Decoding = "auto",
-    journal: Journal | None = None,
+    journal: Records | None = None,
     progress: Progress | None = None,
 ) -> pa.Table:
     """Ask a server every question, several times.

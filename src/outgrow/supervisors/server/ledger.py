@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from outgrow.core.journal import Records
 from outgrow.supervisors.server.config import ServerConfig
-
-
-@runtime_checkable
-class Journal(Protocol):
-    """An append-only list of JSON objects that survives a crash (`outgrow.store.Journal`)."""
-
-    def append(self, record: Any) -> None:
-        """Keep one more object."""
-        ...
-
-    def __iter__(self) -> Iterator[Any]: ...
 
 
 class Key(NamedTuple):
@@ -67,7 +57,7 @@ class Ledger:
         asked: for every key a digest of what is asked; journal records of anything else are left alone.
     """
 
-    def __init__(self, journal: Journal | None, asked: Mapping[Key, str]) -> None:
+    def __init__(self, journal: Records | None, asked: Mapping[Key, str]) -> None:
         self._journal = journal
         self._asked = asked
         self._entries: list[Mapping[str, Any]] = []

@@ -1,14 +1,16 @@
-"""A file that appears complete or not at all."""
+"""Files that appear complete or not at all, and their hashes."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from outgrow.core.errors import DataError, OutgrowError
 
@@ -39,3 +41,16 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         raise DataError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(value: Any, path: Path) -> None:
+    """Indented JSON with sorted keys; refuses NaN."""
+    text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    with whole_file(path) as file:
+        file.write(text.encode("utf-8") + b"\n")
+
+
+def sha256_file(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,46 @@
+"""What is done where the store, the models and the recipe's files are: checking before a run, results after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from outgrow.experiment.jobs import Done
+from outgrow.experiment.question_tables import questions_of
+from outgrow.experiment.results import collect
+from outgrow.models.machine import threads
+from outgrow.recipe.recipe import Recipe
+from outgrow.store import Store
+from outgrow.store.environment import environment
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What a run comes to, from the store.
+
+    Attributes:
+        results: what becomes `results.json`.
+        tables: file name to table.
+        models: name, hash and size of each model.
+        environment: of the place that computed it (`outgrow.store.environment`).
+    """
+
+    results: dict[str, Any]
+    tables: dict[str, Any]
+    models: list[Any]
+    environment: dict[str, Any]
+
+
+def check(recipe: Recipe, store: Any) -> None:
+    """Find what would make every job fail before any begins: no torch, a faulty data file, no place for the store."""
+    threads(recipe.threads)
+    questions_of(recipe, anew=True)
+    Store(store, unsealed=True).prepare()
+
+
+def gather(recipe: Recipe, store: Any, done: Sequence[Done]) -> Gathered:
+    """Results of a run whose jobs are done; a step that is missing or damaged by now is made again."""
+    threads(recipe.threads)
+    results, tables, models = collect(recipe, Store(store, unsealed=True), done)
+    return Gathered(results, tables, models, environment())
