@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from types import MappingProxyType
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -29,11 +31,33 @@ class Student(Source):
     chosen_step: int = 0
 
 
+@dataclass(frozen=True)
+class How:
+    """How a source is asked; what is None is as the recipe says.
+
+    Attributes:
+        variants: wordings of each question, the identity first.
+        samples: answers per wording.
+        temperature: of sampling; 0 is greedy. The identity's first answer is always greedy.
+        decoding: `options`, `generate` or `classify`.
+    """
+
+    variants: int | None = None
+    samples: int | None = None
+    temperature: float | None = None
+    decoding: str | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting by name, None where it is left open."""
+        return {"variants": self.variants, "samples": self.samples, "temperature": self.temperature,
+                "decoding": self.decoding}  # fmt: skip
+
+
 @runtime_checkable
 class Lab(Protocol):
     """The bench on which a method works: it offers the steps that cost something.
 
-    `pool` and `validation` are examples tables without gold and with public meta only.
+    `pool`, `validation`, `known` and `supervisor_train` are examples tables without gold and with public meta only.
     """
 
     @property
@@ -57,13 +81,18 @@ class Lab(Protocol):
         ...
 
     @property
+    def supervisor_train(self) -> pa.Table:
+        """Questions that supervisors were tuned on; empty where the task has none."""
+        ...
+
+    @property
     def supervisors(self) -> tuple[Source, ...]:
         """The weak supervisors, tuned, in the recipe's order."""
         ...
 
     @property
     def models(self) -> tuple[Source, ...]:
-        """Everybody who can be asked: supervisors and the student before training."""
+        """The recipe's further base models, between weak and strong, each with its own pretrained weights."""
         ...
 
     @property
@@ -76,12 +105,63 @@ class Lab(Protocol):
         """The recipe's number of wordings per question, identity included."""
         ...
 
-    def ask(self, source: Source, questions: pa.Table, *, variants: int | None = None) -> pa.Table:
-        """Answers of `source` to each question in `variants` wordings (1: the identity alone)."""
+    def ask(
+        self, source: Source, questions: pa.Table, how: How | None = None, *, variants: int | None = None
+    ) -> pa.Table:
+        """Answers of `source` to any questions of the lab, matched by id.
+
+        Args:
+            source: a supervisor, a model, or a student trained here.
+            questions: rows of `pool`, `validation`, `known` or `supervisor_train`, any subset, of one of them.
+            how: how it is asked; by default as the recipe says, which all arms share.
+            variants: of the recipe's answers those to the first wordings; 1 is the identity's first answer alone.
+        """
         ...
 
-    def train(self, start: Source, rows: pa.Table, objective: Any = None, *, weights: str = "mean_one") -> Student:
-        """`start` fine-tuned on `rows`; prompts and targets that are not in words yet are put into words."""
+    def train(
+        self,
+        start: Source,
+        rows: pa.Table,
+        objective: Any = None,
+        *,
+        weights: Literal["mean_one", "raw"] = "mean_one",
+        stage: str = "",
+        select: Literal["weak", "gold", "last"] = "weak",
+        settings: Mapping[str, Any] = MappingProxyType({}),
+        only: Literal["all", "head"] = "all",
+    ) -> Student:
+        """`start` fine-tuned on `rows`; prompts and targets that are not in words yet are put into words.
+
+        Args:
+            start: a supervisor, a model, the student, or a model trained here.
+            rows: training rows (`core.tables.ROWS`) about questions of the lab.
+            objective: the loss; imitation by default.
+            weights: `mean_one` divides weights by their mean, `raw` takes them as they are.
+            stage: names the training where a method has several.
+            select: the checkpoint that agrees best with the supervisor's answers to `validation`, with its gold (for
+                methods declared `uses_gold=True`, which is their default), or the last.
+            settings: what differs from the recipe's `train`.
+            only: `head` trains a classifier's last layer alone.
+        """
+        ...
+
+    def score(self, source: Source, prompts: Sequence[str], targets: Sequence[str]) -> pa.Table:
+        """Log-probabilities of targets after prompts by teacher forcing.
+
+        Returns:
+            `logprob` (natural log, end of text included) and `n_tokens`, in the order of the prompts.
+        """
+        ...
+
+    def activations(self, source: Source, questions: pa.Table, layers: Sequence[int], *, pool: str = "last") -> Any:
+        """Hidden states of the identity prompts, float32 (questions, layers, width), in the order of the questions.
+
+        Args:
+            source: a model on this machine.
+            questions: as for `ask`.
+            layers: 0 is the embeddings, negative numbers count from the end.
+            pool: `last` token of the prompt, or `mean` over its tokens.
+        """
         ...
 
     def note(self, text: str) -> None:
@@ -92,8 +172,8 @@ class Lab(Protocol):
         """Gold labels of `known`; the report says how many an arm has bought."""
         ...
 
-    def in_form_of(self, gold: pa.Table, said: pa.Table) -> pa.Table:
-        """`said` (answers or labels), each value in its gold's own form where the task judges the two equal."""
+    def in_form_of(self, gold: pa.Table, answers: pa.Table) -> pa.Table:
+        """`answers` (or labels), each value in its gold's own form where the task judges the two equal."""
         ...
 
     def gold(self, questions: pa.Table) -> pa.Table:

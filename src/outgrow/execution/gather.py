@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from outgrow.experiment.jobs import Done
+from outgrow.experiment.graph import Done
 from outgrow.experiment.question_tables import questions_of
 from outgrow.experiment.results import collect
 from outgrow.models.machine import threads

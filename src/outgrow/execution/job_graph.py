@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from outgrow.core.errors import Failure
 from outgrow.core.events import Number
-from outgrow.experiment.jobs import Job
+from outgrow.experiment.graph import Job
 
 ATTEMPTS = 3
 """Times that a job is begun whose worker dies under it."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from outgrow.core.events import Event, Number, seldom
 from outgrow.execution.outcome import Died, Outcome, Told, attempt
-from outgrow.experiment.jobs import Job
+from outgrow.experiment.graph import Job
 from outgrow.models.machine import has_cuda
 from outgrow.recipe.recipe import Recipe
 

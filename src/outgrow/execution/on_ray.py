@@ -25,7 +25,7 @@ from outgrow.execution.gather import check, gather
 from outgrow.execution.local import MALLOC
 from outgrow.execution.outcome import Died, Failed, Outcome, Told, attempt
 from outgrow.execution.overview import Overview
-from outgrow.experiment.jobs import Done, Job
+from outgrow.experiment.graph import Done, Job
 from outgrow.recipe.recipe import Recipe
 
 _logger = logging.getLogger("outgrow.execution")

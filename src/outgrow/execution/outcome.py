@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from outgrow.core.errors import Failure
 from outgrow.core.events import Event, Number, Sink
-from outgrow.experiment.jobs import Done, Job, carry_out
+from outgrow.experiment.graph import Done, Job, perform
+from outgrow.experiment.question_tables import questions_of
+from outgrow.experiment.step_runner import StepRunner
+from outgrow.models.machine import threads
 from outgrow.recipe.recipe import Recipe
 from outgrow.store import StepBusyError, StepUse, Store
 
@@ -79,6 +83,21 @@ class Workers(Protocol):
 
     def news(self, timeout: Number) -> Iterable[Told | Outcome]:
         """What has happened; comes back after `timeout` seconds at the latest when nothing has."""
+
+
+def carry_out(recipe: Recipe, store: Store, job: Job, sink: Sink) -> Done:
+    """Make every step of one job; every result goes to the store, which was opened with `unsealed=True`.
+
+    Raises:
+        StepBusyError: another process is making a step of the job, and the store was opened not to wait.
+    """
+    threads(recipe.threads)
+
+    def report(what: str, done: int, total: int) -> None:
+        sink(Event(f"{os.getpid()}-{what}", f"{job.label}: {what}", done, total, closed=done >= total))
+
+    runner = StepRunner(recipe, store, report, questions_of(recipe))
+    return replace(perform(runner, job), log=tuple(store.log), usage=runner.usage)
 
 
 def attempt(recipe: Recipe, store: Any, job: Job, *, wait: bool, sink: Sink) -> Outcome:

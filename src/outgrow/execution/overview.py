@@ -20,7 +20,7 @@ from outgrow.execution.outcome import (
     Outcome,
     Told,
 )
-from outgrow.experiment.jobs import Job
+from outgrow.experiment.graph import Job
 
 STATES = ("running", "waiting", "failed", "not begun")
 

@@ -23,7 +23,7 @@ from outgrow.execution.outcome import Workers
 from outgrow.execution.overview import Overview
 from outgrow.execution.schedule import run_jobs
 from outgrow.execution.times import steps_of, times_of
-from outgrow.experiment.jobs import Done, jobs_of
+from outgrow.experiment.graph import Done, jobs_of
 from outgrow.models.machine import threads
 from outgrow.models.ranks import led, several
 from outgrow.recipe.recipe import Recipe

@@ -18,7 +18,7 @@ from outgrow.execution.outcome import (
     Workers,
 )
 from outgrow.execution.overview import Overview
-from outgrow.experiment.jobs import Done, Job
+from outgrow.experiment.graph import Done, Job
 from outgrow.store import StepUse
 
 LOOK = 1.0

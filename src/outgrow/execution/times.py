@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from outgrow.core.events import Number
-from outgrow.experiment.jobs import Done
+from outgrow.experiment.graph import Done
 
 
 def steps_of(done: Iterable[Done]) -> list[dict[str, Any]]:

@@ -1,90 +1,109 @@
-"""The lab: the runner on which methods ask, train and predict, each result kept in the store.
+"""The lab that a method works in: what it may see, and the steps it may ask for.
 
-A `StepRunner` belongs to an experiment: it knows the task, the sealed gold and the store. A `Lab` belongs to one method
-and one seed; it offers what `records.Lab` promises, and none of its attributes leads to gold. That guards against
-mistakes; Python cannot hide what a function has closed over from code that is bent on looking.
+A `StepRunner` belongs to an experiment: it knows the task, the sealed gold and the store. A `MethodLab` belongs to one
+method and one seed; it offers what `core.lab.Lab` promises, and none of its attributes leads to gold. That guards
+against mistakes; Python cannot hide what a function has closed over from code that is bent on looking.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from outgrow.core.errors import SealedError
-from outgrow.core.lab import Source, Student
+from outgrow.core.lab import How, Source, Student
 
-Ask = Callable[[Source, pa.Table, int | None], pa.Table]
-Train = Callable[[Source, pa.Table, Any, str], Student]
 Gold = Callable[[pa.Table], pa.Table]
-KnownGold = Callable[[], pa.Table]
-InForm = Callable[[pa.Table, pa.Table], pa.Table]
 
 
-class Lab:
+@dataclass(frozen=True)
+class Doors:
+    """The functions behind a lab; each as the method of `core.lab.Lab` with its name."""
+
+    ask: Callable[[Source, pa.Table, How | None, int | None], pa.Table]
+    train: Callable[..., Student]
+    score: Callable[[Source, Sequence[str], Sequence[str]], pa.Table]
+    activations: Callable[[Source, pa.Table, Sequence[int], str], Any]
+    known_gold: Callable[[], pa.Table]
+    in_form_of: Callable[[pa.Table, pa.Table], pa.Table]
+    gold: Gold
+
+
+class MethodLab:
     """What one method works with, for one seed.
 
     The costly steps are functions given from outside; the lab itself owns only tables that a method may see.
+
+    Args:
+        seed: of this repetition.
+        splits: examples of `pool`, `validation`, `known` and `supervisor_train`, without gold.
+        supervisors: the weak supervisors, tuned.
+        models: further base models.
+        student: the strong model before training.
+        variants: wordings per question.
+        doors: the steps.
+        notes: takes what the method notes.
     """
 
-    __slots__ = (
-        "_ask",
-        "_gold",
-        "_in_form_of",
-        "_known_gold",
-        "_notes",
-        "_train",
-        "known",
-        "models",
-        "pool",
-        "seed",
-        "student",
-        "supervisors",
-        "validation",
-        "variants",
-    )
+    __slots__ = ("_notes", *(f"_{each.name}" for each in fields(Doors)), "known", "models", "pool", "seed", "student",
+                 "supervisor_train", "supervisors", "validation", "variants")  # fmt: skip
 
     def __init__(
         self,
         *,
         seed: int,
-        pool: pa.Table,
-        validation: pa.Table,
-        known: pa.Table,
+        splits: Mapping[str, pa.Table],
         supervisors: tuple[Source, ...],
+        models: tuple[Source, ...],
         student: Source,
         variants: int,
-        ask: Ask,
-        train: Train,
-        gold: Gold,
-        known_gold: KnownGold,
-        in_form_of: InForm,
+        doors: Doors,
         notes: list[str],
     ) -> None:
-        self.seed = seed
-        self.pool = pool
-        self.validation = validation
-        self.known = known
-        self.supervisors = supervisors
-        self.student = student
-        self.models = (*supervisors, student)
-        self.variants = variants
-        self._ask = ask
-        self._train = train
-        self._gold = gold
-        self._known_gold = known_gold
-        self._in_form_of = in_form_of
+        self.seed, self.variants = seed, variants
+        self.pool, self.validation = splits["pool"], splits["validation"]
+        self.known, self.supervisor_train = splits["known"], splits["supervisor_train"]
+        self.supervisors, self.models, self.student = supervisors, models, student
+        self._ask, self._train, self._score, self._activations = doors.ask, doors.train, doors.score, doors.activations
+        self._known_gold, self._in_form_of, self._gold = doors.known_gold, doors.in_form_of, doors.gold
         self._notes = notes
 
-    def ask(self, source: Source, questions: pa.Table, *, variants: int | None = None) -> pa.Table:
-        """Answers of `source`: the recipe's wordings and samples, or with `variants=1` the identity's first alone."""
-        return self._ask(source, questions, variants)
+    def ask(
+        self, source: Source, questions: pa.Table, how: How | None = None, *, variants: int | None = None
+    ) -> pa.Table:
+        """See `core.lab.Lab.ask`."""
+        return self._ask(source, questions, how, variants)
 
-    def train(self, start: Source, rows: pa.Table, objective: Any = None, *, weights: str = "mean_one") -> Student:
-        """`start` fine-tuned on `rows`, for as many steps as every other arm."""
-        return self._train(start, rows, objective, weights)
+    def train(
+        self,
+        start: Source,
+        rows: pa.Table,
+        objective: Any = None,
+        *,
+        weights: Literal["mean_one", "raw"] = "mean_one",
+        stage: str = "",
+        select: Literal["weak", "gold", "last"] = "weak",
+        settings: Mapping[str, Any] = MappingProxyType({}),
+        only: Literal["all", "head"] = "all",
+    ) -> Student:
+        """See `core.lab.Lab.train`."""
+        return self._train(
+            start, rows, objective, weights=weights, stage=stage, select=select, settings=settings, only=only
+        )
+
+    def score(self, source: Source, prompts: Sequence[str], targets: Sequence[str]) -> pa.Table:
+        """See `core.lab.Lab.score`."""
+        return self._score(source, prompts, targets)
+
+    def activations(self, source: Source, questions: pa.Table, layers: Sequence[int], *, pool: str = "last") -> Any:
+        """See `core.lab.Lab.activations`."""
+        return self._activations(source, questions, layers, pool)
 
     def note(self, text: str) -> None:
         """Something a reader of the results should know about this arm."""
@@ -94,9 +113,9 @@ class Lab:
         """Gold labels of `known`, which the report charges to the arm."""
         return self._known_gold()
 
-    def in_form_of(self, gold: pa.Table, said: pa.Table) -> pa.Table:
-        """`said` with gold's own form where the task judges a value equal to its gold (`1+x` where gold is `x+1`)."""
-        return self._in_form_of(gold, said)
+    def in_form_of(self, gold: pa.Table, answers: pa.Table) -> pa.Table:
+        """`answers` with gold's own form where the task judges a value equal to it (`1+x` where gold is `x+1`)."""
+        return self._in_form_of(gold, answers)
 
     def gold(self, questions: pa.Table) -> pa.Table:
         """Gold labels, for methods that declared `uses_gold=True`.
@@ -121,8 +140,6 @@ def sealed(method: str) -> Gold:
 
 def public(examples: pa.Table, keys: tuple[str, ...]) -> pa.Table:
     """Examples whose `meta` holds only the public keys (null where none is left)."""
-    import json
-
     shown = []
     for meta in examples["meta"].to_pylist():
         kept = {k: v for k, v in json.loads(meta).items() if k in keys} if meta else {}
@@ -134,3 +151,9 @@ def public(examples: pa.Table, keys: tuple[str, ...]) -> pa.Table:
 def identity_answers(answers: pa.Table) -> pa.Table:
     """The answers to the identity wording, first sample."""
     return answers.filter(pc.and_(pc.equal(answers["variant"], 0), pc.equal(answers["sample"], 0)))
+
+
+def first_variants(answers: pa.Table, variants: int) -> pa.Table:
+    """The answers to the first wordings; of the identity alone, the first sample."""
+    chosen = answers.filter(pc.less(answers["variant"], variants))
+    return chosen.filter(pc.equal(chosen["sample"], 0)) if variants == 1 else chosen

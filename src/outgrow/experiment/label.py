@@ -98,6 +98,7 @@ def label(
         runner = StepRunner(recipe, Store(store, unsealed=True), report)
         if split not in runner.plain_task.splits:
             raise ConfigError(unknown("split", split, runner.plain_task.splits))
+        runner.reword()
         source = runner.tune_supervisor(index, seed)
         answers = runner.answer(source, split, seed=seed, full=True, shown=True)
     if answers.num_rows == 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
@@ -205,3 +205,11 @@ def short_name(model: Any, taken: set[str]) -> str:
     while name in taken:
         name, number = f"{base}-{number}", number + 1
     return name
+
+
+def distinct_names(models: Iterable[Any]) -> tuple[str, ...]:
+    """A short name of each model, no two alike."""
+    names: list[str] = []
+    for model in models:
+        names.append(short_name(model.model, set(names)))
+    return tuple(names)

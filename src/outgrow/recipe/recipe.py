@@ -25,6 +25,7 @@ from outgrow.recipe.parts import (
     Reliability,
     Supervisor,
     Task,
+    distinct_names,
     name_arms,
     short_name,
     valid_train,
@@ -91,7 +92,11 @@ class Recipe(Labelling):
 
     Attributes:
         reliability: how answers are rated.
-        student: the strong model, before training.
+        student: the strong model, before training; of several `students` the first.
+        students: strong models, where there are several: a cell of results each.
+        models: further base models that methods may use, between weak and strong.
+        grid: which supervisors teach which student: every student is taught by all supervisors `together`, by `each`
+            in a cell of its own, or by each that is `smaller`.
         methods: the arms, in the order of the report.
         seeds: one repetition each (definition 8).
         jobs: processes at a time; null takes one per core. Does not change the numbers.
@@ -101,6 +106,9 @@ class Recipe(Labelling):
 
     reliability: Reliability = Reliability()
     student: Model
+    students: Annotated[tuple[Model, ...], Field(min_length=1)]
+    models: tuple[Model, ...] = ()
+    grid: Literal["each", "smaller", "together"] = "together"
     methods: Annotated[tuple[Method, ...], Field(min_length=1)]
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0, 1, 2, 3, 4)
     jobs: Count | None = None
@@ -121,6 +129,22 @@ class Recipe(Labelling):
         if len(set(seeds)) < len(seeds):
             raise ValueError("the same seed stands twice; every seed is a repetition of its own")
         return seeds
+
+    @property
+    def student_names(self) -> tuple[str, ...]:
+        """What tables call the students; "student" where there is one."""
+        return distinct_names(self.students) if len(self.students) > 1 else ("student",)
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """What tables call the further base models."""
+        return distinct_names(self.models)
+
+    @model_validator(mode="after")
+    def _one_student(self) -> Recipe:
+        if self.student != self.students[0]:
+            raise fault("a recipe has a student or students, not both", self.student.model, "student")
+        return self
 
     @model_validator(mode="after")
     def _known_arms(self) -> Recipe:
@@ -168,6 +192,10 @@ def _fill_in(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Supervisors inherit what they do not say themselves: the recipe's `train`, a name from their model or file."""
     supervisors, ask = raw.get("supervisors"), raw.get("ask")
     filled, names = dict(raw), set[str]()
+    if "student" in raw and "students" not in raw:
+        filled["students"] = [raw["student"]]
+    elif isinstance(raw.get("students"), list) and raw["students"] and "student" not in raw:
+        filled["student"] = raw["students"][0]
     if isinstance(supervisors, list):
         filled["supervisors"] = [_named(item, valid_train(raw.get("train", {})), names) for item in supervisors]
     if isinstance(ask, dict) and isinstance(ask.get("paraphraser"), dict):

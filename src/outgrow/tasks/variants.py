@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, runtime_checkable
 
@@ -74,23 +74,34 @@ class Kinds(Protocol):
         ...
 
 
-def varied(task: Task, ask: Kinds, paraphrase: Callable[[int], Paraphrases]) -> Task:
-    """The task itself, or with wordings of several kinds where `ask` wants them.
+def _dealt(task: Task, ask: Kinds) -> list[Dealt]:
+    limits = {"task": task.n_variants - 1, "paraphrase": ask.variants - 1, "demonstrations": ask.demonstrations - 1}
+    return deal_kinds(ask.kinds, limits, ask.variants)
 
-    Args:
-        task: whose questions.
-        ask: which kinds, and how many wordings.
-        paraphrase: called with the number needed per question, if any is.
+
+def paraphrases_wanted(task: Task, ask: Kinds) -> int:
+    """Paraphrases that every question needs for the wordings that `ask` wants.
 
     Raises:
         ConfigError: the kinds together have too few wordings.
     """
     if ask.kinds == ("task",):
-        return task
-    limits = {"task": task.n_variants - 1, "paraphrase": ask.variants - 1, "demonstrations": ask.demonstrations - 1}
-    dealt = deal_kinds(ask.kinds, limits, ask.variants)
-    wanted = max((each.number for each in dealt if each.kind == "paraphrase"), default=0)
-    return VariedTask(task, dealt, paraphrase(wanted) if wanted else {})
+        return 0
+    return max((each.number for each in _dealt(task, ask) if each.kind == "paraphrase"), default=0)
+
+
+def varied(task: Task, ask: Kinds, paraphrases: Paraphrases) -> Task:
+    """The task itself, or with wordings of several kinds where `ask` wants them.
+
+    Args:
+        task: whose questions.
+        ask: which kinds, and how many wordings.
+        paraphrases: of each question as many as `paraphrases_wanted`.
+
+    Raises:
+        ConfigError: the kinds together have too few wordings.
+    """
+    return task if ask.kinds == ("task",) else VariedTask(task, _dealt(task, ask), paraphrases)
 
 
 class VariedTask:

@@ -6,7 +6,7 @@ from outgrow.experiment.planning.counting import BUDGET, PASS_OVERHEAD, Counter,
 from outgrow.experiment.planning.known_shapes import find_shape
 from outgrow.experiment.planning.recording import BytesTokenizer
 from outgrow.experiment.planning.steps import Planner
-from outgrow.experiment.planning.work import own_steps
+from outgrow.experiment.work import own_steps
 from outgrow.models.batches import default_budget
 from outgrow.models.config import ModelRef
 from outgrow.recipe.recipe import parse_recipe

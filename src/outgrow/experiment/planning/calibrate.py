@@ -16,7 +16,7 @@ import yaml
 from outgrow.core.errors import PrerequisiteError
 from outgrow.experiment.planning.machine import Machine, Pace, pace_key, use_of
 from outgrow.experiment.planning.steps import Planner
-from outgrow.experiment.planning.work import PlannedStep
+from outgrow.experiment.work import PlannedStep
 
 TRIAL = {
     "name": "trial",

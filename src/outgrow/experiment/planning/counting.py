@@ -15,7 +15,7 @@ from outgrow.experiment.planning.formulas import Passes
 from outgrow.experiment.planning.recording import BytesTokenizer, Texts, counting
 from outgrow.experiment.planning.shapes import Shape
 from outgrow.experiment.planning.training_passes import training_passes
-from outgrow.experiment.planning.work import NOTHING, Pass, PlannedWork
+from outgrow.experiment.work import NOTHING, Pass, PlannedWork
 from outgrow.models.assemble import make_tokenizer
 from outgrow.models.config import ModelRef
 from outgrow.supervisors.asking import Asking

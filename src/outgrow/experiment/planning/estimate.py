@@ -21,7 +21,7 @@ from outgrow.experiment.planning.memory import (
 from outgrow.experiment.planning.schedule import Timed, finish
 from outgrow.experiment.planning.shapes import Shape
 from outgrow.experiment.planning.steps import Planner
-from outgrow.experiment.planning.work import Pass, PlannedJob, PlannedStep, own_steps
+from outgrow.experiment.work import Pass, PlannedJob, PlannedStep, own_steps
 from outgrow.models.config import ModelRef
 
 CACHE = 2
@@ -169,10 +169,13 @@ def report_seconds(planner: Planner, machine: Machine) -> float:
 
 def _timed(costed: Sequence[tuple[PlannedJob, Cost]]) -> list[Timed]:
     """Arms wait for their seed's supervisors; everything else can begin at once."""
-    first = {job.seed: i for i, (job, _) in enumerate(costed) if job.stage == "supervisor"}
+    weak: dict[int | None, list[int]] = {}
+    for i, (job, _) in enumerate(costed):
+        if job.stage == "supervisor":
+            weak.setdefault(job.seed, []).append(i)
     paraphrasing = any(step.about.endswith("paraphrased") for job, _ in costed[:1] for step in job.steps)
     return [
-        Timed(cost.seconds or 0.0, ((first[job.seed],) if job.stage == "arm" else (0,) if paraphrasing and i else ()))
+        Timed(cost.seconds or 0.0, tuple(weak[job.seed]) if job.stage == "arm" else (0,) if paraphrasing and i else ())
         for i, (job, cost) in enumerate(costed)
     ]
 
@@ -182,7 +185,7 @@ def step_cost(planner: Planner, step: PlannedStep, hardware: Hardware) -> Cost:
     work, machine = step.work, hardware.machine
     if step.server is not None:
         return _served(step, machine)
-    if step.ref is None:
+    if step.ref is None or (step.kind not in ("answer", "train") and not work.asked.tokens):
         return Cost(seconds=None if machine is None else machine.step + machine.answer * work.answers)
     shape = planner.shape(step.ref)
     lora = step.train.lora if step.train is not None else None
@@ -233,7 +236,7 @@ def step_memory(shape: Shape, step: PlannedStep, hardware: Hardware) -> Memory:
     narrow = BYTES[passes_in]
     asked = asked_bytes(shape, step.work.largest_asked, narrow, step.work.answer_bound > 0)
     own: dict[str, Any] = {"base": base, "dtype": dtype, "quantise": step.ref.quantise, "devices": hardware.devices}
-    if step.kind == "answer":
+    if step.kind != "train":
         return asking_memory(shape, None, asked=asked, **own)
     assert step.train is not None
     again = step.train.activation_checkpointing

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from outgrow.experiment.planning.shapes import Shape
-from outgrow.experiment.planning.work import Pass
+from outgrow.experiment.work import Pass
 from outgrow.models.batching import Sequences
 from outgrow.models.config import ModelRef
 from outgrow.models.heads import Abilities, LanguageHead

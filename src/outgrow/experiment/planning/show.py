@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from outgrow.experiment.planning.estimate import Cost, Estimate, Hardware
-from outgrow.experiment.planning.work import PlannedJob
+from outgrow.experiment.work import PlannedJob
 from outgrow.recipe.recipe import Recipe
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from outgrow.experiment.planning.recording import LightCoder
-from outgrow.experiment.planning.work import Pass
+from outgrow.experiment.work import Pass
 from outgrow.models.batching import Pack, cut_step, make_pack
 from outgrow.models.heads import LanguageHead
 from outgrow.models.loaded import Loaded

@@ -14,7 +14,8 @@ from jaxtyping import Float
 from outgrow import evaluation as ev
 from outgrow.core.lab import Source, Student
 from outgrow.core.tables import LABELS, Example, iter_examples
-from outgrow.experiment.jobs import Done, decoys_of
+from outgrow.experiment.cells import Cell, cells_of
+from outgrow.experiment.graph import Done, zero_shot
 from outgrow.experiment.lab import identity_answers
 from outgrow.experiment.question_tables import questions_of
 from outgrow.experiment.results.estimates import accuracy_by_decoys, accuracy_by_votes, calibration_quality
@@ -34,7 +35,7 @@ from outgrow.tasks.equivalence import in_form_of, same_as
 from outgrow.tasks.splits import contradictions, normalise_text, overlap
 from outgrow.tasks.table import TableTask
 
-FORMAT = 1
+FORMAT = 2
 Scores = Float[np.ndarray, "seeds questions"]
 
 
@@ -45,23 +46,40 @@ def collect(
 
     Returns:
         results: what becomes `results.json`; no time, host or path in it.
-        tables: file name to table.
+        tables: file name to table; of several cells each in a folder of its own.
         models: name, hash and size of each model, for the provenance.
     """
-    return _Collector(recipe, store, done).collect()
+    runner = StepRunner(recipe, store, questions=questions_of(recipe))
+    runner.reword()
+    cells = [_Cell(runner, place, cell, done) for place, cell in enumerate(cells_of(recipe))]
+    results = {
+        "format": FORMAT,
+        "name": recipe.name,
+        "recipe": without_places(recipe.resolved()),
+        "seeds": list(recipe.seeds),
+        "task": cells[0].describe_task(),
+        "primary": None if recipe.primary is None else recipe.primary.model_dump(),
+        "cells": [cell.results() for cell in cells],
+    }
+    tables = {f"{cell.folder}{name}": table for cell in cells for name, table in cell.tables().items()}
+    return clean(results), tables, models_of(runner, recipe)
 
 
-class _Collector:
-    def __init__(self, recipe: Recipe, store: Store, done: Sequence[Done]) -> None:
-        self.recipe, self.done = recipe, done
-        self.runner = StepRunner(recipe, store, questions=questions_of(recipe))
+class _Cell:
+    """Results of some supervisors and one student; methods of one supervisor take the first."""
+
+    def __init__(self, runner: StepRunner, place: int, cell: Cell, done: Sequence[Done]) -> None:
+        assert isinstance(runner.recipe, Recipe)
+        self.recipe, self.runner, self.cell = runner.recipe, runner, cell
+        self.folder = f"cells/{cell.folder}/" if cell.name else ""
         self.test, self.pool = self._split("test"), self._split("pool")
-        self.known = self._split("known") if "known" in self.runner.task.splits else None
+        self.known = self._split("known") if "known" in runner.task.splits else None
         self.answered_freely = self._answered_freely()
+        recipe = self.recipe
         self.seeds = [self._seed(seed) for seed in recipe.seeds]
-        self.students = {(d.job.arm, d.job.seed): d for d in done if d.student is not None}
-        zero = self.runner.start(recipe.student, "zero_shot").source
-        self.zero_said = identity_values(self._answers(zero, "test"))
+        here = [d for d in done if d.job.arm is not None and d.job.place == place]
+        self.students = {(d.job.arm, d.job.seed): d for d in here}
+        self.zero_answers = identity_values(self._answers(zero_shot(runner, cell.student), "test"))
         self.unanswered = self._unanswered()
         self.said: dict[str, list[dict[str, str]]] = {}
         self.unparsed: dict[str, float] = {}
@@ -69,7 +87,7 @@ class _Collector:
             tables = [self._answers(self._student(arm.id, seed), "test") for seed in recipe.seeds]
             self.said[arm.id] = [identity_values(table) for table in tables]
             self.unparsed[arm.id] = float(np.mean([table["value"].null_count / table.num_rows for table in tables]))
-        zero_scores = np.tile(self.test.right(self.zero_said), (len(recipe.seeds), 1))
+        zero_scores = np.tile(self.test.right(self.zero_answers), (len(recipe.seeds), 1))
         self.scores: dict[str, Scores] = {
             "zero_shot": zero_scores,
             **{f"arm:{a}": np.stack([self.test.right(said) for said in saids]) for a, saids in self.said.items()},
@@ -80,10 +98,11 @@ class _Collector:
         self.paired = ev.PairedScores(self.test.ids, self.test.groups, self.scores, draws=recipe.evaluation.draws)
 
     def _student(self, arm: str, seed: int) -> Student:
-        student = self.students[arm, seed].student
-        assert student is not None
-        self.runner.adopt(student, self.recipe.student)
-        return student
+        done = self.students[arm, seed]
+        assert done.student is not None
+        assert done.base is not None
+        self.runner.adopt(done.student, done.base)
+        return done.student
 
     def _split(self, name: str) -> Split:
         from outgrow.tasks.microworld.task import stratum_of
@@ -114,7 +133,7 @@ class _Collector:
         return {e.example_id: e for e in iter_examples(self.runner.examples("pool")) if e.choices is None}
 
     def _seed(self, seed: int) -> Seed:
-        source = self.runner.tune_supervisor(0, seed)
+        source = self.runner.tune_supervisor(self.cell.supervisors[0], seed)
         settings = {"seed": seed, **self.recipe.reliability.settings()}
         asked = {"seed": seed, "full": True, "shown": True}
         pool, test = self._answers(source, "pool", **asked), self._answers(source, "test", **asked)
@@ -136,16 +155,17 @@ class _Collector:
 
     # Results ------------------------------------------------------------------------------------------------
 
-    def collect(self) -> tuple[dict[str, Any], dict[str, pa.Table], list[Any]]:
+    def results(self) -> dict[str, Any]:
+        """What stands under `cells`."""
         recipe = self.recipe
-        supervisor = recipe.supervisors[0]
-        results = {
-            "format": FORMAT,
-            "name": recipe.name,
-            "recipe": without_places(recipe.resolved()),
-            "seeds": list(recipe.seeds),
-            "task": self._task(),
-            "primary": None if recipe.primary is None else recipe.primary.model_dump(),
+        supervisor = recipe.supervisors[self.cell.supervisors[0]]
+        return {
+            "name": self.cell.name,
+            "supervisors": [recipe.supervisors[i].name for i in self.cell.supervisors],
+            "student": {
+                "name": recipe.student_names[self.cell.student],
+                "model": recipe.students[self.cell.student].model,
+            },
             "supervisor": {
                 "name": supervisor.name,
                 "model": supervisor.described,
@@ -167,21 +187,22 @@ class _Collector:
             },
             "strata": self._strata(),
         }
-        tables = {
-            "answers.parquet": answers_table(self.seeds, self.test, self.zero_said, self.said),
+
+    def tables(self) -> dict[str, pa.Table]:
+        """File name to table."""
+        return {
+            "answers.parquet": answers_table(self.seeds, self.test, self.zero_answers, self.said),
             "pool_labels.parquet": labels_table(self.seeds, self.pool),
         }
-        return clean(results), tables, models_of(self.runner, recipe)
 
     def _label_free(self) -> dict[str, Any]:
         """Accuracy of the labels without gold: by decoys where the recipe asks for them, else from the votes."""
-        decoys = decoys_of(self.runner, self.recipe)
+        decoys = self.runner.decoys
         if decoys is None:
             return accuracy_by_votes(self.seeds, self.pool, self._options())
         settings = self.recipe.reliability.settings()
         labels = [
-            agreement(self.runner.answer_decoys(s.supervisor, decoys, seed=s.seed), seed=s.seed, **settings)
-            for s in self.seeds
+            agreement(self.runner.answer_decoys(s.supervisor, seed=s.seed), seed=s.seed, **settings) for s in self.seeds
         ]
         return accuracy_by_decoys(self.seeds, self.pool, labels, decoys.key)
 
@@ -193,7 +214,7 @@ class _Collector:
 
     def _missing_share(self) -> float:
         """Share of the pool's wordings that questions lack, of those a model or server should have been asked."""
-        if self.recipe.supervisors[0].kind == "file":
+        if self.recipe.supervisors[self.cell.supervisors[0]].kind == "file":
             return 0.0
         wanted = min(self.recipe.ask.variants, self.runner.task.n_variants) * self.recipe.ask.samples
         return 1 - float(np.mean([s.pool_answers.num_rows for s in self.seeds])) / (wanted * len(self.pool.ids))
@@ -207,7 +228,8 @@ class _Collector:
             "per_seed": [float(x) for x in self.scores[name].mean(axis=1)],
         }  # fmt: skip
 
-    def _task(self) -> dict[str, Any]:
+    def describe_task(self) -> dict[str, Any]:
+        """The task's splits, and what a reader should know about them."""
         splits, mix, golds, plain = {}, {}, [], self.runner.plain_task
         tables = {name: self.runner.examples(name) for name in self.runner.task.splits}
         for name in tables:
@@ -256,6 +278,7 @@ class _Collector:
             "accuracy": self._accuracy(f"arm:{arm.id}"),
             "pgr": self._gap(arm.id, "floor"),
             "pgr_vs_vote": self._gap(arm.id, "vote"),
+            "elicited": self._gap(arm.id, "zero_shot"),
             "label_accuracy": [self._target_accuracy(table) for table in rows],
             "rows": [f["rows"] for f in facts],
             "questions": [f["questions"] for f in facts],
@@ -276,7 +299,25 @@ class _Collector:
             ],
             "unparsed_share": self.unparsed[arm.id],
             "notes": sorted({note for d in done for note in d.notes}),
+            "stages": self._stages(done),
         }
+
+    @staticmethod
+    def _stages(done: Sequence[Done]) -> list[dict[str, Any]]:
+        """Rows, steps and answers asked for by each training, of an arm that has several; per seed."""
+        first = done[0].stages
+        if len(first) < 2 or any(len(d.stages) != len(first) for d in done):
+            return []
+        return [
+            {
+                "name": stage.name,
+                "rows": [d.stages[i].student.n_rows for d in done],
+                "questions": [d.stages[i].student.n_questions for d in done],
+                "steps": [d.stages[i].student.steps for d in done],
+                "asked": [d.stages[i].asked for d in done],
+            }
+            for i, stage in enumerate(first)
+        ]
 
     def _target_accuracy(self, rows: pa.Table) -> float:
         """Weighted share of rows whose target (its parsed answer, the most probable value) is right."""

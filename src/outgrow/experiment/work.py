@@ -6,9 +6,38 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from outgrow.experiment.planning.formulas import Passes
 from outgrow.models.config import ModelRef
 from outgrow.training.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Passes:
+    """What goes through a model, summed over forward passes.
+
+    Attributes:
+        passes: how many forward passes.
+        positions: tokens in them, padding included, what is shared counted once.
+        pairs: of a position with each position of its sequence (width squared for each sequence); what attention
+            multiplies. Kernels that skip what lies ahead do less.
+        places: positions to which the head is applied.
+        tokens: tokens without padding, what is shared counted once.
+    """
+
+    passes: int | float = 0.0
+    positions: int | float = 0.0
+    pairs: int | float = 0.0
+    places: int | float = 0.0
+    tokens: int | float = 0.0
+
+    def __add__(self, other: Passes) -> Passes:
+        return Passes(*(a + b for a, b in zip(self.values(), other.values(), strict=True)))
+
+    def __mul__(self, factor: int | float) -> Passes:
+        return Passes(*(a * factor for a in self.values()))
+
+    def values(self) -> tuple[int | float, ...]:
+        """The numbers in the order of the attributes."""
+        return (self.passes, self.positions, self.pairs, self.places, self.tokens)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,66 @@
+"""The cells of an experiment: which supervisors teach which student."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from outgrow.core.errors import ConfigError
+from outgrow.experiment.planning.known_shapes import find_shape
+from outgrow.models.config import ModelRef
+from outgrow.recipe.recipe import Recipe
+from outgrow.supervisors.config import LocalSupervisor
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Some of a recipe's supervisors with one of its students.
+
+    Attributes:
+        supervisors: places of the supervisors in the recipe.
+        student: place of the student.
+        name: what tables call it; empty where the recipe has one cell.
+    """
+
+    supervisors: tuple[int, ...]
+    student: int
+    name: str = ""
+
+    @property
+    def folder(self) -> str:
+        """A name for files."""
+        return re.sub(r"[^A-Za-z0-9._=+-]+", "-", self.name)
+
+
+def cells_of(recipe: Recipe) -> tuple[Cell, ...]:
+    """The cells of a recipe, in its order: supervisors first.
+
+    `together`: every student with all supervisors; `each`: every supervisor with every student; `smaller`: those pairs
+    in which the supervisor has fewer parameters.
+
+    Raises:
+        ConfigError: no pair is left, or a size that is needed is not known.
+    """
+    students, supervisors = range(len(recipe.students)), range(len(recipe.supervisors))
+    if recipe.grid == "together":
+        pairs = [(tuple(supervisors), student) for student in students]
+    else:
+        pairs = [((supervisor,), student) for supervisor in supervisors for student in students]
+    if recipe.grid == "smaller":
+        size = [_parameters(model) for model in recipe.students]
+        pairs = [(who, student) for who, student in pairs if _parameters(recipe.supervisors[who[0]]) < size[student]]
+    if not pairs:
+        raise ConfigError("grid: smaller leaves no pair, since no supervisor is smaller than a student; use grid: each")
+    if len(pairs) == 1:
+        return (Cell(*pairs[0]),)
+    names, strong = [own.name for own in recipe.supervisors], recipe.student_names
+    return tuple(
+        Cell(who, student, f"{' + '.join(names[i] for i in who)} to {strong[student]}") for who, student in pairs
+    )
+
+
+def _parameters(model: object) -> int:
+    if isinstance(model, LocalSupervisor | ModelRef):
+        return int(find_shape(model, {}).parameters)
+    name = getattr(model, "name", "")
+    raise ConfigError(f"grid: smaller compares sizes, and that of '{name}' is not known; use grid: each")

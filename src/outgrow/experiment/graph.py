@@ -1,0 +1,318 @@
+"""What an experiment consists of, told once: its jobs, and the steps that each asks for.
+
+A run makes these steps, a dry run counts them, a plan prices them, `status` looks them up, the results are collected
+from them. What jobs share goes through the store, so a run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from outgrow.core.errors import ConfigError
+from outgrow.core.lab import How, Source, Student
+from outgrow.experiment.cells import Cell, cells_of
+from outgrow.experiment.lab import Doors, MethodLab, first_variants, public, sealed
+from outgrow.experiment.readings import HiddenStates, Score
+from outgrow.experiment.step_runner import StepRunner, gold_values, identity_values
+from outgrow.methods import METHODS
+from outgrow.models.config import ModelRef
+from outgrow.recipe.recipe import Recipe
+from outgrow.store import StepUse
+from outgrow.tasks.equivalence import in_form_of
+from outgrow.training.config import TrainConfig
+from outgrow.training.render import without_option_texts
+from outgrow.training.schedule import total_steps
+
+ASKED = ("pool", "validation", "test", "known")
+"""Splits whose questions are put to supervisors; all but those of `validation` in every wording."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One unit of work: an untrained student is tested, a supervisor tuned and asked, or an arm carried out.
+
+    Attributes:
+        seed: of the repetition; None for an untrained student.
+        arm: the arm's id; None for a supervisor.
+        place: of the supervisor in the recipe, or of the cell or the untrained student.
+        name: of the supervisor, the cell or the student, where there are several.
+    """
+
+    seed: int | None
+    arm: str | None
+    place: int = 0
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """What progress calls it."""
+        if self.seed is None:
+            return f"{self.name or 'student'} before training"
+        if self.arm is None:
+            return f"seed {self.seed}: {self.name or 'supervisor'}"
+        return f"seed {self.seed}: {self.arm}" + (f", {self.name}" if self.name else "")
+
+    @property
+    def kind(self) -> str:
+        """What it has in common with the same job of other seeds."""
+        return " ".join(filter(None, (self.arm or self.stage, self.name)))
+
+    @property
+    def stage(self) -> str:
+        """`start`, `supervisors` or `arms`."""
+        if self.seed is None:
+            return "start"
+        return "supervisors" if self.arm is None else "arms"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training of an arm.
+
+    Attributes:
+        name: of the stage; empty where a method trains once.
+        student: the result.
+        asked: answers that the method had asked for by then.
+    """
+
+    name: str
+    student: Student
+    asked: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a job came to: keys and facts, no tables.
+
+    Attributes:
+        job: what was done.
+        student: the trained student of an arm.
+        base: the base model of the student.
+        asked: answers that the arm used to questions of `pool` and `known`.
+        known: gold labels of `known` that the arm bought.
+        notes: what a reader should know.
+        log: steps used.
+        usage: what servers charged for the answers that were used (`StepRunner.usage`).
+        trained: name of an arm or a supervisor to the key of its training.
+        stages: the trainings of an arm, in order.
+    """
+
+    job: Job
+    student: Student | None = None
+    base: ModelRef | None = None
+    asked: int = 0
+    known: int = 0
+    notes: tuple[str, ...] = ()
+    log: tuple[StepUse, ...] = ()
+    usage: dict[str, dict[str, Any]] = field(default_factory=dict)
+    trained: dict[str, str] = field(default_factory=dict)
+    stages: tuple[Stage, ...] = ()
+
+
+def jobs_of(recipe: Recipe) -> dict[Job, tuple[Job, ...]]:
+    """The jobs of a recipe, each with those it needs: an arm needs its cell's supervisors of the same seed."""
+    several = len(recipe.supervisors) > 1
+    students = recipe.student_names if len(recipe.students) > 1 else ("",)
+    needs: dict[Job, tuple[Job, ...]] = {Job(None, None, i, name): () for i, name in enumerate(students)}
+    weak = {
+        (seed, i): Job(seed, None, i, own.name if several else "")
+        for seed in recipe.seeds
+        for i, own in enumerate(recipe.supervisors)
+    }
+    needs |= dict.fromkeys(weak.values(), ())
+    return needs | {
+        Job(seed, arm.id, place, cell.name): tuple(weak[seed, i] for i in cell.supervisors)
+        for seed in recipe.seeds
+        for place, cell in enumerate(cells_of(recipe))
+        for arm in recipe.methods
+    }
+
+
+def perform(runner: StepRunner, job: Job) -> Done:
+    """Ask for every step of one job.
+
+    Args:
+        runner: of a whole `Recipe`; its steps are made, counted or looked up.
+        job: one of `jobs_of`.
+
+    Raises:
+        OutgrowError: as the steps and the method themselves.
+    """
+    recipe = runner.recipe
+    assert isinstance(recipe, Recipe)
+    runner.reword()
+    if job.seed is None:
+        runner.answer(zero_shot(runner, job.place), "test", seed=0, full=False)
+        return Done(job)
+    if job.arm is None:
+        source = runner.tune_supervisor(job.place, job.seed)
+        for split in (name for name in ASKED if name in runner.task.splits):
+            runner.answer(source, split, seed=job.seed, full=split != "validation", shown=True)
+        if runner.decoys is not None:
+            runner.answer_decoys(source, seed=job.seed)
+        tuned = {source.name: source.key} if isinstance(source, Student) else {}
+        return Done(job, trained=tuned)
+    cell = cells_of(recipe)[job.place]
+    done = run_arm(runner, job, cell, tuple(runner.tune_supervisor(i, job.seed) for i in cell.supervisors))
+    assert done.student is not None
+    runner.answer(done.student, "test", seed=0, full=False)
+    return done
+
+
+def zero_shot(runner: StepRunner, place: int) -> Source:
+    """A student before training, as the results call it."""
+    assert isinstance(runner.recipe, Recipe)
+    return runner.sources.base(runner.recipe.students[place], "zero_shot").source
+
+
+def run_arm(runner: StepRunner, job: Job, cell: Cell, supervisors: tuple[Source, ...]) -> Done:
+    """One method for one seed in one cell."""
+    assert job.seed is not None
+    assert isinstance(runner.recipe, Recipe)
+    arm = next(each for each in runner.recipe.methods if each.id == job.arm)
+    work = _Arm(runner, arm.id, METHODS[arm.name].uses_gold, job.seed, cell, supervisors)
+    student = METHODS[arm.name].function(work.lab(), arm.config)
+    if not isinstance(student, Student):
+        raise ConfigError(f"the method '{arm.name}' gave {student!r}; a method returns what lab.train gave it")
+    return Done(
+        job, student, runner.sources.model(student).ref, work.asked(), len(work.bought), tuple(work.notes),
+        trained={arm.id: student.key}, stages=tuple(work.stages),
+    )  # fmt: skip
+
+
+class _Arm:
+    """The steps of one arm as its lab offers them, and what the method did with them."""
+
+    def __init__(
+        self, runner: StepRunner, name: str, uses_gold: bool, seed: int, cell: Cell, supervisors: tuple[Source, ...]
+    ) -> None:
+        self.runner, self.name, self.uses_gold, self.seed = runner, name, uses_gold, seed
+        self.cell, self.supervisors = cell, supervisors
+        assert isinstance(runner.recipe, Recipe)
+        self.recipe: Recipe = runner.recipe
+        names = ("pool", "validation", "known", "supervisor_train")
+        self.splits = {split: public(runner.examples(split), runner.task.public_meta) for split in names}
+        self.where = {i: split for split in reversed(names) for i in self.splits[split]["example_id"].to_pylist()}
+        self.notes: list[str] = []
+        self.bought: set[str] = set()
+        self.stages: list[Stage] = []
+        self._asked: dict[tuple[str, str, Any], int] = {}
+
+    def lab(self) -> MethodLab:
+        """What the method gets."""
+        recipe, sources = self.recipe, self.runner.sources
+        doors = Doors(
+            self._ask, self._train, self._score, self._activations, self._known_gold, self._in_form_of,
+            self._gold if self.uses_gold else sealed(self.name),
+        )  # fmt: skip
+        models = zip(recipe.models, recipe.model_names, strict=True)
+        return MethodLab(
+            seed=self.seed, splits=self.splits, supervisors=self.supervisors,
+            models=tuple(sources.base(ref, name).source for ref, name in models),
+            student=sources.base(recipe.students[self.cell.student], "student").source,
+            variants=recipe.ask.variants, doors=doors, notes=self.notes,
+        )  # fmt: skip
+
+    def asked(self) -> int:
+        """Answers to `pool` and `known` that the method used."""
+        return sum(n for (_, split, _), n in self._asked.items() if split in ("pool", "known"))
+
+    def _split_of(self, questions: pa.Table) -> str:
+        names = {self.where.get(i, "") for i in questions["example_id"].to_pylist()}
+        if len(names) != 1 or "" in names:
+            raise ConfigError(
+                "the lab takes questions of lab.pool, lab.validation, lab.known or lab.supervisor_train, of one of "
+                f"them at a time and at least one; found {questions.num_rows} of {sorted(names)}"
+            )
+        return names.pop()
+
+    def _ask(self, source: Source, questions: pa.Table, how: How | None, variants: int | None) -> pa.Table:
+        split = self._split_of(questions)
+        weak = source in self.supervisors
+        ids = questions["example_id"].combine_chunks()
+        if how is not None:
+            answers = self.runner.answer_some(source, questions, how, seed=self.seed, shown=weak, split=split)
+        elif (weak and split in ASKED) or len(ids) == self.splits[split].num_rows:
+            # Supervisors are asked all of these anyway: a part of their questions costs nothing more.
+            answers = self.runner.answer(source, split, seed=self.seed, full=split != "validation", shown=weak)
+            if len(ids) < self.splits[split].num_rows:
+                answers = answers.filter(pc.is_in(answers["example_id"], value_set=ids))
+        else:
+            answers = self.runner.answer_some(source, questions, How(), seed=self.seed, shown=weak, split=split)
+        if variants is not None:
+            answers = first_variants(answers, variants)
+        key = source.key, split, how
+        self._asked[key] = max(self._asked.get(key, 0), answers.num_rows)
+        return without_option_texts(self.runner.task, answers, questions)
+
+    def _train(
+        self, start: Source, rows: pa.Table, objective: Any, *, weights: str, stage: str, select: str,
+        settings: Any, only: Any,
+    ) -> Student:  # fmt: skip
+        recipe, runner = self.recipe, self.runner
+        splits = {self.where.get(i, "") for i in rows["example_id"].to_pylist()} or {"pool"}
+        examples = [runner.examples(split or "pool") for split in self.splits if split in splits or "" in splits]
+        config = TrainConfig(**{**recipe.train.model_dump(), **settings}) if settings else recipe.train
+        steps = total_steps(self.splits["pool"].num_rows, config)
+        student = runner.train(
+            runner.sources.model(start), rows, name=self.name, examples=pa.concat_tables(examples), config=config,
+            seed=self.seed, steps=steps, objective=objective, weights=weights, validation=self._validation(select),
+            sealed=self.uses_gold, only=only,
+        )  # fmt: skip
+        self.stages.append(Stage(stage, student, self.asked()))
+        usual = total_steps(self.splits["pool"].num_rows, recipe.train)
+        if (taken := sum(each.student.steps for each in self.stages)) > usual:
+            self.notes[:] = [note for note in self.notes if not note.startswith("Takes ")]
+            self.notes.append(
+                f"Takes {taken} optimiser steps in {len(self.stages)} trainings where others take {usual}."
+            )
+        return student
+
+    def _validation(self, select: str) -> dict[str, str] | None:
+        if select == "last":
+            return None
+        said = self.runner.answer(self.supervisors[0], "validation", seed=self.seed, full=False, shown=True)
+        validation = identity_values(said) or None
+        if select == "gold" and not self.uses_gold:
+            sealed(self.name)(self.splits["validation"])
+        if validation is None:
+            note = "The supervisor answers no validation question, so every arm of this run keeps its last checkpoint."
+            if note not in self.notes:
+                self.notes.append(note)
+            return None
+        return gold_values(self.runner.gold("validation")) if self.uses_gold else validation
+
+    def _score(self, source: Source, prompts: Any, targets: Any) -> pa.Table:
+        return self.runner.steps.do(
+            Score(self.runner.sources, self.runner.sources.model(source), tuple(prompts), tuple(targets))
+        )
+
+    def _activations(self, source: Source, questions: pa.Table, layers: Any, pool: str) -> Any:
+        split = self._split_of(questions)
+        ids = questions["example_id"].combine_chunks()
+        whole = self.runner.examples(split)
+        examples = whole.take(pc.index_in(ids, value_set=whole["example_id"].combine_chunks()))
+        handle = self.runner.sources.model(source)
+        return self.runner.steps.do(
+            HiddenStates(self.runner.sources, handle, self.runner.task, examples, tuple(layers), pool)
+        )
+
+    def _known_gold(self) -> pa.Table:
+        self.bought.update(self.splits["known"]["example_id"].to_pylist())
+        return self.runner.gold("known")
+
+    def _in_form_of(self, gold: pa.Table, answers: pa.Table) -> pa.Table:
+        if self.runner.steps.imagined:
+            return answers
+        return in_form_of(self.runner.plain_task, gold_values(gold), answers)
+
+    def _gold(self, questions: pa.Table) -> pa.Table:
+        split = self._split_of(questions)
+        if split == "known":
+            raise ConfigError("gold of lab.known is bought: lab.known_gold()")
+        gold = self.runner.gold(split)
+        return gold.filter(pc.is_in(gold["example_id"], value_set=questions["example_id"].combine_chunks()))

@@ -1,0 +1,139 @@
+"""Steps that read a model: log-probabilities of given texts, and hidden states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from outgrow.core.hashing import sha256_text
+from outgrow.core.tables import iter_examples
+from outgrow.experiment.sources import ModelHandle, Sources, settings_of
+from outgrow.experiment.steps import Size, StepRequest
+from outgrow.models.config import ModelRef
+from outgrow.store import Artefact, Step, Work
+from outgrow.tasks.base import Task
+
+SCORE_VERSION = 1
+STATES_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Score(StepRequest[pa.Table]):
+    """Log-probabilities of targets after prompts, by teacher forcing.
+
+    Attributes:
+        sources: loads models.
+        handle: the model.
+        prompts: what stands before.
+        targets: whose tokens are scored, end of text included.
+    """
+
+    sources: Sources
+    handle: ModelHandle
+    prompts: tuple[str, ...]
+    targets: tuple[str, ...]
+
+    @property
+    def what(self) -> str:
+        """Whose scores."""
+        return f"{self.handle.source.name} scores texts"
+
+    @cached_property
+    def step(self) -> Step:
+        """What identifies the scores."""
+        texts = sha256_text(list(self.prompts), list(self.targets))
+        config = {"model": settings_of(self.handle.ref), "device": self.sources.device,
+                  "threads": self.sources.recipe.threads}  # fmt: skip
+        return Step("score", SCORE_VERSION, config, {"model": self.handle.source.key, "texts": texts})
+
+    def make(self, work: Work) -> None:
+        """Score."""
+        from outgrow.models.scoring import score_texts
+
+        scores = score_texts(self.sources.load(self.handle), self.prompts, self.targets)
+        columns = {"logprob": pa.array(scores.logprobs, pa.float64()), "n_tokens": pa.array(scores.lengths, pa.int64())}
+        work.save_table(pa.table(columns))
+
+    def read(self, artefact: Artefact) -> pa.Table:
+        """`logprob` and `n_tokens`."""
+        return artefact.table()
+
+    def sketch(self) -> pa.Table:
+        """Made-up scores."""
+        n = len(self.prompts)
+        return pa.table({"logprob": pa.array(np.full(n, -1.0)), "n_tokens": pa.array(np.ones(n, np.int64))})
+
+    def size(self) -> Size:
+        """A prompt each."""
+        return Size(prompts=len(self.prompts))
+
+    @property
+    def model(self) -> ModelRef | None:
+        """The model."""
+        return self.handle.ref
+
+
+@dataclass(frozen=True, eq=False)
+class HiddenStates(StepRequest[Any]):
+    """Hidden states of the questions' identity prompts.
+
+    Attributes:
+        sources: loads models.
+        handle: the model.
+        task: words the questions.
+        examples: the questions.
+        layers: 0 is the embeddings, negative numbers count from the end.
+        pool: `last` token of the prompt, or `mean` over its tokens.
+    """
+
+    sources: Sources
+    handle: ModelHandle
+    task: Task
+    examples: pa.Table
+    layers: tuple[int, ...]
+    pool: str
+
+    @property
+    def what(self) -> str:
+        """Whose states."""
+        return f"hidden states of {self.handle.source.name}"
+
+    @cached_property
+    def step(self) -> Step:
+        """What identifies the states."""
+        config = {**self.sources.deciding(self.handle.ref, self.task), "layers": list(self.layers), "pool": self.pool}
+        inputs = {"model": self.handle.source.key, "questions": sha256_text(self.examples["example_id"].to_pylist())}
+        return Step("hidden states", STATES_VERSION, config, inputs)
+
+    def make(self, work: Work) -> None:
+        """Read them off, and keep them as safetensors."""
+        from safetensors.numpy import save_file
+
+        from outgrow.models.hidden_states import hidden_states
+
+        prompts = [self.task.wording(example, 0).prompt for example in iter_examples(self.examples)]
+        states = hidden_states(self.sources.load(self.handle), prompts, self.layers, pool=self.pool)
+        save_file({"states": states.cpu().numpy()}, work.out / "states.safetensors")
+
+    def read(self, artefact: Artefact) -> Any:
+        """Float32 (questions, layers, width)."""
+        from safetensors.numpy import load_file
+
+        return load_file(artefact.path("states.safetensors"))["states"]
+
+    def sketch(self) -> Any:
+        """States of one dimension."""
+        return np.zeros((self.examples.num_rows, len(self.layers), 1), np.float32)
+
+    def size(self) -> Size:
+        """A prompt each."""
+        return Size(prompts=self.examples.num_rows)
+
+    @property
+    def model(self) -> ModelRef | None:
+        """The model."""
+        return self.handle.ref

@@ -1,0 +1,162 @@
+"""Who can be asked and trained: base models, models that earlier steps trained, servers and files of answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+
+from outgrow.core.errors import ConfigError, DataError
+from outgrow.core.hashing import sha256_text
+from outgrow.core.lab import Source, Student
+from outgrow.experiment.steps import Steps
+from outgrow.models.config import ModelRef
+from outgrow.models.machine import has_cuda, threads
+from outgrow.recipe.recipe import Labelling
+from outgrow.store import Artefact
+from outgrow.supervisors.asking import Elsewhere
+from outgrow.supervisors.config import FileSupervisor, LocalSupervisor
+from outgrow.tasks.base import Task
+from outgrow.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from outgrow.models.loaded import Loaded
+
+
+@dataclass(frozen=True)
+class ModelHandle:
+    """A base model, or a model trained by an earlier step.
+
+    Attributes:
+        source: its name and key.
+        ref: the base model.
+        weights: the result of the training that made it; None for a base model, and where results are made up.
+        train: settings of that training; None for a base model.
+    """
+
+    source: Source
+    ref: ModelRef
+    weights: Artefact | None = None
+    train: TrainConfig | None = None
+    kind: Literal["local"] = "local"
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of trained weights, brought here if they are behind a URL; None for a base model."""
+        return None if self.weights is None else model_folder(self.weights)
+
+
+def settings_of(ref: ModelRef) -> dict[str, Any]:
+    """How a model's files are used: head, layers, pooling and the like."""
+    return ref.model_dump(mode="json", exclude={"model", "revision", "trust_remote_code", "kind", "name", "train"})
+
+
+def model_folder(artefact: Artefact) -> Path:
+    """The folder of trained weights in a training step's result."""
+    return artefact.path("model")
+
+
+def content_hash(table: pa.Table) -> str:
+    """A hash of a table's rows, whatever its chunks and metadata."""
+    return sha256_text(table.schema.names, table.to_pylist())
+
+
+class Sources:
+    """The models, servers and files of one recipe, and the models trained from them.
+
+    Args:
+        recipe: who is there, and with how many threads models are computed.
+        task: whose classes a classifier chooses from.
+        steps: says what identifies a model's files.
+    """
+
+    def __init__(self, recipe: Labelling, task: Task, steps: Steps) -> None:
+        self.recipe, self.task, self.steps = recipe, task, steps
+        self._handles: dict[str, ModelHandle | Elsewhere] = {}
+
+    def base(self, ref: ModelRef, name: str) -> ModelHandle:
+        """A base model as it comes; one folder used with other layers, head or pooling is another model."""
+        self.classes_of(ref)  # a classifier without classes is refused before anything is loaded
+        key, settings = self.steps.model_key(ref), settings_of(ref)
+        if settings != settings_of(ModelRef(model=ref.model)):
+            key = sha256_text(key, settings)
+        handle = ModelHandle(Source(name, key), ref)
+        self._handles.setdefault(key, handle)
+        return handle
+
+    def supervisor(self, config: Any) -> Source:
+        """A supervisor of the recipe, or its paraphraser, as it comes."""
+        if isinstance(config, LocalSupervisor):
+            return self.base(config, config.name).source
+        if self.steps.imagined and isinstance(config, FileSupervisor):
+            key = sha256_text("file", config.path, config.source)  # the file may be elsewhere
+            there = Elsewhere(Source(config.name, key), config, Path(self.recipe.data_dir))
+        else:
+            there = Elsewhere.of(config, Path(self.recipe.data_dir))
+        self._handles.setdefault(there.source.key, there)
+        return there.source
+
+    def adopt(self, student: Student, start: ModelHandle, train: TrainConfig, weights: Artefact | None) -> None:
+        """Know a model that a step has trained."""
+        self._handles[student.key] = ModelHandle(student, start.ref, weights, train)
+
+    def find(self, source: Source) -> ModelHandle | Elsewhere:
+        """What is known of a source handed out earlier.
+
+        Raises:
+            DataError: the source was not handed out here.
+        """
+        if source.key not in self._handles:
+            raise DataError(f"'{source.name}' is not a model of this lab; lab.models lists them")
+        return self._handles[source.key]
+
+    def model(self, source: Source) -> ModelHandle:
+        """The model of a source, to be trained or read.
+
+        Raises:
+            ConfigError: it answers from elsewhere, so there are no weights here.
+            DataError: as `find`.
+        """
+        handle = self.find(source)
+        if not isinstance(handle, ModelHandle):
+            raise ConfigError(f"'{source.name}' is a {handle.kind}, not a model on this machine: it can only be asked")
+        return handle
+
+    def load(self, handle: ModelHandle, seed: int = 0) -> Loaded:
+        """The model in memory."""
+        from outgrow.models.loading import load_on_all
+
+        threads(self.recipe.threads)  # torch is there by now
+        return load_on_all(handle.ref, self.classes_of(handle.ref), weights=handle.folder, seed=seed)
+
+    def classes_of(self, ref: ModelRef) -> tuple[str, ...] | None:
+        """What a model with the head `classifier` chooses from; None for other heads.
+
+        Raises:
+            ConfigError: the task has no fixed classes.
+        """
+        if ref.head != "classifier":
+            return None
+        if self.task.classes is None:
+            raise ConfigError(
+                f"task '{self.task.name}' has no fixed classes, so head 'classifier' cannot answer it; use 'lm'"
+            )
+        return self.task.classes
+
+    @cached_property
+    def device(self) -> str:
+        """Kind of device that steps run on; part of their keys."""
+        return "cuda" if has_cuda() else "cpu"
+
+    def deciding(self, ref: ModelRef, task: Task) -> dict[str, Any]:
+        """What decides the numbers of a step with a model here, besides its inputs."""
+        return {
+            "model": settings_of(ref),
+            "task": task.fingerprint(),
+            "threads": self.recipe.threads,
+            "device": self.device,
+            "engine": "transformers",
+        }
