@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+from outgrow.experiment.jobs import Done, Job
+
 import outgrow.execution.outcome
 from outgrow.core.errors import DataError
 from outgrow.core.events import Event
@@ -19,7 +21,6 @@ from outgrow.core.progress import Progress
 from outgrow.execution import Graph, run_jobs
 from outgrow.execution.local import Processes
 from outgrow.execution.overview import Overview
-from outgrow.experiment.jobs import Done, Job
 
 
 def made_up(recipe, store, job, sink):

@@ -4,13 +4,13 @@ import io
 import math
 
 import pytest
+from outgrow.experiment.jobs import Done, Job
 
 from outgrow.core.errors import Failure
 from outgrow.core.events import Event
 from outgrow.core.progress import Progress
 from outgrow.execution import Busy, Failed, Finished, Graph, Told
 from outgrow.execution.overview import Overview
-from outgrow.experiment.jobs import Done, Job
 from outgrow.store import StepUse
 
 START, SUPERVISOR, NAIVE, VOTE = Job(None, None), Job(0, None), Job(0, "naive"), Job(0, "vote")

@@ -4,6 +4,7 @@ import io
 import random
 
 import pytest
+from outgrow.experiment.jobs import Done, Job
 
 from outgrow.core.errors import Failure
 from outgrow.core.events import Event
@@ -18,7 +19,6 @@ from outgrow.execution import (
     run_jobs,
 )
 from outgrow.execution.overview import Overview
-from outgrow.experiment.jobs import Done, Job
 from outgrow.store import StepUse
 
 

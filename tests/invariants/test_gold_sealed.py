@@ -9,12 +9,12 @@ import json
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from outgrow.experiment.jobs import Job, run_arm
 
 from outgrow.core.errors import ConfigError, DataError, SealedError
 from outgrow.core.hashing import sha256_text
 from outgrow.core.lab import Student
 from outgrow.core.tables import EXAMPLES, GOLD, ROWS, build, make_example_id
-from outgrow.experiment.jobs import Job, run_arm
 from outgrow.experiment.step_runner import StepRunner, gold_values
 from outgrow.methods import METHODS, MethodSpec
 from outgrow.methods.naive import Naive

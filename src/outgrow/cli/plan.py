@@ -55,10 +55,10 @@ def plan(
         _counts(recipe, wants=measure or as_json)
         return
     from outgrow.experiment.planning.estimate import Hardware, estimate
-    from outgrow.experiment.planning.known_shapes import given_shapes
     from outgrow.experiment.planning.machine import known_machine
     from outgrow.experiment.planning.show import numbers, show
     from outgrow.experiment.planning.steps import Planner
+    from outgrow.models.known_shapes import given_shapes
 
     there = None if device is None else known_machine(device, mfu)
     kind = "cpu" if there is None else there.kind

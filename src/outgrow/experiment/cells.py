@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from outgrow.core.errors import ConfigError
-from outgrow.experiment.planning.known_shapes import find_shape
 from outgrow.models.config import ModelRef
+from outgrow.models.known_shapes import find_shape
 from outgrow.recipe.recipe import Recipe
 from outgrow.supervisors.config import LocalSupervisor
 

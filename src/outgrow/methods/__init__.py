@@ -14,6 +14,7 @@ from outgrow.methods.confidence_filtering import ConfidenceFiltering, confidence
 from outgrow.methods.majority_vote import MajorityVote, majority_vote
 from outgrow.methods.naive import Naive, naive
 from outgrow.methods.oracle_filtering import OracleFiltering, oracle_filtering
+from outgrow.methods.own_gold import OwnGold, own_gold
 from outgrow.methods.random_filtering import RandomFiltering, random_filtering
 from outgrow.methods.reliability_reweighting import ReliabilityReweighting, reliability_reweighting
 from outgrow.methods.shuffled_reweighting import ShuffledReweighting, shuffled_reweighting
@@ -36,6 +37,7 @@ METHODS: Mapping[str, MethodSpec] = {
         MethodSpec("random_filtering", RandomFiltering, random_filtering, control=True),
         MethodSpec("shuffled_reweighting", ShuffledReweighting, shuffled_reweighting, control=True),
         MethodSpec("oracle_filtering", OracleFiltering, oracle_filtering, uses_gold=True, control=True),
+        MethodSpec("own_gold", OwnGold, own_gold, uses_gold=True, control=True),
         MethodSpec("strong_ceiling", StrongCeiling, strong_ceiling, uses_gold=True, control=True),
     )
 }

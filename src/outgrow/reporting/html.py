@@ -36,7 +36,7 @@ def build_html(run: RunFolder, checks: Sequence[Check], figures: Mapping[str, Dr
             figures={key: Markup(to_inline(drawn)) for key, drawn in figures.items()},
             drawn=figures,
             wide={key for key, each in figures.items() if each.wide},
-            links={key: _data_link(content) for key, content in data.items()},
+            links={key: data_link(content) for key, content in data.items()},
             **assets(("report.css",), ("report.js", "shared.js", "answers.js")),
             answers=None if payload is None else Markup(to_json_for_script(payload)),
             answers_left_out=0 if payload is None else payload["left_out"],
@@ -69,18 +69,20 @@ def shared_context(run: RunFolder, checks: Sequence[Check]) -> dict[str, Any]:
         "tiles": summary.tiles(results),
         "formula": summary.formula(results),
         "tables": {table.key: table for table in tables if table is not None},
-        "student": summary.model_name(results.recipe.get("student")),
+        "student": results.student.model or summary.model_name(results.recipe.get("student")),
         "notes": [(arm.name, note) for arm in results.arms for note in arm.notes],
-        "recipe_resolved": _as_yaml(results.recipe),
-        "recipe_given": None if provenance is None else _as_yaml(provenance.recipe_given),
+        "recipe_resolved": as_yaml(results.recipe),
+        "recipe_given": None if provenance is None else as_yaml(provenance.recipe_given),
         "facts": [] if provenance is None else run_tables.facts(results, provenance),
         "forms": forms,
     }
 
 
-def _as_yaml(mapping: Mapping[str, Any]) -> str:
+def as_yaml(mapping: Mapping[str, Any]) -> str:
+    """A recipe as a person would write it."""
     return yaml.safe_dump(dict(mapping), sort_keys=False, allow_unicode=True, width=100)
 
 
-def _data_link(content: bytes) -> str:
+def data_link(content: bytes) -> str:
+    """A CSV file as a link that needs no file."""
     return "data:text/csv;charset=utf-8;base64," + base64.b64encode(content).decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -19,6 +20,11 @@ _FIRST = re.compile(r"^(\d*)([-+=#]|(?<=\d)[.)])")
 
 def build_markdown(run: RunFolder, checks: Sequence[Check], figures: Mapping[str, Drawn]) -> str:
     """The whole document; figures are linked as `figures/<key>.svg`, the table of answers is left to the page."""
+    return render_markdown("report.md.j2", {**shared_context(run, checks), "drawn": figures})
+
+
+def render_markdown(template: str, context: Mapping[str, Any]) -> str:
+    """A template filled in, with the filters `md`, `table` and `fence`."""
     environment = Environment(
         loader=PackageLoader("outgrow.reporting", "templates"),
         autoescape=False,
@@ -27,8 +33,7 @@ def build_markdown(run: RunFolder, checks: Sequence[Check], figures: Mapping[str
         lstrip_blocks=True,
     )
     environment.filters |= {"md": escape, "table": table_lines, "fence": fence}
-    text = environment.get_template("report.md.j2").render(**shared_context(run, checks), drawn=figures)
-    return re.sub(r"\n{3,}", "\n\n", text)
+    return re.sub(r"\n{3,}", "\n\n", environment.get_template(template).render(**context))
 
 
 def escape(text: str) -> str:

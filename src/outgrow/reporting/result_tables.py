@@ -54,13 +54,13 @@ def arms_table(results: Results) -> TableView:
         )
     if results.zero_shot is not None:
         references.append(("Student before training", "zero-shot", results.zero_shot))
-    rows = [row(Cell(n, d), accuracy_cell(v), *[Cell("")] * 4, tone="reference") for n, d, v in references]
+    rows = [row(Cell(n, d), accuracy_cell(v), *[Cell("")] * 5, tone="reference") for n, d, v in references]
     return TableView(
         key="arms",
         title="Arms",
         caption="Means over seeds with 95 % intervals. Differences are paired, in percentage points, with t intervals; "
         "p-values are Holm-adjusted over the arms. PGR against the vote takes the supervisor's voted accuracy as "
-        "floor. " + _undefined_draws(results),
+        "floor; elicited takes the student's accuracy before training. " + _undefined_draws(results),
         columns=columns(
             "Arm",
             "Accuracy, %",
@@ -68,6 +68,8 @@ def arms_table(results: Results) -> TableView:
             "p (Holm)",
             "PGR",
             "PGR against vote",
+            "Elicited",
+            hints={"Elicited": "(student − student before training) / (ceiling − student before training)"},
         ),
         rows=tuple(rows + [_arm_row(results, arm, naive) for arm in results.arms]),
     )
@@ -95,6 +97,7 @@ def _arm_row(results: Results, arm: Arm, naive: Arm | None) -> Row:
         p,
         recovered_cell(arm.pgr),
         recovered_cell(arm.pgr_vs_vote),
+        recovered_cell(arm.elicited),
         tone=arm.kind,
     )
 

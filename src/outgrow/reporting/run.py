@@ -14,17 +14,29 @@ from pydantic import ValidationError
 from outgrow.core.errors import DataError
 from outgrow.reporting.schema import Provenance, Results, View
 
-FORMAT = 1
+FORMATS = (1, 2)
 _Model = TypeVar("_Model", bound=View)
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """What a report is made of. `provenance` and `answers` are None when the folder lacks their files."""
+    """What a report is made of. `provenance` and `answers` are None when the folder lacks their files.
+
+    Attributes:
+        results: of the only cell, or of the first.
+        provenance: how the run was made.
+        answers: what everybody said to the test questions, of the only cell.
+        cells: the results of every cell.
+    """
 
     results: Results
     provenance: Provenance | None
     answers: pa.Table | None
+    cells: tuple[Results, ...] = ()
+
+    def of_cell(self, results: Results, folder: Path) -> RunFolder:
+        """The same run seen from one of its cells, whose own files lie in `folder`."""
+        return RunFolder(results, self.provenance, _read_answers(folder / "answers.parquet"), (results,))
 
 
 def load_run(folder: Path) -> RunFolder:
@@ -41,22 +53,44 @@ def load_run(folder: Path) -> RunFolder:
     if raw is None:
         raise DataError(f"{folder}: no results.json here; give the folder that 'outgrow run' wrote")
     provenance = _read_json(folder / "provenance.json")
+    cells = as_cells(raw, str(folder / "results.json"))
     return RunFolder(
-        results=as_results(raw, str(folder / "results.json")),
+        results=cells[0],
         provenance=None if provenance is None else as_provenance(provenance, str(folder / "provenance.json")),
         answers=_read_answers(folder / "answers.parquet"),
+        cells=cells,
     )
 
 
 def as_results(raw: Mapping[str, Any], where: str = "results") -> Results:
-    """The typed form of results.json.
+    """The typed form of results.json; of several cells the first.
 
     Raises:
-        DataError: a value is missing or of the wrong type, or the file's format is another than 1.
+        DataError: a value is missing or of the wrong type, or the file has a format that this version does not read.
     """
-    if raw.get("format") != FORMAT:
-        raise DataError(f"{where}: format {raw.get('format')!r}, but this version reads format {FORMAT}")
-    return _validate(Results, raw, where)
+    return as_cells(raw, where)[0]
+
+
+def as_cells(raw: Mapping[str, Any], where: str = "results") -> tuple[Results, ...]:
+    """The typed form of every cell in results.json, each with what it shares with the others.
+
+    Format 1 has one cell, whose keys stand beside those of the run.
+
+    Raises:
+        DataError: as `as_results`.
+    """
+    if raw.get("format") not in FORMATS:
+        raise DataError(f"{where}: format {raw.get('format')!r}, but this version reads formats 1 and 2")
+    if raw["format"] == 1:
+        return (_validate(Results, raw, where),)
+    cells = raw.get("cells")
+    if not isinstance(cells, list) or not cells or not all(isinstance(cell, dict) for cell in cells):
+        raise DataError(f"{where}: 'cells' holds {str(cells)[:80]!r}; expected a list with an object for each cell")
+    shared = {name: value for name, value in raw.items() if name != "cells"}
+    return tuple(
+        _validate(Results, {**cell, **shared, "cell": cell.get("name", "")}, f"{where}, cell {i}")
+        for i, cell in enumerate(cells)
+    )
 
 
 def as_provenance(raw: Mapping[str, Any], where: str = "provenance") -> Provenance:

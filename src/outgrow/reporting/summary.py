@@ -59,7 +59,7 @@ def in_words(results: Results, checks: Sequence[Check]) -> list[str]:
 def _what_was_run(results: Results) -> str:
     supervisor, splits = results.supervisor, results.task.splits
     teacher = supervisor.model or supervisor.name
-    student = model_name(results.recipe.get("student")) or "the student"
+    student = results.student.model or model_name(results.recipe.get("student")) or "the student"
     taught = (
         f", tuned on {count(splits['supervisor_train'].questions)} gold questions,"
         if "supervisor_train" in splits and supervisor.kind == "local"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -18,7 +18,7 @@ from outgrow.reporting.formatting import (
     points,
     share,
 )
-from outgrow.reporting.run import as_results
+from outgrow.reporting.run import as_cells
 from outgrow.reporting.schema import Accuracy, Arm, Results
 
 WIDE = 100  # columns from which every interval fits
@@ -36,7 +36,10 @@ def summary_table(results: Mapping[str, Any], width: int = WIDE) -> Table:
     Raises:
         DataError: the contents are not those of a finished run.
     """
-    run = as_results(results)
+    cells = as_cells(results)
+    if len(cells) > 1:
+        return _ladder(cells)
+    run = cells[0]
     against = run.reference.name if run.reference else "naive"
     table = Table(title=Text(run.name), title_justify="left", box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
     table.caption = Text("* control  † control that sees gold; intervals are 95 %")
@@ -52,6 +55,27 @@ def summary_table(results: Mapping[str, Any], width: int = WIDE) -> Table:
         table.add_row(name, Text(_accuracy(value, wide)), style="dim")
     for arm in run.arms:
         table.add_row(*_cells(run, arm, wide), style=_STYLE[arm.kind])
+    return table
+
+
+def _ladder(cells: Sequence[Results]) -> Table:
+    """A row per cell: floor, zero-shot and the accuracy of every arm, with PGR behind it."""
+    first = cells[0]
+    table = Table(title=Text(first.name), title_justify="left", box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table.caption = Text("accuracy in %, PGR in brackets")
+    table.caption_justify = "left"
+    for title in ("supervisor", "student"):
+        table.add_column(Text(title), overflow="fold")
+    for title in ("supervisor alone", "zero-shot", *(arm.name for arm in first.arms)):
+        table.add_column(Text(title), justify="right", overflow="fold")
+    for cell in cells:
+        before = NO_DATA if cell.zero_shot is None else percent(cell.zero_shot.value)
+        arms = [
+            _with(percent(arm.accuracy.value), f"({share(arm.pgr.value)})" if arm.pgr.defined else "")
+            for arm in cell.arms
+        ]
+        row = (cell.supervisor.name, cell.student.name, percent(cell.supervisor.floor.value), before, *arms)
+        table.add_row(*map(Text, row))
     return table
 
 

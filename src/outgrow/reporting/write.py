@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from outgrow.io import write_table
 from outgrow.reporting.checks import check_run
-from outgrow.reporting.run import load_run
+from outgrow.reporting.run import RunFolder, load_run
+
+if TYPE_CHECKING:
+    from outgrow.reporting.figures import Drawn
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,8 @@ class ReportFiles:
 def write_report(folder: Path) -> ReportFiles:
     """Write report.html, report.md, figures/*.svg and figures/*.csv into a finished run's folder.
 
+    A run of several cells gets a page with its ladder, and a report of each cell in a folder of its own.
+
     Files are complete or not there: each is written beside its place and moved into it. Only results.json decides
     the figures and the Markdown's numbers, so that the same results give the same bytes.
 
@@ -32,16 +39,41 @@ def write_report(folder: Path) -> ReportFiles:
     Raises:
         DataError: results.json is missing or cannot be read.
     """
+    folder = Path(folder)
+    run = load_run(folder)
+    if len(run.cells) == 1:
+        return _write_cell(run, folder)
+    from outgrow.reporting.ladder import build_pages, cell_folder, draw_all
+
+    for results in run.cells:
+        place = folder / cell_folder(results)
+        place.mkdir(parents=True, exist_ok=True)
+        _write_cell(run.of_cell(results, place), place)
+    drawn = draw_all(run.cells)
+    pages = build_pages(run, drawn, _write_figures(folder, drawn, {"ladder", "ladder_pgr"}))
+    _write(folder / "report.html", pages.html)
+    _write(folder / "report.md", pages.markdown)
+    return ReportFiles(folder / "report.html", folder / "report.md")
+
+
+def _write_cell(run: RunFolder, folder: Path) -> ReportFiles:
     from outgrow.reporting.figures import DRAWINGS, draw_all
     from outgrow.reporting.html import build_html
     from outgrow.reporting.markdown import build_markdown
 
-    folder = Path(folder)
-    run = load_run(folder)
     checks = check_run(run.results, run.provenance)
     drawn = draw_all(run.results)
+    data = _write_figures(folder, drawn, set(DRAWINGS))
+    files = ReportFiles(folder / "report.html", folder / "report.md")
+    _write(files.html, build_html(run, checks, drawn, data))
+    _write(files.markdown, build_markdown(run, checks, drawn))
+    return files
+
+
+def _write_figures(folder: Path, drawn: Mapping[str, Drawn], known: set[str]) -> dict[str, bytes]:
+    """Write figures and their data; those of an earlier report that are not drawn any more go."""
     (folder / "figures").mkdir(exist_ok=True)
-    for key in DRAWINGS.keys() - drawn.keys():  # of an earlier report
+    for key in known - drawn.keys():
         for suffix in ("svg", "csv"):
             (folder / "figures" / f"{key}.{suffix}").unlink(missing_ok=True)
     data = {}
@@ -49,10 +81,7 @@ def write_report(folder: Path) -> ReportFiles:
         _write(folder / "figures" / f"{key}.svg", figure.svg)
         write_table(figure.data, folder / "figures" / f"{key}.csv")
         data[key] = (folder / "figures" / f"{key}.csv").read_bytes()
-    files = ReportFiles(folder / "report.html", folder / "report.md")
-    _write(files.html, build_html(run, checks, drawn, data))
-    _write(files.markdown, build_markdown(run, checks, drawn))
-    return files
+    return data
 
 
 def _write(path: Path, text: str) -> None:

@@ -3,12 +3,12 @@
 import pytest
 
 from outgrow.experiment.planning.counting import BUDGET, PASS_OVERHEAD, Counter, tokenizer_of
-from outgrow.experiment.planning.known_shapes import find_shape
 from outgrow.experiment.planning.recording import BytesTokenizer
 from outgrow.experiment.planning.steps import Planner
 from outgrow.experiment.work import own_steps
 from outgrow.models.batches import default_budget
 from outgrow.models.config import ModelRef
+from outgrow.models.known_shapes import find_shape
 from outgrow.recipe.recipe import parse_recipe
 from outgrow.supervisors.asking import Asking
 from outgrow.training.config import TrainConfig

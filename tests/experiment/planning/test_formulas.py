@@ -11,10 +11,10 @@ from outgrow.experiment.planning.formulas import (
     training_flops,
     update_flops,
 )
-from outgrow.experiment.planning.known_shapes import KNOWN
 from outgrow.experiment.planning.memory import activations, asking_memory, training_memory, weights_bytes, zero_bytes
-from outgrow.experiment.planning.shapes import shape_of
 from outgrow.models.config import Lora
+from outgrow.models.known_shapes import KNOWN
+from outgrow.models.shapes import shape_of
 from outgrow.training.config import TrainConfig
 
 GPT2 = shape_of(KNOWN["openai-community/gpt2"], "gpt2")

@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from outgrow.core.errors import ConfigError, PrerequisiteError
 from outgrow.experiment.planning.formulas import Passes
-from outgrow.experiment.planning.known_shapes import KNOWN
 from outgrow.experiment.planning.machine import Machine, Pace, known_machine, pace_key, read_machine
 from outgrow.experiment.planning.memory import Held
-from outgrow.experiment.planning.shapes import shape_of
+from outgrow.models.known_shapes import KNOWN
+from outgrow.models.shapes import shape_of
 
 QUESTIONS = {"supervisor_train": 16, "pool": 24, "validation": 8, "test": 16, "known": 0}
 RAW = {
@@ -122,10 +122,10 @@ def test_a_measured_pace_decides_the_time_of_its_model(tmp_path):
 def test_a_model_is_measured_by_real_passes_and_counted_bytes():
     from transformers import AutoConfig
 
-    from outgrow.experiment.planning.known_shapes import configuration
     from outgrow.experiment.planning.measure import fit, model_pace
     from outgrow.experiment.planning.memory import activations
     from outgrow.models.config import ModelRef
+    from outgrow.models.known_shapes import configuration
 
     assert fit([(3.0, [1.0, 1.0]), (5.0, [1.0, 2.0]), (9.0, [1.0, 4.0])]) == pytest.approx([1.0, 2.0])
     raw = dict(configuration(ModelRef(model="microworld/nano")))

@@ -129,8 +129,8 @@ def measure_models(machine: Machine, planner: Planner, steps: list[PlannedStep],
     """The machine with a pace for every model of a recipe that can be built from its configuration here."""
     from transformers import AutoConfig
 
-    from outgrow.experiment.planning.known_shapes import configuration
     from outgrow.experiment.planning.measure import model_pace
+    from outgrow.models.known_shapes import configuration
 
     paces: dict[str, Pace] = dict(machine.paces)
     for step in steps:

@@ -13,11 +13,11 @@ import pyarrow as pa
 from outgrow.core.tables import iter_examples
 from outgrow.experiment.planning.formulas import Passes
 from outgrow.experiment.planning.recording import BytesTokenizer, Texts, counting
-from outgrow.experiment.planning.shapes import Shape
 from outgrow.experiment.planning.training_passes import training_passes
 from outgrow.experiment.work import NOTHING, Pass, PlannedWork
 from outgrow.models.assemble import make_tokenizer
 from outgrow.models.config import ModelRef
+from outgrow.models.shapes import Shape
 from outgrow.supervisors.asking import Asking
 from outgrow.supervisors.local import answer
 from outgrow.supervisors.queries import pose

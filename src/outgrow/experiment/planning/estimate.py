@@ -19,10 +19,10 @@ from outgrow.experiment.planning.memory import (
     weights_bytes,
 )
 from outgrow.experiment.planning.schedule import Timed, finish
-from outgrow.experiment.planning.shapes import Shape
 from outgrow.experiment.planning.steps import Planner
 from outgrow.experiment.work import Pass, PlannedJob, PlannedStep, own_steps
 from outgrow.models.config import ModelRef
+from outgrow.models.shapes import Shape
 
 CACHE = 2
 """Keys and values that generation holds, for each layer and position."""

@@ -8,9 +8,9 @@ it is applied: at the places that predict an answer's tokens, not at every posit
 
 from __future__ import annotations
 
-from outgrow.experiment.planning.shapes import Shape
 from outgrow.experiment.work import Passes
 from outgrow.models.config import Lora
+from outgrow.models.shapes import Shape
 
 
 def body_flops(shape: Shape, positions: int | float) -> float:

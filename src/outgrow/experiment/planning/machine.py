@@ -14,8 +14,8 @@ from outgrow.core.hashing import sha256_text
 from outgrow.core.names import unknown
 from outgrow.experiment.planning.formulas import Passes, forward_flops, training_flops
 from outgrow.experiment.planning.memory import Held
-from outgrow.experiment.planning.shapes import Shape
 from outgrow.models.config import Lora
+from outgrow.models.shapes import Shape
 
 FORMAT = 1
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from outgrow.experiment.planning.shapes import Shape
 from outgrow.models.config import Lora
+from outgrow.models.shapes import Shape
 from outgrow.training.config import TrainConfig
 
 GIB = float(1 << 30)

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from outgrow.experiment.planning.shapes import Shape
 from outgrow.experiment.work import Pass
 from outgrow.models.batching import Sequences
 from outgrow.models.config import ModelRef
 from outgrow.models.heads import Abilities, LanguageHead
 from outgrow.models.loaded import Loaded
+from outgrow.models.shapes import Shape
 from outgrow.models.text import Coder, Prompt
 
 BYTES_PER_TOKEN = 4

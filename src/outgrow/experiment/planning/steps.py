@@ -9,13 +9,13 @@ from typing import Any
 from outgrow.core.hashing import sha256_text
 from outgrow.experiment.dry import count_jobs, name_of
 from outgrow.experiment.planning.counting import Counter, charged, checkpoints_of, tokenizer_of
-from outgrow.experiment.planning.known_shapes import find_shape
-from outgrow.experiment.planning.shapes import Shape
 from outgrow.experiment.sketch import planned_task
 from outgrow.experiment.sources import settings_of
 from outgrow.experiment.steps import Counted
 from outgrow.experiment.work import PlannedJob, PlannedStep, PlannedWork
 from outgrow.models.config import ModelRef
+from outgrow.models.known_shapes import find_shape
+from outgrow.models.shapes import Shape
 from outgrow.recipe.recipe import Recipe
 from outgrow.supervisors.asking import Asking
 from outgrow.tasks.base import Task

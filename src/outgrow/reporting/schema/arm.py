@@ -46,6 +46,16 @@ class Curve(View):
     validation: tuple[tuple[int, Number], ...] = ()
 
 
+class Stage(View):
+    """One of several trainings of an arm; per seed rows, unique questions, steps, and answers asked for by then."""
+
+    name: str = ""
+    rows: tuple[int, ...] = ()
+    questions: tuple[int, ...] = ()
+    steps: tuple[int, ...] = ()
+    asked: tuple[int, ...] = ()
+
+
 class Arm(View):
     """One way of training the student, over all seeds."""
 
@@ -58,6 +68,7 @@ class Arm(View):
     accuracy: Accuracy = Accuracy()
     pgr: Recovered = Recovered()
     pgr_vs_vote: Recovered = Recovered()
+    elicited: Recovered = Recovered()
     label_accuracy: tuple[Number, ...] = ()
     rows: tuple[int, ...] = ()
     questions: tuple[int, ...] = ()
@@ -71,6 +82,7 @@ class Arm(View):
     curves: tuple[Curve, ...] = ()
     unparsed_share: Number = math.nan
     notes: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
 
     @property
     def label_shift(self) -> float:

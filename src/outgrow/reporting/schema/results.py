@@ -96,11 +96,20 @@ class SupervisorFacts(View):
     samples: int = 1
 
 
+class StudentFacts(View):
+    """Who was trained."""
+
+    name: str = "student"
+    model: str = ""
+
+
 class Results(View):
-    """A finished run without time, host or path."""
+    """A finished run without time, host or path; of a run with several cells one of them."""
 
     format: int
     name: str
+    cell: str = ""
+    student: StudentFacts = StudentFacts()
     recipe: dict[str, Any] = Field(default_factory=dict)
     seeds: tuple[int, ...]
     task: TaskFacts

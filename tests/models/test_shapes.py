@@ -5,9 +5,9 @@ import json
 import pytest
 
 from outgrow.core.errors import ConfigError
-from outgrow.experiment.planning.known_shapes import KNOWN, find_shape, given_shapes, known
-from outgrow.experiment.planning.shapes import Shape, read_shape, shape_of
 from outgrow.models.config import ModelRef
+from outgrow.models.known_shapes import KNOWN, find_shape, given_shapes, known
+from outgrow.models.shapes import Shape, read_shape, shape_of
 
 LLAMA = "meta-llama/Llama-3.1-70B"
 PUBLISHED = {

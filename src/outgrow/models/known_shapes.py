@@ -11,9 +11,9 @@ import yaml
 
 from outgrow.core.errors import ConfigError
 from outgrow.core.names import closest
-from outgrow.experiment.planning.shapes import Shape, read_shape, shape_of
 from outgrow.models.config import ModelRef
 from outgrow.models.files import resolve
+from outgrow.models.shapes import Shape, read_shape, shape_of
 
 
 def _gated(
