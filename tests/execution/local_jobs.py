@@ -12,8 +12,6 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-from outgrow.experiment.jobs import Done, Job
-
 import outgrow.execution.outcome
 from outgrow.core.errors import DataError
 from outgrow.core.events import Event
@@ -21,6 +19,7 @@ from outgrow.core.progress import Progress
 from outgrow.execution import Graph, run_jobs
 from outgrow.execution.local import Processes
 from outgrow.execution.overview import Overview
+from outgrow.experiment.graph import Done, Job
 
 
 def made_up(recipe, store, job, sink):
@@ -38,7 +37,7 @@ def made_up(recipe, store, job, sink):
         os._exit(3)
     if job.arm == "hangs":
         time.sleep(600)
-    return Done(job, None, 0, 0, (os.environ["OMP_NUM_THREADS"], os.environ["MALLOC_TOP_PAD_"]), ())
+    return Done(job, notes=(os.environ["OMP_NUM_THREADS"], os.environ["MALLOC_TOP_PAD_"]))
 
 
 outgrow.execution.outcome.carry_out = made_up

@@ -1,10 +1,10 @@
 """Which job may begin when: order, back-off, failures, deaths."""
 
 import pytest
-from outgrow.experiment.jobs import Job
 
 from outgrow.core.errors import Failure
 from outgrow.execution.job_graph import ATTEMPTS, Graph
+from outgrow.experiment.graph import Job
 
 START = Job(None, None)
 SUPERVISORS = [Job(seed, None) for seed in (0, 1)]

@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
-from outgrow.experiment.jobs import Job
 
 from outgrow.core.errors import Failure
 from outgrow.execution import failures, local
 from outgrow.execution.job_graph import Graph
+from outgrow.experiment.graph import Job
 
 SCRIPT = Path(__file__).with_name("local_jobs.py")
 

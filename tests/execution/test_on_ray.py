@@ -105,7 +105,7 @@ import pickle, sys
 from types import SimpleNamespace
 import ray
 from ray import exceptions as errors
-from outgrow.experiment.jobs import Job
+from outgrow.experiment.graph import Job
 from outgrow.execution import Died, Failed, Finished
 from outgrow.execution.on_ray import Tasks, _job, version
 

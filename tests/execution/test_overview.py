@@ -4,20 +4,20 @@ import io
 import math
 
 import pytest
-from outgrow.experiment.jobs import Done, Job
 
 from outgrow.core.errors import Failure
 from outgrow.core.events import Event
 from outgrow.core.progress import Progress
 from outgrow.execution import Busy, Failed, Finished, Graph, Told
 from outgrow.execution.overview import Overview
+from outgrow.experiment.graph import Done, Job
 from outgrow.store import StepUse
 
 START, SUPERVISOR, NAIVE, VOTE = Job(None, None), Job(0, None), Job(0, "naive"), Job(0, "vote")
 
 
 def finished(job, cached=False):
-    return Finished(job, Done(job, None, 0, 0, (), (StepUse("train", "k", 1.0, cached, "", ""),)), 1.0)
+    return Finished(job, Done(job, log=(StepUse("train", "k", 1.0, cached, "", ""),)), 1.0)
 
 
 class Scene:

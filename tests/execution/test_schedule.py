@@ -4,7 +4,6 @@ import io
 import random
 
 import pytest
-from outgrow.experiment.jobs import Done, Job
 
 from outgrow.core.errors import Failure
 from outgrow.core.events import Event
@@ -19,11 +18,12 @@ from outgrow.execution import (
     run_jobs,
 )
 from outgrow.execution.overview import Overview
+from outgrow.experiment.graph import Done, Job
 from outgrow.store import StepUse
 
 
 def done(job, keys=(), cached=False):
-    return Done(job, None, 0, 0, (), tuple(StepUse("train", key, 1.0, cached, "", "") for key in keys))
+    return Done(job, log=tuple(StepUse("train", key, 1.0, cached, "", "") for key in keys))
 
 
 class World:

@@ -3,17 +3,14 @@
 import pyarrow as pa
 import pytest
 
-from outgrow.core.errors import PrerequisiteError, SealedError
-from outgrow.core.lab import Lab
+from outgrow.core.errors import PrerequisiteError
 from outgrow.core.tables import ANSWERS
 from outgrow.experiment.dry import (
-    DryLab,
     Planned,
     dry_run,
-    made_up_answers,
-    made_up_gold,
     plan,
 )
+from outgrow.experiment.sketch import made_up_answers, made_up_gold
 from outgrow.methods import METHODS
 from outgrow.recipe.recipe import parse_recipe
 
@@ -61,6 +58,7 @@ def test_the_sizes_of_a_plan(tiny):
         "random_filtering": 25,
         "shuffled_reweighting": 50,
         "oracle_filtering": 25,
+        "own_gold": 20,
         "strong_ceiling": 50,
     }
     assert set(rows) == set(METHODS)
@@ -107,16 +105,6 @@ def test_the_table_of_a_dry_run_counts_all_jobs(tiny):
 def test_what_a_real_run_would_refuse_a_dry_run_refuses(tiny):
     with pytest.raises(PrerequisiteError, match="needs at least two answers"):
         plan(recipe(tiny, ask={"variants": 1}, methods=["uncertainty_filtering"]))
-
-
-def test_a_dry_lab_is_a_lab_and_seals_gold(tiny):
-    made = recipe(tiny)
-    task = made.build_task()
-    lab = DryLab(made, task, METHODS["naive"], seed=0)
-    assert isinstance(lab, Lab)
-    assert lab.pool["meta"].null_count == 50
-    with pytest.raises(SealedError):
-        lab.gold(lab.pool)
 
 
 def test_made_up_answers_have_the_exact_shape_and_depend_on_the_seed(tiny):

@@ -185,7 +185,7 @@ def test_all_answers_of_a_file_count_where_a_task_has_one_wording_and_the_first_
     runner = StepRunner(raw, Store(tmp_path / "store", unsealed=True))
     assert runner.task.n_variants == 1
     for full, said in ((True, ["good", "bad"]), (False, ["good"])):
-        found = runner.answer(runner.untuned(0), "test", seed=0, full=full)
+        found = runner.answer(runner.sources.supervisor(runner.recipe.supervisors[0]), "test", seed=0, full=full)
         assert found["value"].to_pylist() == said
 
 

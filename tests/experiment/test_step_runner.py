@@ -6,7 +6,8 @@ import pytest
 from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.lab import Source
 from outgrow.core.tables import ANSWERS, ROWS, build, iter_examples
-from outgrow.experiment.step_runner import StepRunner, content_hash, gold_values, identity_values
+from outgrow.experiment.sources import content_hash
+from outgrow.experiment.step_runner import StepRunner, gold_values, identity_values
 from outgrow.methods.rows import gold_rows
 from outgrow.recipe.recipe import parse_recipe
 from outgrow.store import Store
@@ -41,43 +42,52 @@ def make(tiny_lm, tmp_path):
 
 def test_one_folder_cut_to_its_first_layer_and_whole_are_two_models(make):
     runner = make(supervisor={"layers": 1})
-    weak = runner.start(runner.recipe.supervisors[0], "weak")
-    strong = runner.start(runner.recipe.student, "student")
+    weak = runner.sources.base(runner.recipe.supervisors[0], "weak")
+    strong = runner.sources.base(runner.recipe.student, "student")
     assert weak.source.key != strong.source.key
-    assert runner.find(weak.source).ref.layers == 1
-    assert runner.find(strong.source).ref.layers is None
-    layers = [len(runner.load(runner.find(start.source)).model.model.layers) for start in (weak, strong)]
+    assert runner.sources.find(weak.source).ref.layers == 1
+    assert runner.sources.find(strong.source).ref.layers is None
+    layers = [
+        len(runner.sources.load(runner.sources.find(start.source)).model.model.layers) for start in (weak, strong)
+    ]
     assert layers == [1, 2]
 
 
 def test_a_student_trained_beside_a_cut_supervisor_keeps_all_its_layers(make):
     runner = make(supervisor={"layers": 1})
     runner.tune_supervisor(0, 0)
-    student = runner.start(runner.recipe.student, "student")
+    student = runner.sources.base(runner.recipe.student, "student")
     rows = gold_rows(runner.gold("pool"))
     trained = runner.train(
-        student, rows, name="arm", split="pool", config=runner.recipe.train, seed=0, steps=1, sealed=True
+        student,
+        rows,
+        name="arm",
+        examples=runner.examples("pool"),
+        config=runner.recipe.train,
+        seed=0,
+        steps=1,
+        sealed=True,
     )
-    assert len(runner.load(runner.find(trained)).model.model.layers) == 2
+    assert len(runner.sources.load(runner.sources.find(trained)).model.model.layers) == 2
 
 
 def test_the_same_model_in_the_same_use_is_one_model_under_any_name(make):
     runner = make()
-    weak = runner.start(runner.recipe.supervisors[0], "weak")
-    strong = runner.start(runner.recipe.student, "student")
+    weak = runner.sources.base(runner.recipe.supervisors[0], "weak")
+    strong = runner.sources.base(runner.recipe.student, "student")
     assert weak.source.key == strong.source.key
     assert (weak.source.name, strong.source.name) == ("weak", "student")
 
 
 def test_a_model_from_elsewhere_is_refused(make):
     with pytest.raises(DataError, match="'stranger' is not a model of this lab"):
-        make().find(Source("stranger", "0" * 64))
+        make().sources.find(Source("stranger", "0" * 64))
 
 
 def test_a_classifier_needs_a_task_with_classes(make):
     runner = make(student={"head": "classifier"})
     with pytest.raises(ConfigError, match="task 'microworld/choice' has no fixed classes, so head 'classifier' cannot"):
-        runner.load(runner.start(runner.recipe.student, "student"))
+        runner.sources.load(runner.sources.base(runner.recipe.student, "student"))
 
 
 # Words --------------------------------------------------------------------------------------------------------------
@@ -174,8 +184,8 @@ def test_soft_labels_of_questions_without_options_are_refused(make):
 def trained_key(runner, **changes):
     rows = gold_rows(runner.gold("pool"))
     settings = {"seed": 0, "steps": 1, "config": runner.recipe.train, "validation": {}, **changes}
-    start = runner.start(runner.recipe.student, "student")
-    return runner.train(start, rows, name="arm", split="pool", sealed=True, **settings).key
+    start = runner.sources.base(runner.recipe.student, "student")
+    return runner.train(start, rows, name="arm", examples=runner.examples("pool"), sealed=True, **settings).key
 
 
 def test_the_key_of_a_training_depends_on_what_decides_it(make, monkeypatch):
@@ -219,10 +229,10 @@ def test_the_key_of_answers_leaves_out_a_seed_that_decides_nothing(make, monkeyp
     monkeypatch.setattr(outgrow.supervisors.local, "answer", answer)
 
     def key(runner, seed, full):
-        source = runner.start(runner.recipe.student, "student").source
+        source = runner.sources.base(runner.recipe.student, "student").source
         table = runner.answer(source, "test", seed=seed, full=full)
         assert set(table["source"].to_pylist()) == {"student"}
-        return runner.store.log[-1].key
+        return runner.steps.store.log[-1].key
 
     greedy, drawn = make(), make(ask={"variants": 2, "temperature": 1.0})
     assert key(greedy, 0, True) == key(make(), 1, True)

@@ -9,12 +9,13 @@ import json
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from outgrow.experiment.jobs import Job, run_arm
 
 from outgrow.core.errors import ConfigError, DataError, SealedError
 from outgrow.core.hashing import sha256_text
 from outgrow.core.lab import Student
 from outgrow.core.tables import EXAMPLES, GOLD, ROWS, build, make_example_id
+from outgrow.experiment.cells import Cell
+from outgrow.experiment.graph import Job, run_arm
 from outgrow.experiment.step_runner import StepRunner, gold_values
 from outgrow.methods import METHODS, MethodSpec
 from outgrow.methods.naive import Naive
@@ -67,7 +68,7 @@ def within(runner, supervisors, monkeypatch):
             return Student("naive", "no-model")
 
         monkeypatch.setitem(METHODS, "naive", MethodSpec("naive", Naive, method, uses_gold=uses_gold))
-        run_arm(own, Job(0, "naive"), sources)
+        run_arm(own, Job(0, "naive"), Cell((0,), 0), sources)
         return found[0]
 
     return run
@@ -125,7 +126,7 @@ def test_gold_of_known_is_for_any_method_and_is_charged_to_it(tiny_lm, tmp_path,
         return Student("naive", "no-model")
 
     monkeypatch.setitem(METHODS, "naive", MethodSpec("naive", Naive, method))
-    done = run_arm(runner, Job(0, "naive"), supervisors)
+    done = run_arm(runner, Job(0, "naive"), Cell((0,), 0), supervisors)
     ((questions, gold),) = bought
     assert questions["example_id"].to_pylist() == runner.examples("known")["example_id"].to_pylist()
     assert gold_values(gold) == gold_values(runner.gold("known"))
@@ -290,7 +291,7 @@ METHODS_NAIVE = METHODS["naive"].function  # before any test puts another in its
 @pytest.fixture(scope="module")
 def ceiling(runner, supervisors):
     """The student of the strong ceiling: its training rows hold gold."""
-    student = run_arm(runner, Job(0, "strong_ceiling"), supervisors).student
+    student = run_arm(runner, Job(0, "strong_ceiling"), Cell((0,), 0), supervisors).student
     runner.answer(student, "test", seed=0, full=False)
     return student
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from outgrow.experiment.handle import settings_of
 
 from outgrow.core.errors import ConfigError, PrerequisiteError
+from outgrow.experiment.sources import settings_of
 from outgrow.models import ModelRef, load
 from outgrow.models.config import Lora
 from outgrow.objectives import imitation

@@ -6,7 +6,7 @@ from them. What jobs share goes through the store, so a run that was stopped goe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -160,7 +160,7 @@ def perform(runner: StepRunner, job: Job) -> Done:
     done = run_arm(runner, job, cell, tuple(runner.tune_supervisor(i, job.seed) for i in cell.supervisors))
     assert done.student is not None
     runner.answer(done.student, "test", seed=0, full=False)
-    return done
+    return replace(done, base=runner.sources.model(done.student).ref)
 
 
 def zero_shot(runner: StepRunner, place: int) -> Source:
@@ -179,8 +179,8 @@ def run_arm(runner: StepRunner, job: Job, cell: Cell, supervisors: tuple[Source,
     if not isinstance(student, Student):
         raise ConfigError(f"the method '{arm.name}' gave {student!r}; a method returns what lab.train gave it")
     return Done(
-        job, student, runner.sources.model(student).ref, work.asked(), len(work.bought), tuple(work.notes),
-        trained={arm.id: student.key}, stages=tuple(work.stages),
+        job, student, None, work.asked(), len(work.bought), tuple(work.notes), trained={arm.id: student.key},
+        stages=tuple(work.stages),
     )  # fmt: skip
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from outgrow.core.lab import Source
 from outgrow.core.tables import ANSWERS, build
-from outgrow.experiment.results.collect import _Collector
+from outgrow.experiment.cells import Cell
+from outgrow.experiment.results.collect import _Cell
 from outgrow.experiment.results.estimates import accuracy_by_votes, calibration_quality
 from outgrow.experiment.results.views import Seed, Split
 from outgrow.recipe.parts import Reliability
@@ -97,7 +98,7 @@ def test_known_labels_that_are_all_right_cannot_calibrate(simulated):
 
 
 def test_a_test_question_that_was_answered_in_other_wordings_alone_has_no_floor():
-    collector = object.__new__(_Collector)
+    collector = object.__new__(_Cell)
     collector.test = split_of(["q1", "q2", "q3"], ["a", "a", "a"])
     collector.seeds = [SimpleNamespace(seed=0, supervisor=Source("file", "key"))]
     said = {
@@ -115,11 +116,12 @@ def test_a_supervisor_without_answers_to_the_known_questions_still_gets_its_resu
     """A file may hold answers to the pool alone: calibration then says why there is none."""
     seed, pool, known = simulated
     said = {"pool": seed.pool_answers, "test": seed.pool_answers.slice(0, 0), "known": seed.pool_answers.slice(0, 0)}
-    collector = object.__new__(_Collector)
+    collector = object.__new__(_Cell)
+    collector.cell = Cell((0,), 0)
     collector.runner = SimpleNamespace(tune_supervisor=lambda index, number: seed.supervisor)
     collector.recipe = SimpleNamespace(reliability=Reliability())
     collector.known = known
-    monkeypatch.setattr(_Collector, "_answers", lambda self, source, split, **asked: said[split])
+    monkeypatch.setattr(_Cell, "_answers", lambda self, source, split, **asked: said[split])
     found = collector._seed(0)
     assert (found.pool.num_rows, found.test.num_rows, found.known.num_rows) == (1500, 0, 0)
     made = calibration_quality([found], pool, known)

@@ -9,7 +9,7 @@ import pytest
 from outgrow.core.lab import Source
 from outgrow.core.tables import ANSWERS, ROWS, Example, build
 from outgrow.experiment.results import clean
-from outgrow.experiment.results.collect import _Collector
+from outgrow.experiment.results.collect import _Cell
 from outgrow.experiment.results.labels import auroc_interval, label_quality, mean_of, rate
 from outgrow.experiment.results.tables import answers_table, labels_table
 from outgrow.experiment.results.views import Seed, Split
@@ -189,7 +189,7 @@ def test_a_mean_leaves_out_what_is_missing():
 
 def collector(**attributes):
     """The part of a collector that a block needs."""
-    made = object.__new__(_Collector)
+    made = object.__new__(_Cell)
     given = {
         "pool": POOL,
         "seeds": [seed_of(SAID)],
