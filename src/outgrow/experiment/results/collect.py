@@ -69,15 +69,16 @@ class _Collector:
             tables = [self._answers(self._student(arm.id, seed), "test") for seed in recipe.seeds]
             self.said[arm.id] = [identity_values(table) for table in tables]
             self.unparsed[arm.id] = float(np.mean([table["value"].null_count / table.num_rows for table in tables]))
-        zero_scores = np.tile(self.test.right(self.zero_said), (len(recipe.seeds), 1))
-        self.scores: dict[str, Scores] = {
-            "zero_shot": zero_scores,
-            **{f"arm:{a}": np.stack([self.test.right(said) for said in saids]) for a, saids in self.said.items()},
+        predicted: dict[str, Sequence[Mapping[str, Any]]] = {
+            "zero_shot": [self.zero_said] * len(recipe.seeds),
+            **{f"arm:{a}": saids for a, saids in self.said.items()},
         }
         if not self.unanswered:  # a supervisor that was not asked the test has no accuracy there
-            self.scores["floor"] = np.stack([self.test.right(s.floor) for s in self.seeds])
-            self.scores["vote"] = np.stack([self.test.right(_values(s.test)) for s in self.seeds])
-        self.paired = ev.PairedScores(self.test.ids, self.test.groups, self.scores, draws=recipe.evaluation.draws)
+            predicted["floor"] = [s.floor for s in self.seeds]
+            predicted["vote"] = [_values(s.test) for s in self.seeds]
+        bootstrap = ev.Bootstrap(self.test.groups, len(recipe.seeds), draws=recipe.evaluation.draws)
+        self.paired = ev.PairedScores.of(ev.METRICS["accuracy"], bootstrap, self.test.ids, predicted, self.test.gold)
+        self.scores: dict[str, Scores] = {name: arm[..., 0] for name, arm in self.paired.arms.items()}
 
     def _student(self, arm: str, seed: int) -> Student:
         student = self.students[arm, seed].student
@@ -201,10 +202,10 @@ class _Collector:
     def _accuracy(self, name: str) -> dict[str, Any]:
         if name not in self.scores:
             return {"value": None, "low": None, "high": None, "per_seed": []}
-        found = self.paired.accuracy(name)
+        found = self.paired.interval(name)
         return {
             "value": found.value, "low": found.low, "high": found.high,
-            "per_seed": [float(x) for x in self.scores[name].mean(axis=1)],
+            "per_seed": self.paired.per_seed(name),
         }  # fmt: skip
 
     def _task(self) -> dict[str, Any]:
