@@ -7,16 +7,33 @@ import numpy as np
 import pytest
 
 from outgrow.core.errors import DataError
-from outgrow.evaluation import Bootstrap, accuracy_interval
+from outgrow.evaluation import METRICS, Bootstrap
 
 ARANGE = np.arange
+
+
+def counted(scores):
+    """The statistics of a mean: the score of each question, and 1."""
+    return np.stack([scores, np.ones(scores.shape)], axis=2)
+
+
+def drawn(bootstrap, scores):
+    return bootstrap.draw_all({"": counted(scores)}, METRICS["accuracy"].value)[""]
+
+
+def means(bootstrap, scores):
+    return drawn(bootstrap, scores).draws
+
+
+def accuracy_interval(correct, groups, draws=10_000):
+    return drawn(Bootstrap(groups, len(correct), draws=draws), correct).interval()
 
 
 def test_means_of_the_draws_follow_from_their_counts():
     groups = np.array([7, 7, 3, 9])
     scores = np.array([[1.0, 0, 1, 1], [0.0, 0, 1, 0]])
     bootstrap = Bootstrap(groups, 2, draws=50, seed=1)
-    means = bootstrap.means(scores)
+    drawn_means = means(bootstrap, scores)
     order = [3, 7, 9]  # groups sorted
     for draw in range(50):
         right = size = 0.0
@@ -25,7 +42,7 @@ def test_means_of_the_draws_follow_from_their_counts():
             inside = groups == order[g]
             right += times * scores[seed, inside].sum()
             size += times * inside.sum()
-        assert means[draw] == pytest.approx(right / size, abs=1e-12)
+        assert drawn_means[draw] == pytest.approx(right / size, abs=1e-12)
 
 
 def test_each_draw_takes_as_many_groups_and_seeds_as_there_are():
@@ -67,10 +84,10 @@ def test_the_same_draws_serve_every_arm_so_differences_stay_paired():
     bootstrap = Bootstrap(ARANGE(60), 3, draws=500, seed=4)
     rng = np.random.default_rng(0)
     a = (rng.random((3, 60)) < 0.5).astype(float)
-    np.testing.assert_allclose(bootstrap.means(a + 0.25) - bootstrap.means(a), 0.25, atol=1e-12)
+    np.testing.assert_allclose(means(bootstrap, a + 0.25) - means(bootstrap, a), 0.25, atol=1e-12)
     again = Bootstrap(ARANGE(60), 3, draws=500, seed=4)
-    np.testing.assert_array_equal(again.means(a), bootstrap.means(a))
-    assert not np.array_equal(Bootstrap(ARANGE(60), 3, draws=500, seed=5).means(a), bootstrap.means(a))
+    np.testing.assert_array_equal(means(again, a), means(bootstrap, a))
+    assert not np.array_equal(means(Bootstrap(ARANGE(60), 3, draws=500, seed=5), a), means(bootstrap, a))
 
 
 def test_group_codes_are_names_only():
@@ -82,19 +99,19 @@ def test_group_codes_are_names_only():
 
 def test_scores_that_do_not_fit_or_are_missing_are_refused():
     bootstrap = Bootstrap(ARANGE(4), 2, draws=10)
-    with pytest.raises(DataError, match=r"shape \(1, 4\) do not fit 2 seeds and 4 questions"):
-        bootstrap.means(np.ones((1, 4)))
-    with pytest.raises(DataError, match="1 scores are not finite"):
-        bootstrap.means(np.array([[1.0, 0, 1, np.nan], [1, 1, 1, 1]]))
+    with pytest.raises(DataError, match=r"shape \(1, 4, 2\) do not fit 2 seeds and 4 questions"):
+        means(bootstrap, np.ones((1, 4)))
+    with pytest.raises(DataError, match="1 answers have statistics that are not finite"):
+        means(bootstrap, np.array([[1.0, 0, 1, np.nan], [1, 1, 1, 1]]))
     with pytest.raises(DataError, match="0 questions"):
         Bootstrap(np.array([], dtype=np.int64), 1)
 
 
 def test_twelve_arms_of_a_full_experiment_take_seconds():
     rng = np.random.default_rng(0)
-    arms = {f"arm {i}": (rng.random((5, 3000)) < 0.7).astype(float) for i in range(12)}
+    arms = {f"arm {i}": counted((rng.random((5, 3000)) < 0.7).astype(float)) for i in range(12)}
     start = time.process_time()
-    drawn = Bootstrap(ARANGE(3000), 5).draw_all(arms)
+    found = Bootstrap(ARANGE(3000), 5).draw_all(arms, METRICS["accuracy"].value)
     assert time.process_time() - start < 10  # about 1 s on a free core
     # questions .7 * .3 / 3000 and seeds within that: the standard error is about sqrt(.21 / 15000) to twice that
-    assert all(0.003 < arm.interval().se < 0.01 for arm in drawn.values())
+    assert all(0.003 < arm.interval().se < 0.01 for arm in found.values())

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from outgrow.evaluation import performance_gap_recovered
+from outgrow.evaluation import METRICS, Bootstrap, PairedScores
+
+
+def performance_gap_recovered(student, floor, ceiling, groups, draws=10_000):
+    arms = {"student": student, "floor": floor, "ceiling": ceiling}
+    counted = {name: np.stack([scores, np.ones(scores.shape)], axis=2) for name, scores in arms.items()}
+    paired = PairedScores(METRICS["accuracy"], Bootstrap(groups, len(student), draws=draws), counted)
+    return paired.gap_recovered("student", floor="floor", ceiling="ceiling")
 
 
 def scores(*shares, n=500):

@@ -4,44 +4,50 @@ import numpy as np
 import pytest
 
 from outgrow.core.errors import DataError
-from outgrow.evaluation import PairedScores, agreement_with_supervisor, correctness
+from outgrow.evaluation import METRICS, Bootstrap, PairedScores, agreement_with_supervisor
 
-
-def test_correctness_joins_by_id_and_counts_unparsed_as_wrong():
-    said = {"c": "x", "a": "y", "b": None}
-    gold = {"a": "y", "b": "z", "c": "z", "d": "x"}
-    assert correctness(["a", "b", "c"], said, gold).tolist() == [1.0, 0.0, 0.0]
-
-
-def test_a_question_without_answer_or_gold_is_named():
-    with pytest.raises(DataError, match="1 questions have no answer; the first is 'b'"):
-        correctness(["a", "b"], {"a": "x"}, {"a": "x", "b": "x"})
-    with pytest.raises(DataError, match="no gold label; the first is 'a'"):
-        correctness(["a"], {"a": "x"}, {})
+IDS = [f"q{i}" for i in range(200)]
+ACCURACY = METRICS["accuracy"]
 
 
 def paired():
-    n = 200
+    """Two seeds alike; the first share of the questions are right, the others unanswered."""
     arms = {
-        name: np.stack([(np.arange(n) < s * n).astype(float)] * 2)
-        for name, s in {"floor": 0.5, "naive": 0.6, "ceiling": 0.9}.items()
+        name: [{q: "x" for q in IDS[: int(share * 200)]}] * 2
+        for name, share in {"floor": 0.5, "naive": 0.6, "ceiling": 0.9}.items()
     }
-    return PairedScores(tuple(f"q{i}" for i in range(n)), np.arange(n), arms, draws=1000)
+    return PairedScores.of(ACCURACY, Bootstrap(np.arange(200), 2, draws=1000), IDS, arms, dict.fromkeys(IDS, "x"))
 
 
 def test_paired_scores_answer_all_three_questions_with_shared_draws():
     scores = paired()
-    assert scores.accuracy("naive").value == pytest.approx(0.6)
+    assert scores.interval("naive").value == pytest.approx(0.6)
     assert scores.gap_recovered("naive", floor="floor", ceiling="ceiling").value == pytest.approx(0.25)
     assert scores.difference("naive", "floor").value == pytest.approx(0.1)
-    assert scores.bootstrap is scores.bootstrap
+
+
+def test_answers_are_joined_by_id_and_what_is_not_there_or_unparsed_is_wrong():
+    answers = {"c": "x", "a": "y", "b": None}
+    gold = {"a": "y", "b": "z", "c": "z", "d": "x"}
+    scores = PairedScores.of(
+        ACCURACY, Bootstrap(np.arange(4), 1, draws=10), ["d", "a", "b", "c"], {"x": [answers]}, gold
+    )
+    assert scores.arms["x"][0, :, 0].tolist() == [0.0, 1.0, 0.0, 0.0]
+
+
+def test_a_question_without_gold_is_named():
+    with pytest.raises(DataError, match="1 questions have no gold label; the first is 'b'"):
+        PairedScores.of(ACCURACY, Bootstrap(np.arange(2), 1, draws=10), ["a", "b"], {"x": [{}]}, {"a": "x"})
 
 
 def test_arms_that_are_not_aligned_are_refused_at_once():
-    with pytest.raises(DataError, match="do not fit"):
-        PairedScores(("a", "b"), np.arange(2), {"x": np.ones((1, 2)), "y": np.ones((1, 3))})
+    bootstrap = Bootstrap(np.arange(2), 1, draws=10)
+    with pytest.raises(DataError, match="do not fit 1 seeds and 2 questions"):
+        PairedScores(ACCURACY, bootstrap, {"x": np.ones((1, 2, 2)), "y": np.ones((1, 3, 2))})
+    with pytest.raises(DataError, match="do not fit 1 seeds"):
+        PairedScores.of(ACCURACY, bootstrap, ["a", "b"], {"x": [{}, {}]}, {"a": "x", "b": "x"})
     with pytest.raises(DataError, match="no arms"):
-        PairedScores(("a",), np.arange(1), {})
+        PairedScores(ACCURACY, bootstrap, {})
 
 
 def test_agreement_is_split_by_whether_the_supervisor_was_right():

@@ -1,9 +1,9 @@
 """How good is a student, and how sure is that: pure functions on arrays."""
 
-from outgrow.evaluation.bootstrap import Bootstrap, Drawn, Interval, accuracy_interval
+from outgrow.evaluation.bootstrap import Bootstrap, Drawn, Interval
 from outgrow.evaluation.calibration import Calibration, brier, ece, equal_mass_bins
 from outgrow.evaluation.difference import Difference, difference, holm, minimum_detectable_difference
-from outgrow.evaluation.gap import PGR, gap_recovered, performance_gap_recovered
+from outgrow.evaluation.gap import PGR, gap_recovered
 from outgrow.evaluation.levels import (
     Heat,
     Level,
@@ -13,28 +13,31 @@ from outgrow.evaluation.levels import (
     reliability_heat,
     rises,
 )
+from outgrow.evaluation.metrics import METRICS, ClassMean, MeanScore, Metric, metric_named
 from outgrow.evaluation.ranking import RiskCoverage, aurc, auroc, risk_coverage
-from outgrow.evaluation.scores import Agreement, PairedScores, agreement_with_supervisor, correctness
+from outgrow.evaluation.scores import Agreement, PairedScores, agreement_with_supervisor
 
 __all__ = [
+    "METRICS",
     "PGR",
     "Agreement",
     "Bootstrap",
     "Calibration",
+    "ClassMean",
     "Difference",
     "Drawn",
     "Heat",
     "Interval",
     "Level",
+    "MeanScore",
+    "Metric",
     "PairedScores",
     "Rise",
     "RiskCoverage",
-    "accuracy_interval",
     "agreement_with_supervisor",
     "aurc",
     "auroc",
     "brier",
-    "correctness",
     "difference",
     "ece",
     "entropy_levels",
@@ -42,8 +45,8 @@ __all__ = [
     "gap_recovered",
     "holm",
     "merge_small",
+    "metric_named",
     "minimum_detectable_difference",
-    "performance_gap_recovered",
     "reliability_heat",
     "rises",
     "risk_coverage",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,15 +26,15 @@ class Interval:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Mean score of an arm: on its questions and seeds as they are, and in every draw."""
+    """A metric of an arm: on its questions and seeds as they are, and in every draw."""
 
     value: float
-    means: Float[np.ndarray, "draws"]
+    draws: Float[np.ndarray, "draws"]
 
     def interval(self) -> Interval:
-        """The mean with its 95 % interval."""
-        low, high = np.percentile(self.means, [2.5, 97.5])
-        return Interval(self.value, float(low), float(high), float(self.means.std()))
+        """The value with its 95 % interval."""
+        low, high = np.percentile(self.draws, [2.5, 97.5])
+        return Interval(self.value, float(low), float(high), float(self.draws.std()))
 
 
 class Bootstrap:
@@ -90,60 +90,58 @@ class Bootstrap:
             np.float64
         )
 
-    @cached_property
-    def _questions(self) -> Float[np.ndarray, "draws"]:
-        return self.group_sums(self._sizes[:, None])[:, 0]
+    def _chunks(self, columns: int) -> Iterator[tuple[slice, Float[np.ndarray, "some groups"]]]:
+        """Some draws at a time, and how often each of them holds each group."""
+        step = max(1, CHUNK // max(len(self._sizes), columns))
+        for start in range(0, self.draws, step):
+            part = slice(start, start + step)
+            yield part, self.group_counts[part].astype(np.float64)
 
     def group_sums(self, per_group: Float[np.ndarray, "groups columns"]) -> Float[np.ndarray, "draws columns"]:
         """Sum over each draw's groups of the given per-group sums."""
-        found = np.empty((self.draws, per_group.shape[1]))
-        step = max(1, CHUNK // per_group.shape[0])
-        for start in range(0, self.draws, step):
-            found[start : start + step] = self.group_counts[start : start + step].astype(np.float64) @ per_group
-        return found
+        sums = np.empty((self.draws, per_group.shape[1]))
+        for part, counts in self._chunks(per_group.shape[1]):
+            sums[part] = counts @ per_group
+        return sums
 
     def per_group(self, scores: Float[np.ndarray, "columns questions"]) -> Float[np.ndarray, "groups columns"]:
         """Scores summed within each group."""
         n_groups = len(self._sizes)
         return np.stack([np.bincount(self._codes, weights=row, minlength=n_groups) for row in scores], axis=1)
 
-    def means(self, scores: Float[np.ndarray, "seeds questions"]) -> Float[np.ndarray, "draws"]:
-        """Mean score of each draw over its questions and seeds.
+    def draw_all(
+        self,
+        arms: Mapping[str, Float[np.ndarray, "seeds questions statistics"]],
+        value: Callable[[Float[np.ndarray, "*any statistics"]], Float[np.ndarray, "*any"]],
+    ) -> dict[str, Drawn]:
+        """A metric of several arms in the same draws, in one pass over them.
+
+        Args:
+            arms: statistics of each question and seed, per arm.
+            value: the metric, from statistics summed over questions and seeds.
 
         Raises:
-            DataError: the matrix does not have one row per seed and one column per question, or holds NaN.
+            DataError: an array does not have one row per seed and one column per question, or holds NaN.
         """
-        return self.draw_all({"": scores})[""].means
+        for statistics in arms.values():
+            self.check(statistics)
+        size = next(iter(arms.values())).shape[2]
+        stacked = [s.transpose(0, 2, 1).reshape(-1, len(self.groups)) for s in arms.values()]
+        columns = np.concatenate([self.per_group(rows) for rows in stacked], axis=1)
+        sums = np.empty((self.draws, len(arms), size))
+        for part, counts in self._chunks(columns.shape[1]):
+            by_seed = (counts @ columns).reshape(-1, len(arms), self.n_seeds, size)
+            sums[part] = (by_seed * self.seed_counts[part, None, :, None]).sum(axis=2)
+        drawn = value(sums)
+        return {name: Drawn(float(value(s.sum(axis=(0, 1)))), drawn[:, i]) for i, (name, s) in enumerate(arms.items())}
 
-    def draw_all(self, arms: Mapping[str, Float[np.ndarray, "seeds questions"]]) -> dict[str, Drawn]:
-        """Means of several arms in the same draws, in one pass over them. Raises as `means`."""
-        for scores in arms.values():
-            self.check(scores)
-        stacked = np.concatenate([self.per_group(scores) for scores in arms.values()], axis=1)
-        sums = self.group_sums(stacked).reshape(self.draws, len(arms), self.n_seeds)
-        means = (sums * self.seed_counts[:, None, :]).sum(axis=2) / (self._questions[:, None] * self.n_seeds)
-        return {name: Drawn(float(arms[name].mean()), means[:, i]) for i, name in enumerate(arms)}
-
-    def check(self, scores: Float[np.ndarray, "seeds questions"]) -> None:
-        """Refuse a matrix that is not aligned to the questions and seeds of the draws."""
-        if scores.shape != (self.n_seeds, len(self.groups)):
+    def check(self, statistics: Float[np.ndarray, "seeds questions statistics"]) -> None:
+        """Refuse an array that is not aligned to the questions and seeds of the draws."""
+        if statistics.shape[:2] != (self.n_seeds, len(self.groups)):
             raise DataError(
-                f"scores of shape {scores.shape} do not fit {self.n_seeds} seeds and {len(self.groups)} questions"
+                f"statistics of shape {statistics.shape} do not fit {self.n_seeds} seeds and "
+                f"{len(self.groups)} questions"
             )
-        if not np.isfinite(scores).all():
-            raise DataError(f"{int((~np.isfinite(scores)).sum())} scores are not finite; each question needs a score")
-
-    def interval(self, scores: Float[np.ndarray, "seeds questions"]) -> Interval:
-        """Mean score over questions and seeds with its 95 % interval."""
-        return self.draw_all({"": scores})[""].interval()
-
-
-def accuracy_interval(
-    correct: Float[np.ndarray, "seeds questions"],
-    groups: Int[np.ndarray, "questions"],
-    *,
-    draws: int = 10_000,
-    seed: int = 0,
-) -> Interval:
-    """Mean of `correct` (0 to 1) with its crossed-bootstrap interval; use `Bootstrap` to share draws between arms."""
-    return Bootstrap(groups, correct.shape[0], draws=draws, seed=seed).interval(correct)
+        if not np.isfinite(statistics).all():
+            missing = int((~np.isfinite(statistics).all(axis=2)).sum())
+            raise DataError(f"{missing} answers have statistics that are not finite; each question needs them")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
 
-from outgrow.evaluation.bootstrap import Bootstrap, Drawn
+from outgrow.evaluation.bootstrap import Drawn
 
 LEAST_GAP = 0.02
 
@@ -35,11 +34,12 @@ def gap_recovered(student: Drawn, floor: Drawn, ceiling: Drawn) -> PGR:
     that leaving them out cannot make it narrower.
 
     Args:
-        student: means of the student, as of the next two, in the same draws (`Bootstrap.draw_all`).
-        floor: means of the supervisor.
-        ceiling: means of the strong ceiling.
+        student: the student's metric, of which more is better, in the same draws as the next two
+            (`Bootstrap.draw_all`).
+        floor: the supervisor's.
+        ceiling: the strong ceiling's.
     """
-    gaps = ceiling.means - floor.means
+    gaps = ceiling.draws - floor.draws
     gap = ceiling.value - floor.value
     without = gaps <= 0
     least = float(np.percentile(gaps, 2.5))
@@ -49,22 +49,8 @@ def gap_recovered(student: Drawn, floor: Drawn, ceiling: Drawn) -> PGR:
             f"lower bound {least:.4f}, needed above {LEAST_GAP:g}"
         )
         return PGR(np.nan, np.nan, np.nan, False, int(without.sum()), reason)
-    ratio = (student.means - floor.means) / np.where(without, np.nan, gaps)
+    ratio = (student.draws - floor.draws) / np.where(without, np.nan, gaps)
     low = np.percentile(np.where(without, -np.inf, ratio), 2.5, method="inverted_cdf")
     high = np.percentile(np.where(without, np.inf, ratio), 97.5, method="inverted_cdf")
     value = (student.value - floor.value) / gap
     return PGR(value, float(low), float(high), True, int(without.sum()), None)
-
-
-def performance_gap_recovered(
-    student: Float[np.ndarray, "seeds questions"],
-    floor: Float[np.ndarray, "seeds questions"],
-    ceiling: Float[np.ndarray, "seeds questions"],
-    groups: Int[np.ndarray, "questions"],
-    *,
-    draws: int = 10_000,
-    seed: int = 0,
-) -> PGR:
-    """`gap_recovered` with draws of its own; use `Bootstrap.draw_all` to share draws between arms."""
-    bootstrap = Bootstrap(groups, student.shape[0], draws=draws, seed=seed)
-    return gap_recovered(**bootstrap.draw_all({"student": student, "floor": floor, "ceiling": ceiling}))

@@ -1,83 +1,103 @@
-"""Right or wrong, per arm, seed and question, on one common order of questions."""
+"""How good several arms are by one metric, on one order of questions, and how often a student repeats its teacher."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from outgrow.core.errors import DataError
 from outgrow.evaluation.bootstrap import Bootstrap, Drawn, Interval
 from outgrow.evaluation.difference import Difference, difference
 from outgrow.evaluation.gap import PGR, gap_recovered
-
-
-def correctness(
-    questions: Sequence[str], said: Mapping[str, str | None], gold: Mapping[str, str]
-) -> Float[np.ndarray, "questions"]:
-    """1.0 where what was said equals gold, else 0.0; an answer that could not be parsed is wrong.
-
-    Raises:
-        DataError: a question has no answer or no gold.
-    """
-    for name, table in (("answer", said), ("gold label", gold)):
-        missing = [q for q in questions if q not in table]
-        if missing:
-            raise DataError(f"{len(missing)} questions have no {name}; the first is {missing[0]!r}")
-    return np.array([float(said[q] is not None and said[q] == gold[q]) for q in questions], dtype=np.float64)
+from outgrow.evaluation.metrics import Metric, linearised
 
 
 @dataclass(frozen=True)
 class PairedScores:
-    """Scores of several arms on the same questions and seeds, with draws shared by all of them.
+    """One metric of several arms on the same questions and seeds, in draws that all of them share.
+
+    The value over several seeds is that of all their answers taken together.
 
     Args:
-        questions: the common order of questions.
-        groups: group code of each question; groups are resampled whole.
-        arms: per arm a matrix of scores from 0 to 1.
-        draws: bootstrap draws.
-        seed: of the draws.
+        metric: what is measured.
+        bootstrap: the draws; give the same to every metric of a run.
+        arms: per arm the metric's statistics.
     """
 
-    questions: tuple[str, ...]
-    groups: Int[np.ndarray, "questions"]
-    arms: Mapping[str, Float[np.ndarray, "seeds questions"]]
-    draws: int = 10_000
-    seed: int = 0
+    metric: Metric
+    bootstrap: Bootstrap
+    arms: Mapping[str, Float[np.ndarray, "seeds questions statistics"]]
+
+    @classmethod
+    def of(
+        cls,
+        metric: Metric,
+        bootstrap: Bootstrap,
+        questions: Sequence[str],
+        predicted: Mapping[str, Sequence[Mapping[str, Any]]],
+        gold: Mapping[str, Any],
+    ) -> PairedScores:
+        """From answers.
+
+        Args:
+            metric: what is measured.
+            bootstrap: over the groups of `questions`, in their order.
+            questions: their ids.
+            predicted: per arm and seed, question to what the metric judges, in gold's own form; a question that is
+                not there has no valid answer.
+            gold: question to its truth.
+
+        Raises:
+            DataError: a question has no gold, arms have other numbers of questions or seeds than the draws, or the
+                metric is not defined for such answers.
+        """
+        missing = [q for q in questions if q not in gold]
+        if missing:
+            raise DataError(f"{len(missing)} questions have no gold label; the first is {missing[0]!r}")
+        truth = [gold[q] for q in questions]
+        answers = {arm: [[one.get(q) for q in questions] for one in seeds] for arm, seeds in predicted.items()}
+        rows = [truth, *(row for seeds in answers.values() for row in seeds)]
+        classes = sorted({value for row in rows for value in row if isinstance(value, str)})
+        statistics = {
+            arm: np.stack([metric.statistics(row, truth, classes) for row in seeds]) for arm, seeds in answers.items()
+        }
+        return cls(metric, bootstrap, statistics)
 
     def __post_init__(self) -> None:
-        if len(self.questions) != len(self.groups):
-            raise DataError(f"{len(self.questions)} questions with {len(self.groups)} groups")
         if not self.arms:
             raise DataError("there are no arms to compare")
-        for scores in self.arms.values():
-            self.bootstrap.check(scores)
-
-    @cached_property
-    def bootstrap(self) -> Bootstrap:
-        """The draws."""
-        n_seeds = next(iter(self.arms.values())).shape[0]
-        return Bootstrap(self.groups, n_seeds, draws=self.draws, seed=self.seed)
+        for statistics in self.arms.values():
+            self.bootstrap.check(statistics)
 
     @cached_property
     def drawn(self) -> dict[str, Drawn]:
-        """Means of every arm in every draw."""
-        return self.bootstrap.draw_all(self.arms)
+        """The metric of every arm in every draw."""
+        return self.bootstrap.draw_all(self.arms, self.metric.value)
 
-    def accuracy(self, arm: str) -> Interval:
-        """Accuracy of one arm over questions and seeds."""
+    def interval(self, arm: str) -> Interval:
+        """The metric of one arm over questions and seeds."""
         return self.drawn[arm].interval()
 
+    def per_seed(self, arm: str) -> list[float]:
+        """The metric of one arm in each seed."""
+        return [float(value) for value in self.metric.value(self.arms[arm].sum(axis=1))]
+
     def gap_recovered(self, arm: str, *, floor: str, ceiling: str) -> PGR:
-        """Performance gap recovered by one arm."""
-        return gap_recovered(self.drawn[arm], self.drawn[floor], self.drawn[ceiling])
+        """Performance gap recovered by one arm; of a metric that is better when lower, from the negative values."""
+        drawn = [self.drawn[name] for name in (arm, floor, ceiling)]
+        if not self.metric.higher_is_better:
+            drawn = [Drawn(-one.value, -one.draws) for one in drawn]
+        return gap_recovered(*drawn)
 
     def difference(self, a: str, b: str) -> Difference:
-        """Arm `a` minus arm `b`."""
-        return difference(self.arms[a], self.arms[b], self.groups)
+        """Arm `a` minus arm `b`; metrics that are no means are linearised."""
+        first, second = (linearised(self.metric, self.arms[arm]) for arm in (a, b))
+        return difference(first, second, self.bootstrap.groups)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from outgrow.core.errors import ConfigError, SealedError
+from outgrow.core.gold import choose_objective
 from outgrow.core.lab import How, Source, Student
 from outgrow.core.tables import ANSWERS
 from outgrow.experiment.answering import Answer, Report, silent
@@ -98,8 +99,12 @@ class StepRunner:
         return self._questions.table("examples", split)
 
     def gold(self, split: str) -> pa.Table:
-        """Gold of a split: for training supervisors, for declared oracles and for evaluation."""
-        return self._questions.table("gold", split)
+        """Gold of a split: for training supervisors, for declared oracles and for evaluation.
+
+        Raises:
+            ConfigError: it has several objectives, and the recipe names none of them.
+        """
+        return choose_objective(self._questions.table("gold", split), self.recipe.objective)
 
     # Answering ----------------------------------------------------------------------------------------------
 

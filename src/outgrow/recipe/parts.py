@@ -120,7 +120,14 @@ class Primary(Config):
 
 
 class Evaluation(Config):
-    """Draws of the bootstrap over groups and seeds."""
+    """How arms are compared.
+
+    Attributes:
+        draws: of the bootstrap over groups and seeds.
+        metrics: further metrics beside accuracy (`outgrow.evaluation.METRICS`).
+    """
+
+    metrics: tuple[str, ...] = ()
 
     draws: Annotated[int, Field(ge=100)] = 10_000
 

@@ -46,6 +46,7 @@ class Labelling(Config):
         name: of the run's folder and report.
         task: the configuration of its kind (`outgrow.tasks.TASKS`).
         supervisors: who answers (`outgrow.supervisors.SUPERVISORS`); methods of one supervisor take the first.
+        objective: which gold, where the task's has several objectives.
         ask: how they are asked.
         train: how supervisors are tuned where they say nothing else, and in an experiment students and the ceiling.
         threads: per job; part of what decides the numbers.
@@ -57,6 +58,7 @@ class Labelling(Config):
     name: Name = "run"
     task: Task
     supervisors: Annotated[tuple[Supervisor, ...], Field(min_length=1)]
+    objective: str | None = None
     ask: Ask = Ask()
     train: TrainConfig = TrainConfig()
     threads: Count = 1

@@ -75,6 +75,36 @@ def arms_table(results: Results) -> TableView:
     )
 
 
+def metrics_table(results: Results) -> TableView | None:
+    """Metrics beside accuracy; None where the recipe names none."""
+    if not results.metrics:
+        return None
+    rows = []
+    for name, attribute in (("Supervisor, one answer", "floor"), ("Student before training", "zero_shot")):
+        values = [accuracy_cell(getattr(metric, attribute)) for metric in results.metrics]
+        rows.append(row(Cell(name), *[each for value in values for each in (value, Cell(""))], tone="reference"))
+    for arm in results.arms:
+        cells = [name_cell(arm)]
+        for metric in results.metrics:
+            value = metric.arms[arm.name]
+            difference = value.difference
+            cells.append(accuracy_cell(value))
+            cells.append(
+                Cell("reference")
+                if difference is None
+                else Cell(points(difference.value), interval(difference.low, difference.high, "points"))
+            )
+        rows.append(row(*cells, tone=arm.kind))
+    titles = [title for metric in results.metrics for title in (f"{metric.name}, %", f"{metric.name}, difference")]
+    return TableView(
+        key="metrics",
+        title="Further metrics",
+        caption="Over the answers of all seeds, with 95 % intervals; differences to the reference arm in points.",
+        columns=columns("Arm", *titles),
+        rows=tuple(rows),
+    )
+
+
 def _undefined_draws(results: Results) -> str:
     counted = {arm.name: arm.pgr.undefined_draws for arm in results.arms if arm.pgr.undefined_draws}
     if not counted:

@@ -276,11 +276,10 @@ def paired(recipe, right):
     from outgrow import evaluation as ev
 
     scores = {name: np.array(matrix, dtype=np.float64) for name, matrix in right.items()}
-    n = next(iter(scores.values())).shape[1]
-    ids = tuple(f"t{i}" for i in range(n))
-    return collector(
-        recipe=recipe, scores=scores, paired=ev.PairedScores(ids, np.arange(n), scores, draws=200), said={}
-    )
+    seeds, n = next(iter(scores.values())).shape
+    counted = {name: np.stack([score, np.ones(score.shape)], axis=2) for name, score in scores.items()}
+    accuracy = ev.PairedScores(ev.METRICS["accuracy"], ev.Bootstrap(np.arange(n), seeds, draws=200), counted)
+    return collector(recipe=recipe, scores=scores, paired=accuracy, said={})
 
 
 def test_comparisons_are_each_arm_against_naive_and_the_primary_one(tmp_path):

@@ -87,15 +87,21 @@ class _Cell:
             tables = [self._answers(self._student(arm.id, seed), "test") for seed in recipe.seeds]
             self.said[arm.id] = [identity_values(table) for table in tables]
             self.unparsed[arm.id] = float(np.mean([table["value"].null_count / table.num_rows for table in tables]))
-        zero_scores = np.tile(self.test.right(self.zero_answers), (len(recipe.seeds), 1))
-        self.scores: dict[str, Scores] = {
-            "zero_shot": zero_scores,
-            **{f"arm:{a}": np.stack([self.test.right(said) for said in saids]) for a, saids in self.said.items()},
+        predicted: dict[str, Sequence[Mapping[str, Any]]] = {
+            "zero_shot": [self.zero_answers] * len(recipe.seeds),
+            **{f"arm:{a}": saids for a, saids in self.said.items()},
         }
         if not self.unanswered:  # a supervisor that was not asked the test has no accuracy there
-            self.scores["floor"] = np.stack([self.test.right(s.floor) for s in self.seeds])
-            self.scores["vote"] = np.stack([self.test.right(_values(s.test)) for s in self.seeds])
-        self.paired = ev.PairedScores(self.test.ids, self.test.groups, self.scores, draws=recipe.evaluation.draws)
+            predicted["floor"] = [s.floor for s in self.seeds]
+            predicted["vote"] = [_values(s.test) for s in self.seeds]
+        bootstrap = ev.Bootstrap(self.test.groups, len(recipe.seeds), draws=recipe.evaluation.draws)
+        by_metric = {
+            name: ev.PairedScores.of(ev.metric_named(name), bootstrap, self.test.ids, predicted, self.test.gold)
+            for name in ("accuracy", *recipe.evaluation.metrics)
+        }
+        self.paired = by_metric.pop("accuracy")
+        self.further = by_metric
+        self.scores: dict[str, Scores] = {name: arm[..., 0] for name, arm in self.paired.arms.items()}
 
     def _student(self, arm: str, seed: int) -> Student:
         done = self.students[arm, seed]
@@ -186,6 +192,7 @@ class _Cell:
                 "calibration": calibration_quality(self.seeds, self.pool, self.known),
             },
             "strata": self._strata(),
+            "metrics": self._further(),
         }
 
     def tables(self) -> dict[str, pa.Table]:
@@ -220,13 +227,33 @@ class _Cell:
         return 1 - float(np.mean([s.pool_answers.num_rows for s in self.seeds])) / (wanted * len(self.pool.ids))
 
     def _accuracy(self, name: str) -> dict[str, Any]:
-        if name not in self.scores:
-            return {"value": None, "low": None, "high": None, "per_seed": []}
-        found = self.paired.accuracy(name)
-        return {
-            "value": found.value, "low": found.low, "high": found.high,
-            "per_seed": [float(x) for x in self.scores[name].mean(axis=1)],
-        }  # fmt: skip
+        return _measured(self.paired, name)
+
+    def _further(self) -> list[dict[str, Any]]:
+        """Metrics beside accuracy: references and arms, each arm with its difference to naive training."""
+        base = self._base()
+        return [
+            {
+                "name": name,
+                "higher_is_better": ev.metric_named(name).higher_is_better,
+                **{reference: _measured(paired, reference) for reference in ("floor", "vote", "zero_shot")},
+                "arms": {
+                    arm.id: {
+                        **_measured(paired, f"arm:{arm.id}"),
+                        "difference": asdict(paired.difference(f"arm:{arm.id}", f"arm:{base}"))
+                        if arm.id != base
+                        else None,
+                    }
+                    for arm in self.recipe.methods
+                },
+            }
+            for name, paired in self.further.items()
+        ]
+
+    def _base(self) -> str:
+        """The arm that others are compared with: naive training, else the first."""
+        arms = self.recipe.methods
+        return next((arm.id for arm in arms if arm.name == "naive"), arms[0].id)
 
     def describe_task(self) -> dict[str, Any]:
         """The task's splits, and what a reader should know about them."""
@@ -364,7 +391,7 @@ class _Cell:
 
     def _comparisons(self) -> list[dict[str, Any]]:
         arms = [arm.id for arm in self.recipe.methods]
-        base = next((arm.id for arm in self.recipe.methods if arm.name == "naive"), arms[0])
+        base = self._base()
         pairs = [(a, base) for a in arms if a != base]
         primary = self.recipe.primary
         if primary is not None and (primary.a, primary.b) not in pairs:
@@ -406,6 +433,14 @@ class _Cell:
                 }
             )
         return found
+
+
+def _measured(paired: ev.PairedScores, name: str) -> dict[str, Any]:
+    """A metric's value with its interval, and per seed; nulls for a supervisor that was not asked the test."""
+    if name not in paired.arms:
+        return {"value": None, "low": None, "high": None, "per_seed": []}
+    interval = paired.interval(name)
+    return {"value": interval.value, "low": interval.low, "high": interval.high, "per_seed": paired.per_seed(name)}
 
 
 def _values(labels: pa.Table) -> dict[str, str | None]:

@@ -17,8 +17,8 @@ from outgrow.reporting.schema.reliability import ReliabilityQuality
 class Comparison(View):
     """Accuracy of arm `a` minus arm `b`, with a t interval; NaN bounds when one seed gives none."""
 
-    a: str
-    b: str
+    a: str = ""
+    b: str = ""
     value: Number = math.nan
     se: Number = math.nan
     low: Number = math.nan
@@ -96,6 +96,23 @@ class SupervisorFacts(View):
     samples: int = 1
 
 
+class MetricArm(Accuracy):
+    """An arm's value of a metric, and its difference to naive training (None for naive training itself)."""
+
+    difference: Comparison | None = None
+
+
+class MetricFacts(View):
+    """A metric beside accuracy."""
+
+    name: str
+    higher_is_better: bool = True
+    floor: Accuracy = Accuracy()
+    vote: Accuracy = Accuracy()
+    zero_shot: Accuracy = Accuracy()
+    arms: dict[str, MetricArm] = Field(default_factory=dict)
+
+
 class StudentFacts(View):
     """Who was trained."""
 
@@ -120,6 +137,7 @@ class Results(View):
     comparisons: tuple[Comparison, ...] = ()
     reliability: ReliabilityQuality | None = None
     strata: tuple[Stratum, ...] = ()
+    metrics: tuple[MetricFacts, ...] = ()
 
     def arm_of(self, method: str) -> Arm | None:
         """The first arm of a method, or None."""
