@@ -105,6 +105,7 @@ def test_the_supervisors_own_paraphrases_are_asked_and_trained_on_as_they_were_w
     raw = recipe("microworld/mini", ask={"variants": 3, "kinds": ["paraphrase", "task"]})
     answers = label(raw, store=tmp_path).answers
     runner = StepRunner(parse_labelling(raw), Store(tmp_path, unsealed=True))
+    runner.reword()
     examples = {e.example_id: e for e in iter_examples(runner.examples("pool"))}
     asked = answers.select(["example_id", "variant", "prompt", "wording"]).to_pylist()
     reworded = [row for row in asked if row["wording"]["kind"] == "paraphrase"]
@@ -119,9 +120,9 @@ def test_the_supervisors_own_paraphrases_are_asked_and_trained_on_as_they_were_w
     worded = render_rows(runner.task, rows, runner.examples("pool"))
     said = {row["row_id"]: row["prompt"] for row in rows.to_pylist()}
     assert all(row.prompt == said[row.row_id] for row in worded)
-    steps = [use.detail for use in runner.store.log if use.name == "answer"]
+    steps = [use.detail for use in runner.steps.store.log if use.name == "answer"]
     assert steps == ["weak paraphrases pool", "weak paraphrases test"]
-    assert all(use.cached for use in runner.store.log)
+    assert all(use.cached for use in runner.steps.store.log)
 
 
 # Words --------------------------------------------------------------------------------------------------------------

@@ -94,7 +94,9 @@ def test_a_declared_method_gets_gold_of_pool_and_validation_and_not_of_test(with
     assert gold_values(found[0]).items() <= gold_values(runner.gold("pool")).items()
     assert set(gold_values(found[0])) == set(runner.examples("pool")["example_id"].to_pylist()[2:5])
     assert gold_values(found[1]) == gold_values(runner.gold("validation"))
-    with pytest.raises(ConfigError, match=r"lab\.gold takes questions of lab\.pool or lab\.validation"):
+    with pytest.raises(
+        ConfigError, match=r"takes questions of lab\.pool, lab\.validation, lab\.supervisor_train: of one"
+    ):
         within(lambda lab: lab.gold(runner.examples("test")), uses_gold=True)
 
 
@@ -230,7 +232,7 @@ def test_nothing_that_holds_gold_can_be_reached_through_the_labs_attributes(with
 
     found = within(walk)
     tables = [thing for thing in found if isinstance(thing, pa.Table)]
-    assert len(tables) == 3  # pool, validation, known
+    assert len(tables) == 4  # pool, validation, known, supervisor_train
     assert all(table.schema.names == EXAMPLES.names and table["meta"].null_count == len(table) for table in tables)
     assert not any(isinstance(thing, StepRunner | Store | Task) for thing in found)
     assert len(found) > 8
@@ -248,8 +250,11 @@ def test_a_method_cannot_declare_itself_while_it_runs(within):
 
 
 def test_only_pool_known_and_validation_can_be_asked_about(within, runner):
-    for table in (runner.examples("test"), runner.examples("supervisor_train"), runner.examples("pool").slice(1)):
-        with pytest.raises(ConfigError, match=r"lab\.ask takes lab\.pool, lab\.known or lab\.validation"):
+    for split in ("test", "supervisor_train"):
+        table = runner.examples(split)
+        with pytest.raises(
+            ConfigError, match=r"this takes questions of lab\.pool, lab\.validation, lab\.known: of one"
+        ):
             within(lambda lab, asked=table: lab.ask(lab.supervisors[0], asked))
 
 
@@ -262,7 +267,7 @@ def test_training_rows_about_questions_of_other_splits_are_refused(within, runne
 def test_rows_that_claim_to_be_gold_are_refused(tiny_lm, tmp_path, within):
     """For sums the runner writes the worked answer of gold rows: a false label would be trained on as the truth."""
     sums = make_bench(tiny_lm, tmp_path, "sums")
-    untrained = sums.start(sums.recipe.supervisors[0], "weak").source
+    untrained = sums.sources.base(sums.recipe.supervisors[0], "weak").source
 
     def forge(lab):
         ids = lab.pool["example_id"].to_pylist()
@@ -277,7 +282,7 @@ def test_checkpoints_of_an_undeclared_method_are_chosen_by_the_supervisors_label
     student = within(lambda lab: METHODS_NAIVE(lab, Naive()))
     said = runner.answer(supervisors[0], "validation", seed=0, full=False)
     labels = dict(zip(said["example_id"].to_pylist(), said["value"].to_pylist(), strict=True))
-    inputs = runner.store.open(student.key).manifest["inputs"]
+    inputs = runner.steps.store.open(student.key).manifest["inputs"]
     assert inputs["validation"] == sha256_text(sorted(labels.items()))
     assert labels != gold_values(runner.gold("validation"))
 
@@ -298,24 +303,24 @@ def ceiling(runner, supervisors):
 
 def test_a_store_opened_like_any_other_does_not_read_results_that_hold_gold(runner, supervisors, ceiling):
     assert set(runner.training_rows(ceiling)["source"].to_pylist()) == {"gold"}  # it is there, for the runner
-    store = Store(runner.store.path)
+    store = Store(runner.steps.store.path)
     for source in (ceiling, supervisors[0]):
         with pytest.raises(SealedError, match="holds gold labels and is sealed"):
             store.open(source.key)
 
 
 def test_a_sealed_result_is_not_had_by_naming_its_step_either(runner, ceiling):
-    facts = runner.store.open(ceiling.key).manifest
+    facts = runner.steps.store.open(ceiling.key).manifest
     step = Step(facts["step"], facts["version"], facts["config"], facts["inputs"])
     assert step.key == ceiling.key
     with pytest.raises(SealedError):
-        Store(runner.store.path).get(step)
+        Store(runner.steps.store.path).get(step)
     with pytest.raises(SealedError):
-        Store(runner.store.path).make(step, lambda work: work.save_json({}, "fit.json"))
+        Store(runner.steps.store.path).make(step, lambda work: work.save_json({}, "fit.json"))
 
 
 def test_the_manifests_that_a_store_lists_tell_no_gold(runner, ceiling):
-    manifests = list(Store(runner.store.path).steps())
+    manifests = list(Store(runner.steps.store.path).steps())
     assert any(manifest["meta"].get("sealed") for manifest in manifests)
     known = {i for split in runner.task.splits for i in runner.examples(split)["example_id"].to_pylist()}
     text = json.dumps([dict(manifest) for manifest in manifests])
@@ -324,7 +329,7 @@ def test_the_manifests_that_a_store_lists_tell_no_gold(runner, ceiling):
 
 def test_results_that_are_not_sealed_hold_no_gold(within, runner, supervisors, ceiling):
     within(lambda lab: METHODS_NAIVE(lab, Naive()))
-    store = Store(runner.store.path)
+    store = Store(runner.steps.store.path)
     truth = {**gold_values(runner.gold("pool")), **gold_values(runner.gold("test"))}
     kinds = set()
     for manifest in store.steps():

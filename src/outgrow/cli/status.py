@@ -13,6 +13,23 @@ from rich.table import Table
 from outgrow.store.status import Making, status
 
 
+def show_recipe(store: str, recipe: str, overrides: Sequence[str] = ()) -> None:
+    """Print which jobs of a recipe are done on a store, and what is missing of the others; nothing is made."""
+    from outgrow.experiment.progress import states
+    from outgrow.recipe.recipe import load_recipe
+    from outgrow.store import Store
+
+    looked_up = states(load_recipe(recipe, overrides), Store(store, unsealed=True))
+    table = Table("job", "steps made", "missing", box=None, pad_edge=False)
+    for state in looked_up:
+        made = ", ".join(f"{count} {kind}" for kind, count in sorted(state.made.items()))
+        table.add_row(*map(escape, (state.job.label, made, state.missing or "")))
+    console = Console() if Console().is_terminal else Console(width=160)
+    console.print(table)
+    done = sum(state.missing is None for state in looked_up)
+    console.print(f"{done} of {len(looked_up)} jobs are done", highlight=False)
+
+
 def show(store: str, *, as_json: bool) -> None:
     """Print a store's status.
 

@@ -112,7 +112,7 @@ class Lab(Protocol):
 
         Args:
             source: a supervisor, a model, or a student trained here.
-            questions: rows of `pool`, `validation`, `known` or `supervisor_train`, any subset, of one of them.
+            questions: rows of `pool`, `validation` or `known`, any subset of one of them.
             how: how it is asked; by default as the recipe says, which all arms share.
             variants: of the recipe's answers those to the first wordings; 1 is the identity's first answer alone.
         """
@@ -162,6 +162,10 @@ class Lab(Protocol):
             layers: 0 is the embeddings, negative numbers count from the end.
             pool: `last` token of the prompt, or `mean` over its tokens.
         """
+        ...
+
+    def do(self, step: Any) -> Any:
+        """The result of a step of the method's own kind (`outgrow.experiment.steps.StepRequest`), kept in the store."""
         ...
 
     def note(self, text: str) -> None:

@@ -6,6 +6,7 @@ from them. What jobs share goes through the store, so a run that was stopped goe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -206,8 +207,9 @@ class _Arm:
         """What the method gets."""
         recipe, sources = self.recipe, self.runner.sources
         doors = Doors(
-            self._ask, self._train, self._score, self._activations, self._known_gold, self._in_form_of,
-            self._gold if self.uses_gold else sealed(self.name),
+            _plain(self._ask), _plain(self._train), _plain(self._score), _plain(self._activations),
+            _plain(self.runner.steps.do), _plain(self._known_gold), _plain(self._in_form_of),
+            _plain(self._gold) if self.uses_gold else sealed(self.name),
         )  # fmt: skip
         models = zip(recipe.models, recipe.model_names, strict=True)
         return MethodLab(
@@ -221,12 +223,13 @@ class _Arm:
         """Answers to `pool` and `known` that the method used."""
         return sum(n for (_, split, _), n in self._asked.items() if split in ("pool", "known"))
 
-    def _split_of(self, questions: pa.Table) -> str:
-        names = {self.where.get(i, "") for i in questions["example_id"].to_pylist()}
-        if len(names) != 1 or "" in names:
+    def _split_of(self, questions: pa.Table, allowed: tuple[str, ...] = ("pool", "validation", "known")) -> str:
+        names = {self.where.get(i, "elsewhere") for i in questions["example_id"].to_pylist()}
+        if len(names) != 1 or not names.issubset(allowed):
+            takes = ", ".join(f"lab.{name}" for name in allowed)
             raise ConfigError(
-                "the lab takes questions of lab.pool, lab.validation, lab.known or lab.supervisor_train, of one of "
-                f"them at a time and at least one; found {questions.num_rows} of {sorted(names)}"
+                f"this takes questions of {takes}: of one of them at a time and at least one; found "
+                f"{questions.num_rows} of {', '.join(sorted(names)) or 'none'}"
             )
         return names.pop()
 
@@ -254,8 +257,9 @@ class _Arm:
         settings: Any, only: Any,
     ) -> Student:  # fmt: skip
         recipe, runner = self.recipe, self.runner
-        splits = {self.where.get(i, "") for i in rows["example_id"].to_pylist()} or {"pool"}
-        examples = [runner.examples(split or "pool") for split in self.splits if split in splits or "" in splits]
+        splits = {self.where.get(i) for i in rows["example_id"].to_pylist()}
+        allowed = [split for split in self.splits if split != "supervisor_train" or self.uses_gold]
+        examples = [runner.examples(split) for split in allowed if split in splits or split == "pool"]
         config = TrainConfig(**{**recipe.train.model_dump(), **settings}) if settings else recipe.train
         steps = total_steps(self.splits["pool"].num_rows, config)
         student = runner.train(
@@ -311,8 +315,14 @@ class _Arm:
         return in_form_of(self.runner.plain_task, gold_values(gold), answers)
 
     def _gold(self, questions: pa.Table) -> pa.Table:
-        split = self._split_of(questions)
-        if split == "known":
-            raise ConfigError("gold of lab.known is bought: lab.known_gold()")
-        gold = self.runner.gold(split)
+        gold = self.runner.gold(self._split_of(questions, ("pool", "validation", "supervisor_train")))
         return gold.filter(pc.is_in(gold["example_id"], value_set=questions["example_id"].combine_chunks()))
+
+
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function without its object as an attribute, so that a lab's attributes lead nowhere."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return call

@@ -30,6 +30,7 @@ class Doors:
     train: Callable[..., Student]
     score: Callable[[Source, Sequence[str], Sequence[str]], pa.Table]
     activations: Callable[[Source, pa.Table, Sequence[int], str], Any]
+    do: Callable[[Any], Any]
     known_gold: Callable[[], pa.Table]
     in_form_of: Callable[[pa.Table, pa.Table], pa.Table]
     gold: Gold
@@ -71,7 +72,12 @@ class MethodLab:
         self.known, self.supervisor_train = splits["known"], splits["supervisor_train"]
         self.supervisors, self.models, self.student = supervisors, models, student
         self._ask, self._train, self._score, self._activations = doors.ask, doors.train, doors.score, doors.activations
-        self._known_gold, self._in_form_of, self._gold = doors.known_gold, doors.in_form_of, doors.gold
+        self._do, self._known_gold, self._in_form_of, self._gold = (
+            doors.do,
+            doors.known_gold,
+            doors.in_form_of,
+            doors.gold,
+        )
         self._notes = notes
 
     def ask(
@@ -104,6 +110,10 @@ class MethodLab:
     def activations(self, source: Source, questions: pa.Table, layers: Sequence[int], *, pool: str = "last") -> Any:
         """See `core.lab.Lab.activations`."""
         return self._activations(source, questions, layers, pool)
+
+    def do(self, step: Any) -> Any:
+        """See `core.lab.Lab.do`."""
+        return self._do(step)
 
     def note(self, text: str) -> None:
         """Something a reader of the results should know about this arm."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from outgrow.experiment.graph import Job, jobs_of, perform
@@ -31,14 +32,12 @@ def states(recipe: Recipe, store: Store) -> list[JobState]:
     questions = Questions(recipe.build_task())
     looked_up = []
     for job in jobs_of(recipe):
-        runner = StepRunner(recipe, Lookup(store), questions=questions)
-        before, missing = len(store.log), None
+        lookup, missing = Lookup(store), None
+        runner = StepRunner(recipe, lookup, questions=questions)
         try:
             perform(runner, job)
         except NotMadeError as error:
             missing = error.request.what
-        made: dict[str, int] = {}
-        for use in store.log[before:]:
-            made[use.name] = made.get(use.name, 0) + 1
-        looked_up.append(JobState(job, made, missing))
+        made = Counter(step.name for step in {step.key: step for step in lookup.used}.values())
+        looked_up.append(JobState(job, dict(made), missing))
     return looked_up

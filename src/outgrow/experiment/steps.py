@@ -157,12 +157,13 @@ class NotMadeError(StoreError):
 
 
 class Lookup:
-    """Finds steps in the store and makes none."""
+    """Finds steps in the store and makes none; `used` has those it found, in order."""
 
     imagined = False
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.used: list[Step] = []
 
     def do(self, request: StepRequest[Result]) -> Result:
         """The result.
@@ -173,6 +174,7 @@ class Lookup:
         artefact = self.store.get(request.step)
         if artefact is None:
             raise NotMadeError(request)
+        self.used.append(request.step)
         return request.read(artefact)
 
     def model_key(self, ref: ModelRef) -> str:

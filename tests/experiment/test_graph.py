@@ -1,0 +1,198 @@
+"""One graph, several interpreters: what is run is what was counted, planned and looked up, whatever asks for it."""
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from outgrow.core.errors import ConfigError, SealedError
+from outgrow.core.lab import How
+from outgrow.experiment.cells import Cell, cells_of
+from outgrow.experiment.dry import count_jobs, fresh_steps, plan
+from outgrow.experiment.graph import Job, jobs_of, perform
+from outgrow.experiment.planning.steps import Planner
+from outgrow.experiment.progress import states
+from outgrow.experiment.results import collect
+from outgrow.experiment.step_runner import StepRunner
+from outgrow.experiment.steps import Size, StepRequest
+from outgrow.methods import METHODS, MethodSpec
+from outgrow.methods.naive import Naive
+from outgrow.methods.rows import answer_rows
+from outgrow.recipe.recipe import parse_recipe
+from outgrow.store import Step, Store
+
+_spec = importlib.util.spec_from_file_location("tiny_run", Path(__file__).parents[1] / "end_to_end" / "tiny_run.py")
+tiny_run = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(tiny_run)
+
+
+@dataclass(frozen=True, eq=False)
+class CountWords(StepRequest):
+    """A kind of step that nothing but this test knows."""
+
+    questions: tuple[str, ...]
+
+    @property
+    def step(self):
+        return Step("count words", 1, {"questions": list(self.questions)})
+
+    @property
+    def what(self):
+        return "counting words"
+
+    def make(self, work):
+        work.save_table(pa.table({"words": [len(question.split()) for question in self.questions]}))
+
+    def read(self, artefact):
+        return artefact.table()["words"].to_pylist()
+
+    def sketch(self):
+        return [1] * len(self.questions)
+
+    def size(self):
+        return Size(prompts=len(self.questions))
+
+
+def two_stages(lab, config):
+    """A method in two stages: the weak answers first, then what the student made of them; long questions alone."""
+    words = lab.do(CountWords(tuple(lab.pool["question"].to_pylist())))
+    assert len(words) == lab.pool.num_rows
+    weak = lab.ask(lab.supervisors[0], lab.pool, variants=1)
+    first = lab.train(lab.student, answer_rows(weak), stage="weak", select="last", settings={"epochs": 1})
+    own = lab.ask(first, lab.pool.slice(0, 20), How(variants=1, samples=1, temperature=0.0))
+    assert set(own["source"].to_pylist()) == {"new"}
+    return lab.train(lab.student, answer_rows(own), stage="own")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, tiny_lm):
+    folder = tmp_path_factory.mktemp("graph")
+    tiny_run.write_data(folder)
+    tiny_run.write_models(folder, tiny_run.make_model(tiny_lm))
+    return folder
+
+
+@pytest.fixture
+def recipe(folder, monkeypatch):
+    monkeypatch.setitem(METHODS, "two_stages", MethodSpec("two_stages", Naive, two_stages))
+    methods = ["naive", {"name": "two_stages", "id": "new"}, "strong_ceiling"]
+    return parse_recipe(tiny_run.recipe(folder, methods=methods, seeds=[0, 1], primary=None))
+
+
+def test_a_new_kind_of_step_and_a_method_in_stages_are_run_counted_planned_looked_up_and_collected(recipe, tmp_path):
+    store = Store(tmp_path / "store", unsealed=True)
+    assert all(state.missing is not None for state in states(recipe, store))  # nothing is there, nothing is made
+    assert not list(store.steps())
+
+    done = []
+    for job in jobs_of(recipe):
+        runner = StepRunner(recipe, store)
+        done.append(perform(runner, job))
+    made = sorted((use.name, use.detail.partition(", seed")[0]) for use in store.log)
+
+    counted = [
+        (step.request.step.name, step.request.meta["detail"].partition(", seed")[0])
+        for _, steps in fresh_steps(count_jobs(recipe))
+        for step in steps
+    ]
+    assert sorted(counted) == made  # counted beforehand is what was made, step by step
+    assert made.count(("count words", "counting words")) == 1  # the same for both seeds
+    assert made.count(("train", "new")) == 4  # two stages, two seeds
+
+    planned = {(step.kind, step.key) for job in Planner(recipe).jobs() for step in job.steps}
+    assert {kind for kind, _ in planned} == {"answer", "train", "count words"}
+    # what draws nothing and starts from a base model is planned under a key of its own for all seeds
+    sizes = {job.name: job for job in plan(recipe)}
+    pool = StepRunner(recipe, store).examples("pool").num_rows
+    test = StepRunner(recipe, store).examples("test").num_rows
+    checks = StepRunner(recipe, store).examples("validation").num_rows * recipe.train.checkpoints
+    assert sizes["new"].rows == pool + 20
+    assert sizes["new"].prompts == pool + 20 + checks + test  # words counted, own answers, checkpoints, the test
+
+    looked_up = {state.job.label: state for state in states(recipe, store)}
+    assert all(state.missing is None for state in looked_up.values())
+    assert looked_up["seed 0: new"].made["count words"] == 1
+
+    results, tables, _ = collect(recipe, store, done)
+    (cell,) = results["cells"]
+    new = next(arm for arm in cell["arms"] if arm["name"] == "new")
+    assert [stage["name"] for stage in new["stages"]] == ["weak", "own"]
+    assert new["stages"][1]["rows"] == [20, 20]
+    assert any(note.startswith("Takes ") for note in new["notes"])  # more steps than the others
+    assert "arm:new" in tables["answers.parquet"].column_names
+
+
+def within(recipe, monkeypatch, tmp_path, action):
+    """What `action(lab)` gives as the body of a method."""
+    given = []
+
+    def method(lab, config):
+        given.append(action(lab))
+        return lab.train(lab.student, answer_rows(lab.ask(lab.supervisors[0], lab.pool, variants=1)))
+
+    monkeypatch.setitem(METHODS, "naive", MethodSpec("naive", Naive, method))
+    runner = StepRunner(recipe, Store(tmp_path / "store", unsealed=True))
+    perform(runner, Job(0, "naive"))
+    return given[0], runner
+
+
+def test_a_part_of_the_pool_costs_nothing_more_and_keeps_the_questions_order(recipe, monkeypatch, tmp_path):
+    def action(lab):
+        part = lab.pool.take([5, 3])
+        whole, some = lab.ask(lab.supervisors[0], lab.pool), lab.ask(lab.supervisors[0], part)
+        return part["example_id"].to_pylist(), whole, some
+
+    (ids, whole, some), runner = within(recipe, monkeypatch, tmp_path, action)
+    expected = [row for row in whole.to_pylist() if row["example_id"] in ids]
+    assert some.to_pylist() == expected
+    asked = [use.detail for use in runner.steps.store.log if use.name == "answer"]
+    assert asked.count("weak answers pool") == 1
+
+
+def test_questions_of_two_splits_or_of_none_are_refused(recipe, monkeypatch, tmp_path):
+    def action(lab):
+        mixed = pa.concat_tables([lab.pool.slice(0, 1), lab.validation.slice(0, 1)])
+        with pytest.raises(ConfigError, match="of one of them at a time"):
+            lab.ask(lab.supervisors[0], mixed)
+        with pytest.raises(ConfigError, match="at least one; found 0 of none"):
+            lab.ask(lab.supervisors[0], lab.pool.slice(0, 0))
+        with pytest.raises(SealedError):
+            lab.train(lab.student, answer_rows(lab.ask(lab.supervisors[0], lab.pool)), select="gold")
+        return True
+
+    assert within(recipe, monkeypatch, tmp_path, action)[0]
+
+
+def test_scores_are_log_probabilities_and_activations_come_in_the_order_of_the_questions(recipe, monkeypatch, tmp_path):
+    def action(lab):
+        prompts, targets = ["w1 w2", "w3"], [" red", " green"]
+        scores = lab.score(lab.student, prompts, targets)
+        both = lab.activations(lab.student, lab.pool.take([1, 0]), layers=[0, -1])
+        alone = lab.activations(lab.student, lab.pool.take([0]), layers=[-1], pool="last")
+        return scores, both, alone
+
+    (scores, both, alone), _ = within(recipe, monkeypatch, tmp_path, action)
+    assert scores["n_tokens"].to_pylist() == [2, 2]  # a word and the end of the text
+    assert all(value < 0 for value in scores["logprob"].to_pylist())
+    assert both.shape == (2, 2, 32)
+    np.testing.assert_allclose(both[1, 1], alone[0, 0], rtol=1e-4, atol=1e-5)
+
+
+def test_cells_pair_supervisors_with_students_as_the_grid_says(folder):
+    weak, strong = {"model": str(folder / "weak"), "name": "a"}, {"model": str(folder / "strong"), "name": "b"}
+    students = [{"model": str(folder / "weak")}, {"model": str(folder / "strong")}]
+
+    def cells(grid):
+        raw = tiny_run.recipe(folder, supervisors=[weak, strong], students=students, grid=grid)
+        raw.pop("student")
+        return cells_of(parse_recipe(raw))
+
+    assert cells("each") == (
+        Cell((0,), 0, "a to weak"), Cell((0,), 1, "a to strong"),
+        Cell((1,), 0, "b to weak"), Cell((1,), 1, "b to strong"),
+    )  # fmt: skip
+    assert cells("smaller") == (Cell((0,), 1),)  # the small one teaches the large one
+    assert cells("together") == (Cell((0, 1), 0, "a + b to weak"), Cell((0, 1), 1, "a + b to strong"))
