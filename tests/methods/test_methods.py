@@ -201,6 +201,16 @@ def test_stratifying_by_label_keeps_the_label_mix(name):
             assert Counter(plain.column("target")) == {"a": 6}
 
 
+def test_confidence_filtering_names_what_is_missing_where_answers_have_no_probabilities():
+    # q1, q2, q3 and q6 have a valid first answer; of these q6 has lost its probabilities
+    given = {key: shares for key, shares in PROBABILITIES.items() if key[0] != "q6"}
+    answers = fake.answers_table(SAID, logprobs=LOGPROBS, probabilities=given)
+    with pytest.raises(
+        PrerequisiteError, match=r"first answer; 1 of 6 have none. Give answers a column 'probabilities'"
+    ):
+        run("confidence_filtering", answers)
+
+
 # Weights ------------------------------------------------------------------------------------------------------------
 
 
@@ -324,8 +334,14 @@ def test_the_strong_ceiling_trains_on_gold_of_the_whole_pool():
 )
 def test_one_answer_per_question_is_refused_where_agreement_is_needed(name, settings):
     once = fake.answers_table({q: values[:1] for q, values in SAID.items()})
-    with pytest.raises(PrerequisiteError, match=f"{name} needs at least two answers to a question.*ask.variants or"):
+    with pytest.raises(
+        PrerequisiteError, match=f"{name} needs at least two answers to a question; 4 of 4 .*ask.variants"
+    ):
         run(name, once, **settings)
+    # q4 and q5 have no valid first answer, so no label; here q1 alone was asked once
+    some = fake.answers_table({**SAID, "q1": ["a"]})
+    with pytest.raises(PrerequisiteError, match=f"{name} needs at least two answers to a question; 1 of 5 "):
+        run(name, some, **settings)
 
 
 @pytest.mark.parametrize(
