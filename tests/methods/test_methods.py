@@ -18,11 +18,14 @@ from math import e
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from outgrow.core.errors import PrerequisiteError
 from outgrow.core.lab import Lab
-from outgrow.methods import METHODS
+from outgrow.methods import METHODS, MethodConfig, MethodSpec
+from outgrow.methods.base import TrainingSet
+from outgrow.methods.rows import answer_rows
 
 _spec = importlib.util.spec_from_file_location("fake_lab", Path(__file__).with_name("fake_lab.py"))
 fake = importlib.util.module_from_spec(_spec)
@@ -384,6 +387,21 @@ def test_a_method_depends_on_answers_and_seed_alone_and_not_on_the_order_of_rows
 
     assert facts(answers) == facts(answers)
     assert facts(upside_down) == facts(answers)
+
+
+def test_a_choice_of_rows_becomes_a_method_of_a_lab_that_asks_notes_and_trains_once():
+    def longest(answered, config):
+        """Train on the last wording alone."""
+        last = answered.answers.filter(pc.equal(answered.answers["variant"], 4))
+        return TrainingSet(answer_rows(last), weights="raw", notes=(f"seed {answered.seed}",))
+
+    spec = MethodSpec.choosing("longest", MethodConfig, longest, control=True)
+    lab = fake.FakeLab(table(), seed=5)
+    spec.function(lab, MethodConfig())
+    (trained,) = lab.trained
+    assert trained.targets == {f"{q}/sup/4/0": "a" for q in ("q1", "q2", "q3")}
+    assert (lab.asked, lab.notes, trained.weights) == ([("sup", None)], ["seed 5"], "raw")
+    assert (spec.doc, spec.control, spec.uses_gold) == ("Train on the last wording alone.", True, False)
 
 
 def test_gold_is_declared_by_the_two_oracles_alone():
