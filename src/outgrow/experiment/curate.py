@@ -19,7 +19,7 @@ from outgrow.io.questions import look_up, prompts_of
 from outgrow.methods import METHODS, MethodConfig, MethodSpec
 from outgrow.methods.base import Answered, Known
 from outgrow.methods.relabel import RELABEL
-from outgrow.methods.rows import answer_ids, earliest, first_in_words, normalise_weights
+from outgrow.methods.rows import answer_ids, earliest, first_in_words, label_ids, normalise_weights
 from outgrow.methods.weights import Weights, check_weights, class_mix, settle_weights
 from outgrow.reliability import agreement, label_mix
 
@@ -232,7 +232,9 @@ def _described(rows: pa.Table, labels: pa.Table, answers: pa.Table) -> pa.Table:
     """Training rows as `CURATED`: with a prompt, and what is known of their question's label."""
     ids = rows["example_id"]
     label = labels.take(pc.index_in(ids, value_set=labels["example_id"]))
-    itself = pc.index_in(rows["row_id"], value_set=answer_ids(answers))  # of rows that are an answer
+    itself = pa.nulls(rows.num_rows, pa.int32())  # the answer, of rows that are one
+    if not pc.all(pc.equal(rows["row_id"], label_ids(rows))).as_py():
+        itself = pc.index_in(rows["row_id"], value_set=answer_ids(answers))
     place = itself
     if itself.null_count:
         row = pc.index_in(answers["example_id"], value_set=ids).fill_null(-1).to_numpy().astype(np.int64)

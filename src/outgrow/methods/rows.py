@@ -52,7 +52,7 @@ def imitation_rows(
     kept, weight = labels.filter(use), weight[np.asarray(use.to_numpy(), dtype=bool)]
     ids, sources = kept.column("example_id"), kept.column("source").cast(pa.string())
     columns = {
-        "row_id": _unique(_joined(ids, sources, pa.scalar("0"))),
+        "row_id": _unique(label_ids(kept)),
         "example_id": ids,
         "source": sources,
         "variant": pa.array(np.zeros(len(ids), np.int64)),
@@ -179,6 +179,11 @@ def first_in_words(labels: pa.Table, answers: pa.Table) -> pa.Array:
         )
     )
     return pa.array(at).take(earliest(spoken, label.fill_null(-1).to_numpy().astype(np.int64), labels.num_rows))
+
+
+def label_ids(labels: pa.Table) -> pa.ChunkedArray:
+    """The `row_id` of each label in `imitation_rows`: example_id/source/variant, the source "all" where it is null."""
+    return _joined(labels["example_id"], labels["source"].cast(pa.string()), pa.scalar("0"))
 
 
 def answer_ids(answers: pa.Table) -> pa.ChunkedArray:
