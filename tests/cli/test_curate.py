@@ -1,6 +1,7 @@
 """`outgrow curate` for trainers: what it writes and says, and what it refuses before any work."""
 
 import json
+import math
 
 import pytest
 
@@ -81,6 +82,42 @@ def test_relabel_counts_what_it_changed_and_writes_both_labels(cli, answers, tmp
     assert out.read_text().splitlines()[0].endswith(",given")
 
 
+def test_settings_of_the_method_are_those_it_has_in_a_recipe(cli, answers, tmp_path):
+    out = tmp_path / "t.jsonl"
+    plain = ("curate", answers, "--out", out, "--method", "uncertainty_filtering")
+    assert cli(*plain, "--set", "form=published", "--set", "percentile=10").code == 0
+    # entropies 0 (q1, q3), .64 (q2), 1.1 (q4): the tenth percentile of the answers is 0
+    assert [row["row_id"] for row in rows(out)] == [f"{q}/supervisor/0/{i}" for q in ("q1", "q3") for i in range(3)]
+    assert cli(*plain, "--keep", "0.25", "--seed", "1").code == 0
+    assert len(rows(out)) == 1
+    weighted = ("curate", answers, "--out", out, "--method", "reliability_reweighting")
+    for options, temperature in (((), 0.2), (("--temperature", "1"), 1.0)):
+        assert cli(*weighted, *options).code == 0
+        unanimous, two_to_one = rows(out)[:2]
+        # R = 1 against 1 / (1 + e^(-1 / 3T))
+        assert unanimous["weight"] / two_to_one["weight"] == pytest.approx(1 + math.exp(-1 / (3 * temperature)))
+
+
+def test_known_gold_teaches_whom_to_trust_and_is_not_trained_on(cli, tmp_path):
+    path, gold, out = (tmp_path / name for name in ("a.csv", "gold.csv", "t.jsonl"))
+    said = {f"k{i:02d}": "aaa" if i < 30 else "aab" for i in range(60)} | {"p1": "bbb", "p2": "abb"}
+    path.write_text("example_id,value\n" + "".join(f"{q},{v}\n" for q, values in said.items() for v in values))
+    truth = {q: "a" if i < 27 or 30 <= i < 40 else "b" for i, q in enumerate(said) if q[0] == "k"}
+    gold.write_text("example_id,value\n" + "".join(f"{q},{v}\n" for q, v in truth.items()))
+    found = cli("curate", path, "--out", out, "--method", "calibrated_reweighting", "--known", gold)
+    assert found.code == 0, found.err
+    assert "the 60 questions with known gold are not among the rows" in found.out
+    sure, split = rows(out)
+    assert (sure["example_id"], split["example_id"]) == ("p1", "p2")
+    # 27 of 30 unanimous and 10 of 30 split known labels are right; the fit is held back towards 37 of 60
+    assert sure["reliability"] == pytest.approx(27 / 30, abs=0.1)
+    assert split["reliability"] == pytest.approx(10 / 30, abs=0.1)
+    assert sure["weight"] / split["weight"] == pytest.approx(sure["reliability"] / split["reliability"])
+    without = cli("curate", path, "--out", out, "--method", "calibrated_reweighting")
+    assert without.code == 2
+    assert "--known FILE" in without.err
+
+
 def test_the_list_of_data_sets_is_written_beside_and_named(cli, answers, tmp_path):
     out = tmp_path / "train.jsonl"
     found = cli("curate", answers, "--out", out, "--method", "majority_vote", "--format", "llamafactory-sharegpt")
@@ -97,6 +134,12 @@ def test_the_list_of_data_sets_is_written_beside_and_named(cli, answers, tmp_pat
         (["--weights", "resample"], "weights has no meaning for majority_vote"),
         (["--weights", "keep-unused"], "our own rows keep their weights"),
         (["--format", "trl", "--questions", "nowhere.csv"], "no such file"),
+        (["--known", "nowhere.csv"], "no such file"),
+        (["--keep", "0.5"], "majority_vote has no setting 'keep'; it has none"),
+        (["--method", "random_filtering", "--set", "form=published"], "no setting 'form'; it has keep, stratify"),
+        (["--method", "uncertainty_filtering", "--set", "form=old"], "form: must be 'corrected' or 'published'"),
+        (["--set", "form"], "expected key=value"),
+        (["--method", "strong_ceiling"], "strong_ceiling is an oracle: it trains on gold"),
         (["--min-weight", "1"], "belongs to --weights threshold"),
     ],
 )
@@ -111,7 +154,7 @@ def test_wrong_settings_end_in_one_line_and_nothing_is_written(cli, answers, tmp
 
 
 def test_no_input_is_overwritten(cli, answers, tmp_path):
-    for name in ("given", "questions"):
+    for name in ("known", "given", "questions"):
         path = tmp_path / f"{name}.csv"
         path.write_text("example_id,label,question\nq1,a,b\n")
         found = cli("curate", answers, "--out", path, "--method", "relabel", f"--{name}", path)

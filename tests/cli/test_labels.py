@@ -66,7 +66,7 @@ def test_curate_writes_a_training_set_and_shows_the_label_mix(answers, tmp_path)
         ("q3", "What of q3?", "b"),
     ]
     assert "probabilities" not in rows[0]
-    assert "kept 2 of 4 questions with a consensus (5 asked), as 2 rows" in said
+    assert "kept 2 of 4 questions with a label (5 in all), as 2 rows" in said
     assert "14 answers, 2 of them invalid" in said
     assert "Label mix" in said
 
@@ -153,7 +153,7 @@ def test_wrong_settings_are_named(answers, tmp_path):
         invoke("reliability", answers, "--out", out, "--estimator", "mood")
     with pytest.raises(ConfigError, match="unknown method 'mood'"):
         invoke("curate", answers, "--out", out, "--method", "mood")
-    with pytest.raises(PrerequisiteError, match="above 0 and at most 1"):
+    with pytest.raises(ConfigError, match="keep: must be greater than 0"):
         invoke("curate", answers, "--out", out, "--keep", "0")
     assert not out.exists()
 

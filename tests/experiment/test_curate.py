@@ -1,12 +1,22 @@
 """Training sets out of answers, without training."""
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from outgrow.core.errors import ConfigError, PrerequisiteError
+from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.core.tables import ANSWERS, build
 from outgrow.experiment.curate import CURATED, curate
+from outgrow.io.questions import QUESTIONS
+from outgrow.methods import METHODS, MethodConfig, MethodSpec
+from outgrow.methods.rows import normalise_weights
+
+_spec = importlib.util.spec_from_file_location("fake_lab", Path(__file__).parents[1] / "methods" / "fake_lab.py")
+fake = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(fake)
 
 VOTES = {
     "q1": ["yes", "yes", "yes", "yes"],
@@ -27,11 +37,16 @@ def answers_of(votes=VOTES, **columns):
         "variant": samples,
         "sample": [0] * len(ids),
         "prompt": [f"{q} worded {i}" for q, i, _ in rows],
-        "text": [None if v is None else f"I say {v}" for v in values],
         "value": values,
-        "logprob": [np.log(FIRST.get(q, 0.5)) if i == 0 else -0.01 for q, i, _ in rows],
+        "probabilities": [None if v is None else {v: FIRST.get(q, 0.5) if i == 0 else 0.99} for q, i, v in rows],
     }
     return build(ANSWERS, {**given, **columns})
+
+
+def in_words(votes=VOTES, **columns):
+    """The same answers as somebody would write them."""
+    texts = [None if v is None else f"I say {v}" for values in votes.values() for v in values]
+    return answers_of(votes, text=texts, **columns)
 
 
 def run(method, **options):
@@ -59,7 +74,7 @@ def test_majority_vote_gives_each_consensus_with_the_first_prompt_and_its_measur
 
 def test_the_summary_counts_questions_invalid_answers_and_the_label_mix():
     found = run("uncertainty_filtering", keep=0.75).summary
-    assert (found.questions, found.with_consensus, found.kept, found.rows) == (5, 4, 3, 3)
+    assert (found.questions, found.labelled, found.kept, found.rows) == (5, 4, 3, 3)
     assert (found.answers, found.invalid_answers, found.removed_rows) == (20, 5, 0)
     assert found.mix_before == {"no": 0.5, "yes": 0.5}
     assert found.mix_after == {"no": pytest.approx(2 / 3), "yes": pytest.approx(1 / 3)}
@@ -93,16 +108,11 @@ def test_confidence_filtering_uses_the_first_answer_alone():
     assert picked(run("confidence_filtering", keep=0.5)) == {"q2": "no", "q3": "yes"}
 
 
-def test_confidence_filtering_prefers_option_probabilities_over_log_probabilities():
-    maps = [[("yes", p), ("no", 1 - p)] for q in VOTES for p in ([0.9, 0.5, 0.5, 0.5] if q == "q1" else [0.6] * 4)]
-    # probability of what was said first: q1 yes .9, q2 no .4, q3 yes .6, q4 no .4
-    found = run("confidence_filtering", keep=0.5, answers=answers_of(probabilities=maps))
-    assert picked(found) == {"q1": "yes", "q3": "yes"}
-
-
-def test_confidence_filtering_needs_a_confidence():
-    with pytest.raises(PrerequisiteError, match="needs 'probabilities' or 'logprob'"):
-        run("confidence_filtering", answers=answers_of(logprob=[None] * 20))
+def test_confidence_filtering_needs_option_probabilities_and_says_what_else_would_do():
+    logprobs = answers_of(probabilities=[None] * 20, logprob=[-0.1] * 20)
+    remedy = r"4 of 5 have none.*column 'probabilities' \(a 'logprob' is not enough\), or choose uncertainty_filtering"
+    with pytest.raises(PrerequisiteError, match=remedy):
+        run("confidence_filtering", answers=logprobs)
 
 
 def test_reweighting_scales_reliability_to_mean_one():
@@ -113,7 +123,8 @@ def test_reweighting_scales_reliability_to_mean_one():
 
 
 def test_soft_labels_are_shares_of_the_valid_votes_and_keep_the_consensus_as_target():
-    row = {row["example_id"]: row for row in run("soft_labels").rows.to_pylist()}["q3"]
+    plain = answers_of(probabilities=[None] * 20)
+    row = {row["example_id"]: row for row in run("soft_labels", answers=plain).rows.to_pylist()}["q3"]
     assert dict(row["probabilities"]) == {"yes": pytest.approx(2 / 3), "no": pytest.approx(1 / 3)}
     assert row["target"] == "yes"
 
@@ -126,10 +137,32 @@ def test_random_filtering_keeps_as_many_and_changes_with_the_seed():
     assert sets[0] == set(picked(run("random_filtering", answers=many, seed=0, keep=0.3)))
 
 
-def test_targets_can_be_the_texts_behind_the_values():
-    assert picked(run("majority_vote", target="text"))["q2"] == "I say no"
-    assert picked(run("all_answers", target="text"))["q1"] == "I say yes"
-    assert picked(run("majority_vote"))["q2"] == "no"
+@pytest.mark.parametrize(
+    ("target", "finish", "expected"),
+    [
+        (None, None, "I say no"),  # generated: as it was written
+        (None, "stop", "I say no"),
+        (None, "scored", "no"),  # an option that was scored, not written
+        ("text", "scored", "no"),
+        ("value", "stop", "no"),
+    ],
+)
+def test_generated_text_is_trained_on_unless_the_value_is_asked_for(target, finish, expected):
+    answers = in_words(finish_reason=[finish] * 20)
+    for method in ("majority_vote", "all_answers", "naive"):
+        rows = run(method, answers=answers, target=target).rows.to_pylist()
+        row = next(row for row in rows if row["example_id"] == "q2")
+        assert (row["target"], row["value"]) == (expected, "no")
+
+
+def test_where_questions_have_choices_the_option_is_learnt_and_not_how_it_was_said():
+    choices = [["yes", "no"] if q != "q2" else None for q in VOTES]
+    columns = {"example_id": list(VOTES), "question": [f"{q}?" for q in VOTES], "choices": choices}
+    questions = build(QUESTIONS, columns)
+    expected = {"q1": "yes", "q2": "I say no", "q3": "yes", "q4": "no"}
+    assert picked(run("majority_vote", answers=in_words(), questions=questions)) == expected
+    texts = run("majority_vote", answers=in_words(), questions=questions, target="text")
+    assert set(picked(texts).values()) == {"I say yes", "I say no"}
 
 
 def test_the_order_of_answers_does_not_change_what_is_kept():
@@ -140,10 +173,9 @@ def test_the_order_of_answers_does_not_change_what_is_kept():
 
 def test_questions_asked_once_cannot_be_weighted_or_filtered_by_agreement():
     once = answers_of({"a": ["x"], "b": ["y"]})
-    with pytest.raises(PrerequisiteError, match="2 of 2 questions have one"):
-        run("reliability_reweighting", answers=once)
-    with pytest.raises(PrerequisiteError, match="no entropy"):
-        run("uncertainty_filtering", answers=once)
+    for method in ("reliability_reweighting", "shuffled_reweighting", "uncertainty_filtering"):
+        with pytest.raises(PrerequisiteError, match=f"{method} needs at least two answers.*2 of 2 questions have one"):
+            run(method, answers=once)
     assert picked(run("majority_vote", answers=once)) == {"a": "x", "b": "y"}
 
 
@@ -152,13 +184,41 @@ def test_unknown_names_and_settings_without_meaning_are_refused():
         run("magic")
     with pytest.raises(ConfigError, match="unknown target 'prompt'"):
         run("majority_vote", target="prompt")
-    with pytest.raises(ConfigError, match="stratify has no meaning for majority_vote"):
-        run("majority_vote", stratify="label")
-    with pytest.raises(PrerequisiteError, match="above 0 and at most 1"):
+    with pytest.raises(ConfigError, match="majority_vote has no setting 'stratify', 'keep'; it has none"):
+        run("majority_vote", stratify="label", keep=0.5)
+    with pytest.raises(ConfigError, match="random_filtering has no setting 'temperature'; it has keep, stratify"):
+        run("random_filtering", temperature=0.5)
+    with pytest.raises(ConfigError, match=r"random_filtering has 1 error:\n  keep: must be less than or equal to 1"):
         run("random_filtering", keep=1.5)
+    with pytest.raises(ConfigError, match="known has no meaning for naive; it belongs to calibrated_filtering, cali"):
+        run("naive", known=pa.table({"example_id": ["q1"], "value": ["yes"]}))
     two = answers_of().set_column(1, "source", pa.array(["s", "t"] * 10))
-    with pytest.raises(PrerequisiteError, match="several sources"):
-        run("majority_vote", answers=two)
+    for method in ("majority_vote", "all_answers"):
+        with pytest.raises(PrerequisiteError, match="several sources"):
+            run(method, answers=two)
+
+
+@pytest.mark.parametrize("name", [name for name, spec in METHODS.items() if spec.uses_gold])
+def test_oracles_need_a_lab(name):
+    with pytest.raises(
+        ConfigError, match=f"{name} is an oracle: it trains on gold, so it needs a recipe.*curate offers"
+    ):
+        run(name)
+
+
+def test_a_method_that_trains_more_than_once_needs_a_lab(monkeypatch):
+    monkeypatch.setitem(
+        METHODS, "staged", MethodSpec("staged", MethodConfig, lambda lab, config: lab.train(None, None))
+    )
+    with pytest.raises(ConfigError, match="staged trains more than once, so it needs a recipe"):
+        run("staged")
+
+
+def test_known_gold_must_be_of_some_answered_questions_and_not_of_all():
+    for ids, word in ((["x1"], "no"), (list(VOTES), "every")):
+        known = pa.table({"example_id": ids, "value": ["yes"] * len(ids)})
+        with pytest.raises(DataError, match=f"{word} answered question has known gold.*ids are like '{ids[0]}'"):
+            run("calibrated_filtering", known=known)
 
 
 def test_resampling_spends_the_weights_and_the_mix_says_so():
@@ -190,12 +250,14 @@ def test_a_threshold_on_weights_leaves_the_lighter_rows_out():
 
 
 def test_the_mix_is_of_labels_also_where_the_target_is_text():
-    assert run("majority_vote", target="text").summary.mix_after == {"no": 0.5, "yes": 0.5}
-    assert run("all_answers", target="text").summary.mix_after == run("all_answers").summary.mix_after
+    for method in ("majority_vote", "all_answers", "naive"):
+        worded = run(method, answers=in_words())
+        assert worded.rows["target"][0].as_py() == "I say yes"
+        assert worded.summary.mix_after == run(method).summary.mix_after
 
 
 def test_weights_have_no_meaning_where_rows_weigh_the_same():
-    with pytest.raises(ConfigError, match="weights has no meaning for majority_vote"):
+    with pytest.raises(ConfigError, match="weights has no meaning for majority_vote; it belongs to reliability_rew"):
         run("majority_vote", weights="resample")
 
 
@@ -213,7 +275,63 @@ def test_a_text_stands_under_the_prompt_it_answered():
             "value": ["red", "blue", "blue"],
         },
     )
-    (row,) = curate(answers, method="majority_vote", target="text").rows.to_pylist()
-    assert (row["prompt"], row["target"]) == ("A blue B red", "A")
     (row,) = curate(answers, method="majority_vote").rows.to_pylist()
+    assert (row["prompt"], row["target"]) == ("A blue B red", "A")
+    (row,) = curate(answers, method="majority_vote", target="value").rows.to_pylist()
     assert (row["prompt"], row["target"]) == ("A red B blue", "blue")
+
+
+# What a lab trains on ----------------------------------------------------------------------------------------------
+
+SETTINGS = [
+    *((name, {}) for name, spec in METHODS.items() if spec.choose),
+    ("uncertainty_filtering", {"form": "published", "percentile": 40}),
+    ("uncertainty_filtering", {"keep": 0.3, "order": "entropy_then_logprob", "stratify": "label"}),
+    ("reliability_reweighting", {"form": "published", "temperature": 0.5}),
+    ("calibrated_filtering", {"calibrator": "beta", "keep": 0.25}),
+]
+
+
+def made_up(worded):
+    """Four answers each to 60 questions of a pool and 60 known ones, and the gold of those."""
+    rng = np.random.default_rng(7)
+    names = [*(f"p{i:02d}" for i in range(60)), *(f"k{i:02d}" for i in range(60))]
+    shares = dict(zip(names, rng.dirichlet([0.6] * 3, len(names)).tolist(), strict=True))
+    said = {q: [("a", "b", "c", None)[rng.choice(4, p=[*(0.9 * p for p in share), 0.1])] for _ in range(4)]
+            for q, share in shares.items()}  # fmt: skip
+    keys = [(q, v) for q in names for v in range(4)]
+    maps = {key: dict(zip("abc", shares[key[0]], strict=True)) for key in keys}
+    texts = {key: f"so, in wording {key[1]}, {said[key[0]][key[1]]}" for key in keys}
+    logprobs = {q: (-rng.exponential(size=4)).tolist() for q in names}
+    answers = fake.answers_table(
+        said, logprobs=logprobs, probabilities=maps, texts=texts, finish="stop" if worded else "scored"
+    )
+    return answers, {q: "abc"[int(np.argmax(shares[q]))] if i % 3 else "c" for i, q in enumerate(names) if q[0] == "k"}
+
+
+@pytest.mark.parametrize("worded", [False, True])
+@pytest.mark.parametrize(("name", "settings"), SETTINGS)
+def test_curate_chooses_what_a_lab_trains_on(name, settings, worded):
+    answers, truth = made_up(worded)
+    spec = METHODS[name]
+    known = {}
+    if spec.needs == "known":
+        known = {"known": pa.table({"example_id": list(truth), "value": list(truth.values())})}
+    else:
+        answers, truth = answers.slice(0, 240), {}  # the pool alone
+    lab = fake.FakeLab(answers, known_truth=truth, seed=3)
+    spec.function(lab, spec.config(**settings))
+    (trained,) = lab.trained
+    expected = normalise_weights(trained.rows, trained.weights).rows
+    rows = curate(answers, method=name, seed=3, **known, **settings).rows
+    assert rows.num_rows == expected.num_rows > 0
+    for column in ("row_id", "example_id", "probabilities", "weight"):
+        assert rows[column].to_pylist() == expected[column].to_pylist()  # bit for bit
+    if name == "soft_labels":
+        assert expected["target"].null_count == rows.num_rows
+    else:
+        assert rows["target"].to_pylist() == expected["target"].to_pylist()
+    # a row that is an answer stands under the prompt it answers, in both
+    prompts = zip(rows["prompt"].to_pylist(), expected["prompt"].to_pylist(), strict=True)
+    assert all(theirs in (None, ours) for ours, theirs in prompts)
+    assert rows["prompt"].null_count == 0

@@ -79,7 +79,7 @@ def test_prompts_of_answers_come_first():
 def test_labels_of_questions_are_the_given_ones_for_relabel():
     found = curate(answers([None] * 4), method="relabel", questions=QUESTIONS)
     assert found.rows.column("target").to_pylist() == ["b", "a"]
-    assert found.summary.relabelled.changed == 1
+    assert found.summary.notes == ("1 of 2 given labels were replaced by the consensus (50.0%)",)
 
 
 def test_questions_of_another_set_are_refused():

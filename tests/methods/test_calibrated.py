@@ -75,5 +75,5 @@ def test_the_filter_keeps_the_most_probable_half():
 def test_without_known_questions_the_split_is_named():
     lab = fake.FakeLab(fake.answers_table(POOL))
     spec = METHODS["calibrated_filtering"]
-    with pytest.raises(PrerequisiteError, match=r"the task has none; give the split 'known' some"):
+    with pytest.raises(PrerequisiteError, match=r"there are none; give the task's split 'known' some"):
         spec.function(lab, spec.config())

@@ -18,11 +18,14 @@ from math import e
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from outgrow.core.errors import PrerequisiteError
 from outgrow.core.lab import Lab
-from outgrow.methods import METHODS
+from outgrow.methods import METHODS, MethodConfig, MethodSpec
+from outgrow.methods.base import TrainingSet
+from outgrow.methods.rows import answer_rows
 
 _spec = importlib.util.spec_from_file_location("fake_lab", Path(__file__).with_name("fake_lab.py"))
 fake = importlib.util.module_from_spec(_spec)
@@ -201,6 +204,16 @@ def test_stratifying_by_label_keeps_the_label_mix(name):
             assert Counter(plain.column("target")) == {"a": 6}
 
 
+def test_confidence_filtering_names_what_is_missing_where_answers_have_no_probabilities():
+    # q1, q2, q3 and q6 have a valid first answer; of these q6 has lost its probabilities
+    given = {key: shares for key, shares in PROBABILITIES.items() if key[0] != "q6"}
+    answers = fake.answers_table(SAID, logprobs=LOGPROBS, probabilities=given)
+    with pytest.raises(
+        PrerequisiteError, match=r"first answer; 1 of 6 have none. Give answers a column 'probabilities'"
+    ):
+        run("confidence_filtering", answers)
+
+
 # Weights ------------------------------------------------------------------------------------------------------------
 
 
@@ -324,8 +337,14 @@ def test_the_strong_ceiling_trains_on_gold_of_the_whole_pool():
 )
 def test_one_answer_per_question_is_refused_where_agreement_is_needed(name, settings):
     once = fake.answers_table({q: values[:1] for q, values in SAID.items()})
-    with pytest.raises(PrerequisiteError, match=f"{name} needs at least two answers to a question.*ask.variants or"):
+    with pytest.raises(
+        PrerequisiteError, match=f"{name} needs at least two answers to a question; 4 of 4 .*ask.variants"
+    ):
         run(name, once, **settings)
+    # q4 and q5 have no valid first answer, so no label; here q1 alone was asked once
+    some = fake.answers_table({**SAID, "q1": ["a"]})
+    with pytest.raises(PrerequisiteError, match=f"{name} needs at least two answers to a question; 1 of 5 "):
+        run(name, some, **settings)
 
 
 @pytest.mark.parametrize(
@@ -368,6 +387,21 @@ def test_a_method_depends_on_answers_and_seed_alone_and_not_on_the_order_of_rows
 
     assert facts(answers) == facts(answers)
     assert facts(upside_down) == facts(answers)
+
+
+def test_a_choice_of_rows_becomes_a_method_of_a_lab_that_asks_notes_and_trains_once():
+    def longest(answered, config):
+        """Train on the last wording alone."""
+        last = answered.answers.filter(pc.equal(answered.answers["variant"], 4))
+        return TrainingSet(answer_rows(last), weights="raw", notes=(f"seed {answered.seed}",))
+
+    spec = MethodSpec.choosing("longest", MethodConfig, longest, control=True)
+    lab = fake.FakeLab(table(), seed=5)
+    spec.function(lab, MethodConfig())
+    (trained,) = lab.trained
+    assert trained.targets == {f"{q}/sup/4/0": "a" for q in ("q1", "q2", "q3")}
+    assert (lab.asked, lab.notes, trained.weights) == ([("sup", None)], ["seed 5"], "raw")
+    assert (spec.doc, spec.control, spec.uses_gold) == ("Train on the last wording alone.", True, False)
 
 
 def test_gold_is_declared_by_the_two_oracles_alone():

@@ -8,8 +8,8 @@ import pytest
 from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.core.tables import ANSWERS, build
 from outgrow.experiment.curate import curate
-from outgrow.methods.relabel import relabel
-from outgrow.reliability import agreement
+from outgrow.methods.base import Answered
+from outgrow.methods.relabel import Relabel, relabel
 
 # K = 4, T = .2: 4 votes R = 1; 3 to 1 R = 1 / (1 + exp(-2 / .8)) = .924; 2 to 2 R = .5; none valid: no consensus
 VOTES = {"q1": "aaaa", "q2": "bbba", "q3": "aabb", "q4": None, "q5": "bbbb"}
@@ -37,22 +37,23 @@ def given(labels=GIVEN):
     return pa.table({"example_id": list(labels), "label": pa.array(list(labels.values()), pa.string())})
 
 
-def new(found):
-    return dict(
-        zip(found.labels.column("example_id").to_pylist(), found.labels.column("value").to_pylist(), strict=True)
-    )
+def new(chosen):
+    return dict(zip(*(chosen.labels[name].to_pylist() for name in ("example_id", "value")), strict=True))
 
 
 def run(least, labels=GIVEN):
-    return relabel(agreement(answers(), seed=0), given(labels), min_reliability=least)
+    return relabel(Answered(answers(), given=given(labels)), Relabel(min_reliability=least))
 
 
 def test_a_label_is_replaced_where_the_consensus_differs_and_is_reliable_enough():
     # q1: b -> a (R 1); q2: a -> b (R .924); q3 tie R .5; q4 no consensus; q5 agrees; q9 not answered
-    found = run(0.9)
-    assert new(found) == {"q5": "b", "q2": "b", "q1": "a", "q3": "b", "q4": "a", "q9": "a"}
-    assert (found.changed, found.without_answers, found.without_given) == (2, 1, 0)
-    assert found.given.to_pylist() == list(GIVEN.values())
+    chosen = run(0.9)
+    assert new(chosen) == {"q5": "b", "q2": "b", "q1": "a", "q3": "b", "q4": "a", "q9": "a"}
+    assert chosen.labels["given"].to_pylist() == list(GIVEN.values())
+    assert chosen.notes == (
+        "2 of 6 given labels were replaced by the consensus (33.3%)",
+        "1 given labels have no answers and were kept",
+    )
 
 
 def test_a_higher_bar_changes_less_and_an_unreachable_one_nothing():
@@ -61,13 +62,13 @@ def test_a_higher_bar_changes_less_and_an_unreachable_one_nothing():
 
 
 def test_the_bar_itself_is_reliable_enough():
-    assert run(1.0).changed == 1  # q1: R is exactly 1
+    assert new(run(1.0)) == {**GIVEN, "q1": "a"}  # R is exactly 1
 
 
 def test_answered_questions_without_a_given_label_are_left_out_and_counted():
-    found = run(0.9, {"q1": "b", "q2": None})
-    assert new(found) == {"q1": "a"}
-    assert found.without_given == 4
+    chosen = run(0.9, {"q1": "b", "q2": None})
+    assert new(chosen) == {"q1": "a"}
+    assert chosen.notes[1:] == ("4 answered questions have no given label and were left out",)
 
 
 def test_labels_and_answers_that_never_coincide_are_refused():
@@ -78,13 +79,13 @@ def test_labels_and_answers_that_never_coincide_are_refused():
 
 
 def test_questions_asked_once_have_no_reliability_to_go_by():
-    once = agreement(pa.table({"example_id": ["q1"], "value": ["a"]}))
+    once = Answered(answers().slice(0, 1), given=given({"q1": "a"}))
     with pytest.raises(PrerequisiteError, match="several answers per question"):
-        relabel(once, given({"q1": "a"}), min_reliability=0.9)
+        relabel(once, Relabel())
 
 
 def test_curated_rows_keep_the_order_of_the_given_labels_and_both_labels():
-    found = curate(answers(), method="relabel", given=given())
+    found = curate(answers(), method="relabel", given=given(), target="value")
     rows = found.rows.to_pylist()
     assert [(row["example_id"], row["given"], row["target"]) for row in rows] == [
         ("q5", "b", "b"),
@@ -99,14 +100,14 @@ def test_curated_rows_keep_the_order_of_the_given_labels_and_both_labels():
     # before: 2 b of ... q5 b, q1 b, q3 b = 3 b, 3 a; after: q5 b, q2 b, q3 b = 3 b, 3 a
     assert found.summary.mix_before == {"a": 0.5, "b": 0.5}
     assert found.summary.mix_after == {"a": 0.5, "b": 0.5}
-    assert found.summary.relabelled.changed == 2
+    assert (found.summary.questions, found.summary.labelled, found.summary.kept) == (6, 6, 6)
 
 
 def test_the_text_that_gave_the_new_label_becomes_the_target_and_a_label_nobody_said_stays_a_word():
-    found = curate(answers(), method="relabel", given=given({"q1": "b", "q2": "a", "q5": "a"}), target="text")
+    found = curate(answers(), method="relabel", given=given({"q1": "b", "q2": "a", "q5": "a"}))
     # q5: everybody said b with R 1, so b replaces a; q2: R .924 at the default .9
     assert found.rows.column("target").to_pylist() == ["it is a", "it is b", "it is b"]
-    kept = curate(answers(), method="relabel", given=given({"q1": "b", "q2": "b"}), min_reliability=2, target="text")
+    kept = curate(answers(), method="relabel", given=given({"q1": "b", "q2": "b"}), min_reliability=2)
     assert kept.rows.column("target").to_pylist() == ["b", "it is b"]  # nobody said b to q1
 
 
@@ -119,9 +120,9 @@ def test_the_mix_before_is_that_of_the_given_labels():
 def test_settings_of_relabel_alone_are_refused_elsewhere_and_its_labels_are_required():
     with pytest.raises(PrerequisiteError, match="relabel needs the labels that may be wrong: --given"):
         curate(answers(), method="relabel")
-    with pytest.raises(ConfigError, match="given labels have no meaning for majority_vote"):
+    with pytest.raises(ConfigError, match="given has no meaning for majority_vote; it belongs to relabel"):
         curate(answers(), method="majority_vote", given=given())
-    with pytest.raises(ConfigError, match="min_reliability has no meaning for majority_vote"):
+    with pytest.raises(ConfigError, match="majority_vote has no setting 'min_reliability'; it has none"):
         curate(answers(), method="majority_vote", min_reliability=0.5)
-    with pytest.raises(ConfigError, match="not nan"):
+    with pytest.raises(ConfigError, match="min_reliability: must be a finite number"):
         curate(answers(), method="relabel", given=given(), min_reliability=float("nan"))

@@ -42,6 +42,18 @@ def test_generated_answers_are_imitated_in_the_words_of_the_first_that_gave_the_
     assert imitation_rows(LABELLED, back).column("target").to_pylist() == ["thus 4", "7"]
 
 
+def test_a_label_of_all_sources_takes_the_first_text_of_any_of_them():
+    other = ANSWERED.set_column(1, "source", pa.array(["t", "t", "s", "s", "t", "s"]))
+    together = agreement(ANSWERED.drop_columns(["source"]))
+    assert together["source"].null_count == 3
+    assert imitation_rows(together, other).column("target").to_pylist() == ["thus 4", "7"]
+    each = agreement(other, one_label_per_source=True)  # a by t: 3 and 4 once each; a by s: 4; b by s: 7
+    targets = dict(zip(*(imitation_rows(each, other)[n].to_pylist() for n in ("row_id", "target")), strict=True))
+    assert targets["a/s/0"] == "it is 4"
+    assert targets["b/s/0"] == "7"
+    assert targets["a/t/0"] in ("so 3", "thus 4")
+
+
 def test_scored_answers_are_imitated_by_their_value():
     scored = ANSWERED.set_column(11, "finish_reason", pa.array(["scored"] * 6))
     assert imitation_rows(LABELLED, scored).column("target").to_pylist() == ["4", "7"]

@@ -19,7 +19,6 @@ from outgrow.cli.words import (
     say_path,
     warn_one_class,
 )
-from outgrow.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,16 +37,20 @@ PerSource = Annotated[bool, typer.Option("--one-label-per-source", help="Label e
 Together = Annotated[
     bool, typer.Option("--together", help="Take the answers of all sources (workers) for one crowd's.")
 ]
-Method = Annotated[
-    str,
+Method = Annotated[str, typer.Option(help="One of `outgrow methods` that only chooses rows, or relabel.")]
+Keep = Annotated[float | None, typer.Option(help="Share of questions a filtering method keeps, above 0 up to 1.")]
+StratifyBy = Annotated[str | None, typer.Option("--stratify", help="'label' keeps the label mix when filtering.")]
+Softness = Annotated[float | None, typer.Option("--temperature", help="T of the softmax reliability, above 0.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Any other setting that `outgrow methods METHOD` shows."),
+]
+Target = Annotated[
+    str | None,
     typer.Option(
-        help="majority_vote, all_answers, confidence_filtering, uncertainty_filtering, reliability_reweighting, "
-        "soft_labels, random_filtering or relabel."
+        help="'value': the parsed answer; 'text': as it was written. By default the text, if it was generated."
     ),
 ]
-Keep = Annotated[float, typer.Option(help="Share of questions a filtering method keeps, above 0 up to 1.")]
-StratifyBy = Annotated[str | None, typer.Option("--stratify", help="'label' keeps the label mix when filtering.")]
-Target = Annotated[str, typer.Option(help="Train on the parsed 'value', or on the 'text' that gave it.")]
 Form = Annotated[
     str,
     typer.Option(
@@ -68,8 +71,6 @@ MinReliability = Annotated[
 Questions = Annotated[
     Path | None, typer.Option(help="Prompts for answers without: example_id, question, and maybe choices, label.")
 ]
-
-
 Known = Annotated[
     Path | None, typer.Option(help="Gold of a few questions, example_id and value: rates labels by P(correct).")
 ]
@@ -136,48 +137,49 @@ def curate(
     path: Answers,
     out: Out,
     method: Method = "uncertainty_filtering",
-    keep: Keep = 0.5,
+    keep: Keep = None,
     seed: Seed = 0,
-    temperature: Temperature = 0.2,
+    temperature: Softness = None,
     stratify: StratifyBy = None,
-    target: Target = "value",
+    settings: Settings = None,
+    target: Target = None,
     form: Form = "rows",
     weights: WhatOfWeights = None,
     min_weight: MinWeight = None,
+    known: Known = None,
     given: Given = None,
     min_reliability: MinReliability = None,
     questions: Questions = None,
     together: Together = False,
 ) -> None:
-    """A training set: the rows a method keeps, in the form a trainer reads."""
+    """A training set: the rows a method chooses, in the form a trainer reads."""
     from outgrow.experiment import curate as room
-    from outgrow.io import as_one_source, export, read_answers
-    from outgrow.io.export.formats import check_weights_fit, soft_refusal
+    from outgrow.io import as_one_source, export, read_answers, read_gold
+    from outgrow.io.export.formats import check_weights_fit
     from outgrow.io.questions import read_given, read_questions
+    from outgrow.recipe.yaml import apply_overrides
 
-    for each in (path, given, questions):
+    for each in (path, known, given, questions):
         check_paths(each, out)
     export.check_out(out, form)
     reader = export.find_format(form)
-    check_weights_fit(reader, weights, weighted=method in room.WEIGHTED)
-    if method == "soft_labels" and reader.row is not None:
-        raise ConfigError(soft_refusal(reader))
+    check_weights_fit(reader, weights, weighted=room.find_method(method).weighted)
+    options = {"keep": keep, "temperature": temperature, "stratify": stratify, "min_reliability": min_reliability}
+    options = apply_overrides({name: value for name, value in options.items() if value is not None}, settings or [])
     answers = read_answers(path)
     if together:
         answers = as_one_source(answers, CROWD)
     curated = room.curate(
         answers,
         method=method,
-        keep=keep,
         seed=seed,
-        temperature=temperature,
-        stratify=stratify,
+        known=None if known is None else read_gold(known),
+        given=None if given is None else read_given(given),
+        questions=None if questions is None else read_questions(questions),
         target=target,
         weights=weights,
         min_weight=min_weight,
-        given=None if given is None else read_given(given),
-        min_reliability=min_reliability,
-        questions=None if questions is None else read_questions(questions),
+        **options,
     )
     rows, summary = curated.rows, curated.summary
     for name in ("probabilities", "given"):
@@ -204,23 +206,13 @@ def curate(
 
 def _say_curated(shown: Console, summary: Summary) -> None:
     line(shown, f"{summary.answers:,} answers, {summary.invalid_answers:,} of them invalid")
-    found = summary.relabelled
-    if found is not None:
-        line(
-            shown,
-            f"{found.changed:,} of {found.labels.num_rows:,} given labels were replaced by the consensus "
-            f"({found.changed / found.labels.num_rows:.1%})",
-        )
-        if found.without_answers:
-            line(shown, f"{found.without_answers:,} given labels have no answers and were kept")
-        if found.without_given:
-            line(shown, f"{found.without_given:,} answered questions have no given label and were left out")
-    else:
-        line(
-            shown,
-            f"{summary.method} kept {summary.kept:,} of {summary.with_consensus:,} questions with a consensus "
-            f"({summary.questions:,} asked), as {summary.rows:,} rows",
-        )
+    for note in summary.notes:
+        line(shown, note)
+    line(
+        shown,
+        f"{summary.method} kept {summary.kept:,} of {summary.labelled:,} questions with a label "
+        f"({summary.questions:,} in all), as {summary.rows:,} rows",
+    )
     if summary.removed_rows:
         line(shown, f"{summary.removed_rows:,} rows of weight 0 were removed")
     if summary.weights == "resample":

@@ -1,4 +1,4 @@
-"""The methods: one file each, every one a function of a lab. `METHODS` is where recipes look up names."""
+"""The methods: one file each, a choice of rows or a function of a lab. `METHODS` is where recipes look up names."""
 
 from collections.abc import Mapping
 
@@ -25,17 +25,21 @@ from outgrow.methods.uncertainty_filtering import UncertaintyFiltering, uncertai
 METHODS: Mapping[str, MethodSpec] = {
     spec.name: spec
     for spec in (
-        MethodSpec("naive", Naive, naive),
-        MethodSpec("majority_vote", MajorityVote, majority_vote),
-        MethodSpec("all_answers", AllAnswers, all_answers),
-        MethodSpec("confidence_filtering", ConfidenceFiltering, confidence_filtering),
-        MethodSpec("uncertainty_filtering", UncertaintyFiltering, uncertainty_filtering),
-        MethodSpec("reliability_reweighting", ReliabilityReweighting, reliability_reweighting),
-        MethodSpec("soft_labels", SoftLabels, soft_labels),
-        MethodSpec("calibrated_filtering", CalibratedFiltering, calibrated_filtering),
-        MethodSpec("calibrated_reweighting", CalibratedReweighting, calibrated_reweighting),
-        MethodSpec("random_filtering", RandomFiltering, random_filtering, control=True),
-        MethodSpec("shuffled_reweighting", ShuffledReweighting, shuffled_reweighting, control=True),
+        MethodSpec.choosing("naive", Naive, naive, variants=1),
+        MethodSpec.choosing("majority_vote", MajorityVote, majority_vote),
+        MethodSpec.choosing("all_answers", AllAnswers, all_answers),
+        MethodSpec.choosing("confidence_filtering", ConfidenceFiltering, confidence_filtering, variants=1),
+        MethodSpec.choosing("uncertainty_filtering", UncertaintyFiltering, uncertainty_filtering),
+        MethodSpec.choosing("reliability_reweighting", ReliabilityReweighting, reliability_reweighting, weighted=True),
+        MethodSpec.choosing("soft_labels", SoftLabels, soft_labels),
+        MethodSpec.choosing("calibrated_filtering", CalibratedFiltering, calibrated_filtering, needs="known"),
+        MethodSpec.choosing(
+            "calibrated_reweighting", CalibratedReweighting, calibrated_reweighting, needs="known", weighted=True
+        ),
+        MethodSpec.choosing("random_filtering", RandomFiltering, random_filtering, control=True),
+        MethodSpec.choosing(
+            "shuffled_reweighting", ShuffledReweighting, shuffled_reweighting, weighted=True, control=True
+        ),
         MethodSpec("oracle_filtering", OracleFiltering, oracle_filtering, uses_gold=True, control=True),
         MethodSpec("own_gold", OwnGold, own_gold, uses_gold=True, control=True),
         MethodSpec("strong_ceiling", StrongCeiling, strong_ceiling, uses_gold=True, control=True),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from outgrow.core.lab import Lab, Student
-from outgrow.methods.base import MethodConfig, all_answers_of
+from outgrow.methods.base import Answered, MethodConfig, TrainingSet
 from outgrow.methods.rows import answer_rows
 
 
@@ -11,6 +10,6 @@ class AllAnswers(MethodConfig):
     """Nothing to set."""
 
 
-def all_answers(lab: Lab, config: AllAnswers) -> Student:
+def all_answers(answered: Answered, config: AllAnswers) -> TrainingSet:
     """Fine-tune on all K valid answers of every question, each with its own wording and weight 1."""
-    return lab.train(lab.student, answer_rows(all_answers_of(lab)))
+    return TrainingSet(answer_rows(answered.answers))

@@ -1,19 +1,26 @@
-"""What a method is to the rest of the toolkit: a function of a lab, its settings, and what it may use."""
+"""What a method is to the rest of the toolkit: a choice of training rows among answers, or a function of a lab."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+import numpy as np
 import pyarrow as pa
+from pydantic import Field
 
 from outgrow.core.config import Config
+from outgrow.core.encoding import encode
 from outgrow.core.errors import PrerequisiteError
 from outgrow.core.lab import Lab, Student
+from outgrow.methods.rows import WeightMode, earliest
+from outgrow.reliability import with_consensus
 
 Form = Literal["corrected", "published"]
 Stratify = Literal["label"] | None
+Share = Annotated[float, Field(gt=0, le=1)]
+Temperature = Annotated[float, Field(gt=0)]
 
 
 class MethodConfig(Config):
@@ -21,15 +28,79 @@ class MethodConfig(Config):
 
 
 @dataclass(frozen=True)
+class Known:
+    """Questions whose gold was bought, apart from those to train on.
+
+    Attributes:
+        answers: of the same source, asked in the same way.
+        gold: columns `example_id` and `value`.
+        in_form_of: gold and labels to labels, each in its gold's own form where the task judges the two equal; without
+            a task, labels as they are written.
+    """
+
+    answers: pa.Table
+    gold: pa.Table
+    in_form_of: Callable[[pa.Table, pa.Table], pa.Table] = lambda gold, labels: labels
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a method that only chooses rows can see.
+
+    Attributes:
+        answers: of one source to the questions to train on (`outgrow.core.tables.ANSWERS`).
+        seed: of ties and draws.
+        known: where the method needs "known" and there are some.
+        given: labels that somebody gave, columns `example_id` and `label`, where the method needs "given".
+    """
+
+    answers: pa.Table
+    seed: int = 0
+    known: Known | None = None
+    given: pa.Table | None = None
+
+    @property
+    def first(self) -> pa.Table:
+        """Each question's answer to the identity wording, first sample (lowest variant, then sample), valid or not."""
+        question = encode(self.answers["example_id"])
+        place = earliest(self.answers, question.codes, len(question.names))
+        return self.answers.take(pa.array(np.sort(place.to_numpy())))
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What a method trains on.
+
+    Attributes:
+        rows: training rows (`outgrow.core.tables.ROWS`).
+        labels: the labels it chose from, those it left out included (`outgrow.core.tables.LABELS`, and maybe `given`);
+            None where no labels were made.
+        weights: what the trainer makes of the rows' weights, see `normalise_weights`.
+        notes: what a reader of the results should know.
+    """
+
+    rows: pa.Table
+    labels: pa.Table | None = None
+    weights: WeightMode = "mean_one"
+    notes: tuple[str, ...] = ()
+
+
+Choose = Callable[[Answered, Any], TrainingSet]
+
+
+@dataclass(frozen=True)
 class MethodSpec:
-    """One method as recipes and reports know it.
+    """One method as recipes, `curate` and reports know it.
 
     Attributes:
         name: in a recipe.
         config: the model of its settings.
-        function: the method itself.
+        function: the method as a function of a lab.
         uses_gold: whether it may call `lab.gold`; a report marks such arms as oracles.
         control: whether it is there for comparison and not for use.
+        choose: the method as a function of tables, where it only chooses rows.
+        needs: what `choose` needs beside answers: questions with "known" gold, or "given" labels.
+        weighted: whether rows of `choose` differ in weight.
     """
 
     name: str
@@ -37,28 +108,52 @@ class MethodSpec:
     function: Callable[[Lab, Any], Student]
     uses_gold: bool = False
     control: bool = False
+    choose: Choose | None = None
+    needs: Literal["known", "given"] | None = None
+    weighted: bool = False
+
+    @classmethod
+    def choosing(
+        cls, name: str, config: type[MethodConfig], choose: Choose, *, variants: int | None = None, **facts: Any
+    ) -> MethodSpec:
+        """A method that only chooses rows: in a lab it asks the first supervisor about the pool, and trains once.
+
+        Args:
+            name: in a recipe.
+            config: the model of its settings.
+            choose: the method; where it needs "known", the gold of `lab.known` is bought.
+            variants: wordings of each question that it asks for: 1 the identity alone, None all of the recipe.
+            **facts: `needs`, `weighted`, `control`.
+        """
+
+        def function(lab: Lab, settings: Any) -> Student:
+            answers = lab.ask(lab.supervisors[0], lab.pool, variants=variants)
+            known = None
+            if facts.get("needs") == "known" and lab.known.num_rows:
+                known = Known(lab.ask(lab.supervisors[0], lab.known), lab.known_gold(), lab.in_form_of)
+            chosen = choose(Answered(answers, lab.seed, known), settings)
+            for note in chosen.notes:
+                lab.note(note)
+            return lab.train(lab.student, chosen.rows, weights=chosen.weights)
+
+        return cls(name, config, function, choose=choose, **facts)
 
     @property
     def doc(self) -> str:
         """The first line of the function's docstring."""
-        return (self.function.__doc__ or "").strip().splitlines()[0]
-
-
-def all_answers_of(lab: Lab) -> pa.Table:
-    """The first supervisor's answers to the pool, every wording and sample of the recipe."""
-    return lab.ask(lab.supervisors[0], lab.pool)
+        return ((self.choose or self.function).__doc__ or "").strip().splitlines()[0]
 
 
 def require_repeats(labels: pa.Table, method: str) -> pa.Table:
-    """`labels`, refused where no question was asked more than once.
+    """`labels`, refused where one was made of a single answer.
 
     Raises:
-        PrerequisiteError: every question has one answer, so agreement says nothing.
+        PrerequisiteError: a question that has a label was asked once, so agreement says nothing about it.
     """
-    asked = (v + i for v, i in zip(labels["n_valid"].to_pylist(), labels["n_invalid"].to_pylist(), strict=True))
-    if max(asked, default=0) < 2:
+    asked = np.add(labels["n_valid"].to_numpy(), labels["n_invalid"].to_numpy())[with_consensus(labels)]
+    if (once := int((asked < 2).sum())) > 0:
         raise PrerequisiteError(
-            f"{method} needs at least two answers to a question, every question has one; "
-            "set ask.variants or ask.samples to 2 or more"
+            f"{method} needs at least two answers to a question; {once:,} of {len(asked):,} questions have one. "
+            "Leave them out, or ask them again (in a recipe: ask.variants or ask.samples of 2 or more)"
         )
     return labels

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import pyarrow as pa
-from pydantic import Field
 
 from outgrow.core.errors import PrerequisiteError
-from outgrow.core.lab import Lab, Student
-from outgrow.methods.base import MethodConfig, Stratify, all_answers_of
+from outgrow.methods.base import Answered, MethodConfig, Share, Stratify, TrainingSet
 from outgrow.methods.rows import imitation_rows
 from outgrow.reliability import agreement, calibrate, most_certain
 from outgrow.reliability.agreement import as_floats
@@ -37,38 +35,36 @@ class CalibratedFiltering(MethodConfig):
     """
 
     calibrator: Calibrator = "platt"
-    keep: Annotated[float, Field(gt=0, le=1)] = 0.5
+    keep: Share = 0.5
     stratify: Stratify = None
 
 
-def calibrated_reweighting(lab: Lab, config: CalibratedReweighting) -> Student:
+def calibrated_reweighting(answered: Answered, config: CalibratedReweighting) -> TrainingSet:
     """Train on every question, weighted by P(its label is right) as learnt from known gold."""
-    answers = all_answers_of(lab)
-    labels = calibrated_labels(lab, answers, config.calibrator)
-    return lab.train(lab.student, imitation_rows(labels, answers, weights=as_floats(labels["reliability"])))
+    labels = calibrated_labels(answered, config.calibrator)
+    return TrainingSet(imitation_rows(labels, answered.answers, weights=as_floats(labels["reliability"])), labels)
 
 
-def calibrated_filtering(lab: Lab, config: CalibratedFiltering) -> Student:
+def calibrated_filtering(answered: Answered, config: CalibratedFiltering) -> TrainingSet:
     """Train on the questions whose labels are most probably right, as learnt from known gold."""
-    answers = all_answers_of(lab)
-    labels = calibrated_labels(lab, answers, config.calibrator)
-    kept = most_certain(labels, fraction=config.keep, seed=lab.seed, by="reliability", stratify=config.stratify)
-    return lab.train(lab.student, imitation_rows(kept, answers))
+    labels = calibrated_labels(answered, config.calibrator)
+    kept = most_certain(labels, fraction=config.keep, seed=answered.seed, by="reliability", stratify=config.stratify)
+    return TrainingSet(imitation_rows(kept, answered.answers), labels)
 
 
-def calibrated_labels(lab: Lab, answers: pa.Table, calibrator: Calibrator) -> pa.Table:
-    """Consensus labels of the pool with `reliability` = P(correct); buys the gold of `lab.known`.
+def calibrated_labels(answered: Answered, calibrator: Calibrator) -> pa.Table:
+    """Consensus labels with `reliability` = P(correct).
 
     Raises:
-        PrerequisiteError: the task has no known questions.
+        PrerequisiteError: there are no known questions.
     """
-    if not lab.known.num_rows:
+    if answered.known is None:
         raise PrerequisiteError(
-            "calibration learns from questions whose gold is known, and the task has none; give the split 'known' some "
-            "(task.questions.known or task.splits.known)"
+            "calibration learns from questions whose gold is known, and there are none; give the task's split 'known' "
+            "some (task.questions.known or task.splits.known), or answers their gold: --known FILE"
         )
-    known = agreement(lab.ask(lab.supervisors[0], lab.known), seed=lab.seed)
+    labels = agreement(answered.answers, seed=answered.seed)
+    known = agreement(answered.known.answers, seed=answered.seed)
     known = known.sort_by("example_id")  # the fit's last digits depend on the order
-    groups = dict(zip(lab.known["example_id"].to_pylist(), lab.known["group_id"].to_pylist(), strict=True))
-    labels, gold = agreement(answers, seed=lab.seed), lab.known_gold()
-    return calibrate(labels, lab.in_form_of(gold, known), gold, kind=calibrator, seed=lab.seed, groups=groups)
+    known = answered.known.in_form_of(answered.known.gold, known)
+    return calibrate(labels, known, answered.known.gold, kind=calibrator, seed=answered.seed)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
-from outgrow.core.lab import Lab, Student
-from outgrow.methods.base import MethodConfig, Stratify
+from outgrow.core.errors import PrerequisiteError
+from outgrow.methods.base import Answered, MethodConfig, Share, Stratify, TrainingSet
 from outgrow.methods.rows import imitation_rows
-from outgrow.reliability import agreement, most_certain
+from outgrow.reliability import agreement, most_certain, with_consensus
 
 
 class ConfidenceFiltering(MethodConfig):
     """Which share of the questions to keep, and whether to keep the label mix."""
 
-    keep: Annotated[float, Field(gt=0, le=1)] = 0.5
+    keep: Share = 0.5
     stratify: Stratify = None
 
 
-def confidence_filtering(lab: Lab, config: ConfidenceFiltering) -> Student:
+def confidence_filtering(answered: Answered, config: ConfidenceFiltering) -> TrainingSet:
     """Train on the questions whose one answer has the highest option probability."""
-    answers = lab.ask(lab.supervisors[0], lab.pool, variants=1)
-    labels = agreement(answers, seed=lab.seed, estimator="probability")
-    kept = most_certain(labels, fraction=config.keep, seed=lab.seed, by="reliability", stratify=config.stratify)
-    return lab.train(lab.student, imitation_rows(kept, answers))
+    answers = answered.first
+    labels = agreement(answers, seed=answered.seed, estimator="probability")
+    if lacking := labels.filter(with_consensus(labels))["reliability"].null_count:
+        raise PrerequisiteError(
+            f"confidence_filtering needs the option probabilities of each question's first answer; {lacking:,} of "
+            f"{labels.num_rows:,} have none. Give answers a column 'probabilities' (a 'logprob' is not enough), or "
+            "choose uncertainty_filtering, which goes by agreement"
+        )
+    kept = most_certain(labels, fraction=config.keep, seed=answered.seed, by="reliability", stratify=config.stratify)
+    return TrainingSet(imitation_rows(kept, answers), labels)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from outgrow.core.lab import Lab, Student
-from outgrow.methods.base import MethodConfig, all_answers_of
+from outgrow.methods.base import Answered, MethodConfig, TrainingSet
 from outgrow.methods.rows import imitation_rows
 from outgrow.reliability import agreement
 
@@ -12,7 +11,7 @@ class MajorityVote(MethodConfig):
     """Nothing to set."""
 
 
-def majority_vote(lab: Lab, config: MajorityVote) -> Student:
+def majority_vote(answered: Answered, config: MajorityVote) -> TrainingSet:
     """Fine-tune on the consensus of the supervisor's answers to every question, one row per question."""
-    answers = all_answers_of(lab)
-    return lab.train(lab.student, imitation_rows(agreement(answers, seed=lab.seed), answers))
+    labels = agreement(answered.answers, seed=answered.seed)
+    return TrainingSet(imitation_rows(labels, answered.answers), labels)

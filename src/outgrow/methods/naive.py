@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from outgrow.core.lab import Lab, Student
-from outgrow.methods.base import MethodConfig
+from outgrow.methods.base import Answered, MethodConfig, TrainingSet
 from outgrow.methods.rows import answer_rows
 
 
@@ -11,7 +10,6 @@ class Naive(MethodConfig):
     """Nothing to set."""
 
 
-def naive(lab: Lab, config: Naive) -> Student:
+def naive(answered: Answered, config: Naive) -> TrainingSet:
     """Fine-tune on the supervisor's answer to the identity wording of every question (arXiv 2312.09390)."""
-    answers = lab.ask(lab.supervisors[0], lab.pool, variants=1)
-    return lab.train(lab.student, answer_rows(answers))
+    return TrainingSet(answer_rows(answered.first))

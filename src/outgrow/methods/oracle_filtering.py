@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import numpy as np
-from pydantic import Field
 
 from outgrow.core.lab import Lab, Student
-from outgrow.methods.base import MethodConfig, all_answers_of
+from outgrow.methods.base import MethodConfig, Share
 from outgrow.methods.rows import imitation_rows
 from outgrow.reliability import agreement, keep_lowest, with_consensus
 
@@ -16,12 +13,12 @@ from outgrow.reliability import agreement, keep_lowest, with_consensus
 class OracleFiltering(MethodConfig):
     """Which share of the questions to keep."""
 
-    keep: Annotated[float, Field(gt=0, le=1)] = 0.5
+    keep: Share = 0.5
 
 
 def oracle_filtering(lab: Lab, config: OracleFiltering) -> Student:
     """Control that sees gold: as many consensus labels as a filter keeps, right ones first."""
-    answers = all_answers_of(lab)
+    answers = lab.ask(lab.supervisors[0], lab.pool)
     labels = agreement(answers, seed=lab.seed)
     labels = labels.filter(with_consensus(labels))
     gold = lab.gold(lab.pool)

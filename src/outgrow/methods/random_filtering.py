@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
-from outgrow.core.lab import Lab, Student
-from outgrow.methods.base import MethodConfig, Stratify, all_answers_of
+from outgrow.methods.base import Answered, MethodConfig, Share, Stratify, TrainingSet
 from outgrow.methods.rows import imitation_rows
 from outgrow.reliability import agreement, at_random
 
@@ -15,13 +10,12 @@ from outgrow.reliability import agreement, at_random
 class RandomFiltering(MethodConfig):
     """Which share of the questions to keep, and whether to keep the label mix."""
 
-    keep: Annotated[float, Field(gt=0, le=1)] = 0.5
+    keep: Share = 0.5
     stratify: Stratify = None
 
 
-def random_filtering(lab: Lab, config: RandomFiltering) -> Student:
+def random_filtering(answered: Answered, config: RandomFiltering) -> TrainingSet:
     """Control: train on the consensus labels of a random share of the questions, redrawn per seed."""
-    answers = all_answers_of(lab)
-    labels = agreement(answers, seed=lab.seed)
-    kept = at_random(labels, fraction=config.keep, seed=lab.seed, stratify=config.stratify)
-    return lab.train(lab.student, imitation_rows(kept, answers))
+    labels = agreement(answered.answers, seed=answered.seed)
+    kept = at_random(labels, fraction=config.keep, seed=answered.seed, stratify=config.stratify)
+    return TrainingSet(imitation_rows(kept, answered.answers), labels)

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
-from outgrow.core.lab import Lab, Student
-from outgrow.methods.base import Form, MethodConfig, all_answers_of, require_repeats
+from outgrow.methods.base import Answered, Form, MethodConfig, Temperature, TrainingSet, require_repeats
 from outgrow.methods.rows import answer_rows, imitation_rows
 from outgrow.reliability import agreement, row_reliability
 from outgrow.reliability.agreement import as_floats
@@ -22,17 +17,17 @@ class ReliabilityReweighting(MethodConfig):
             every valid answer in its own wording with its own raw R.
     """
 
-    temperature: Annotated[float, Field(gt=0)] = 0.2
+    temperature: Temperature = 0.2
     form: Form = "corrected"
 
 
-def reliability_reweighting(lab: Lab, config: ReliabilityReweighting) -> Student:
+def reliability_reweighting(answered: Answered, config: ReliabilityReweighting) -> TrainingSet:
     """Train on every question, weighted by the softmax reliability of its label (arXiv 2406.19032)."""
-    answers = all_answers_of(lab)
-    labels = agreement(answers, seed=lab.seed, temperature=config.temperature)
+    answers = answered.answers
+    labels = agreement(answers, seed=answered.seed, temperature=config.temperature)
     require_repeats(labels, "reliability_reweighting")
     if config.form == "published":
         weights = row_reliability(answers, temperature=config.temperature)
-        return lab.train(lab.student, answer_rows(answers, weights=weights), weights="raw")
+        return TrainingSet(answer_rows(answers, weights=weights), labels, "raw")
     weights = as_floats(labels["softmax_reliability"])
-    return lab.train(lab.student, imitation_rows(labels, answers, weights=weights))
+    return TrainingSet(imitation_rows(labels, answers, weights=weights), labels)

@@ -7,12 +7,14 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.tables import PROBABILITIES, ROWS, build
 from outgrow.reliability.groups import group_sums
 from outgrow.reliability.options import flatten
+
+WeightMode = Literal["mean_one", "raw"]
 
 
 class Weighted(NamedTuple):
@@ -40,7 +42,7 @@ def imitation_rows(
         soft: `probabilities` instead of `target`: the label's, scaled to sum to 1.
 
     Returns:
-        Training rows (`records.ROWS`), `row_id` = example_id/source/variant, prompts null.
+        Training rows (`outgrow.core.tables.ROWS`), `row_id` = example_id/source/variant, prompts null.
 
     Raises:
         DataError: the number of weights is not the number of labels, or two labels share question and source.
@@ -50,7 +52,7 @@ def imitation_rows(
     kept, weight = labels.filter(use), weight[np.asarray(use.to_numpy(), dtype=bool)]
     ids, sources = kept.column("example_id"), kept.column("source").cast(pa.string())
     columns = {
-        "row_id": _row_ids(ids, sources, pa.repeat("0", len(ids))),
+        "row_id": _unique(label_ids(kept)),
         "example_id": ids,
         "source": sources,
         "variant": pa.array(np.zeros(len(ids), np.int64)),
@@ -61,7 +63,7 @@ def imitation_rows(
     elif answers is None:
         columns["target"] = kept.column("value")
     else:
-        columns["target"] = pc.coalesce(_spoken(kept, answers), kept.column("value"))
+        columns["target"] = pc.coalesce(answers["text"].take(first_in_words(kept, answers)), kept.column("value"))
     return build(ROWS, columns)
 
 
@@ -82,11 +84,10 @@ def answer_rows(answers: pa.Table, *, weights: Float[np.ndarray, "answers"] | No
     weight = _weights(weights, answers.num_rows, "answers")
     use = answers.column("value").is_valid()
     kept, weight = answers.filter(use), weight[np.asarray(use.to_numpy(), dtype=bool)]
-    key = [kept.column(n).cast(pa.string()) for n in ("example_id", "source", "variant", "sample")]
     return build(
         ROWS,
         {
-            "row_id": _row_ids(*key),
+            "row_id": _unique(answer_ids(kept)),
             "example_id": kept.column("example_id"),
             "source": kept.column("source"),
             "variant": kept.column("variant"),
@@ -103,7 +104,7 @@ def gold_rows(gold: pa.Table) -> pa.Table:
     return build(
         ROWS,
         {
-            "row_id": _row_ids(ids, pa.repeat("gold", len(ids)), pa.repeat("0", len(ids))),
+            "row_id": _unique(_joined(ids, pa.scalar("gold"), pa.scalar("0"))),
             "example_id": ids,
             "source": pa.repeat("gold", len(ids)),
             "variant": pa.array(np.zeros(len(ids), np.int64)),
@@ -113,7 +114,7 @@ def gold_rows(gold: pa.Table) -> pa.Table:
     )
 
 
-def normalise_weights(rows: pa.Table, mode: Literal["mean_one", "raw"] | str = "mean_one") -> Weighted:
+def normalise_weights(rows: pa.Table, mode: WeightMode | str = "mean_one") -> Weighted:
     """Rows without those of weight 0; with `mean_one` the rest is divided by its mean (definition 5).
 
     Raises:
@@ -148,35 +149,65 @@ def _weights(given: Float[np.ndarray, "n"] | None, n: int, what: str) -> Float[n
     return np.asarray(given, dtype=np.float64)
 
 
-def _row_ids(*parts: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
-    named = [pc.fill_null(part, "all") for part in parts]
-    found = pc.binary_join_element_wise(*named, "/")
-    found = found if isinstance(found, pa.ChunkedArray) else pa.chunked_array([found])
-    if pc.count_distinct(found).as_py() != len(found):
-        counts = found.value_counts()
+def earliest(answers: pa.Table, group: Int[np.ndarray, "answers"], n: int) -> pa.Array:
+    """For each of n groups the position of its answer with the lowest variant, then sample; null in an empty one.
+
+    Args:
+        answers: answers table.
+        group: of every answer, 0 to n - 1; -1 for those of no group.
+        n: how many groups.
+    """
+    order = np.lexsort((answers["sample"].to_numpy(), answers["variant"].to_numpy(), group))
+    first = order[np.diff(group[order], prepend=-1) > 0]
+    place = np.full(n, -1)
+    place[group[first]] = first
+    return pa.array(place, mask=place < 0)
+
+
+def first_in_words(labels: pa.Table, answers: pa.Table) -> pa.Array:
+    """For each label the position of the first generated answer that gave its value; null where there is none.
+
+    A label without a source is given by answers of any.
+    """
+    at = np.flatnonzero(pc.and_(pc.is_valid(_generated(answers)), answers["value"].is_valid()).to_numpy())
+    spoken = answers.take(pa.array(at))
+    keys = _joined(labels["example_id"], pc.fill_null(labels["source"], ""), labels["value"], by="\0")
+    label = pc.coalesce(
+        *(
+            pc.index_in(_joined(spoken["example_id"], source, spoken["value"], by="\0"), value_set=keys)
+            for source in (spoken["source"], pa.scalar(""))
+        )
+    )
+    return pa.array(at).take(earliest(spoken, label.fill_null(-1).to_numpy().astype(np.int64), labels.num_rows))
+
+
+def label_ids(labels: pa.Table) -> pa.ChunkedArray:
+    """The `row_id` of each label in `imitation_rows`: example_id/source/variant, the source "all" where it is null."""
+    return _joined(labels["example_id"], labels["source"].cast(pa.string()), pa.scalar("0"))
+
+
+def answer_ids(answers: pa.Table) -> pa.ChunkedArray:
+    """The `row_id` of each answer in `answer_rows`: example_id/source/variant/sample."""
+    return _joined(*(answers[name].cast(pa.string()) for name in ("example_id", "source", "variant", "sample")))
+
+
+def _joined(*parts: pa.ChunkedArray | pa.Array | pa.Scalar, by: str = "/") -> pa.ChunkedArray:
+    names = pc.binary_join_element_wise(*(pc.fill_null(part, "all") for part in parts), by)
+    return names if isinstance(names, pa.ChunkedArray) else pa.chunked_array([names])
+
+
+def _unique(names: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pc.count_distinct(names).as_py() != len(names):
+        counts = names.value_counts()
         twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")[0].as_py()
         raise DataError(f"two training rows share the id {twice!r}; keep one row per key")
-    return found
+    return names
 
 
 def _generated(answers: pa.Table) -> pa.ChunkedArray:
     """Text of answers that were generated; null for scored ones and where no text is given."""
     scored = pc.fill_null(pc.equal(answers.column("finish_reason"), "scored"), False)
     return pc.if_else(scored, pa.scalar(None, pa.string()), answers.column("text"))
-
-
-def _spoken(labels: pa.Table, answers: pa.Table) -> pa.ChunkedArray:
-    """For each label the text of the first generated answer that gave its consensus; null if there is none."""
-    given = answers.select(["example_id", "source", "variant", "sample", "value"])
-    given = given.append_column("said", _generated(answers)).filter(pc.is_valid(_generated(answers)))
-    given = given.sort_by([("example_id", "ascending"), ("variant", "ascending"), ("sample", "ascending")])
-    first: dict[tuple[str, str | None, str], str] = {}
-    keys = (given.column(n).to_pylist() for n in ("example_id", "source", "value", "said"))
-    for example_id, source, value, said in zip(*keys, strict=True):
-        first.setdefault((example_id, source, value), said)
-        first.setdefault((example_id, None, value), said)
-    wanted = zip(*(labels.column(n).to_pylist() for n in ("example_id", "source", "value")), strict=True)
-    return pa.chunked_array([pa.array([first.get(key) for key in wanted], pa.string())])
 
 
 def _normalised(maps: pa.ChunkedArray) -> pa.Array:

@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 import pyarrow.compute as pc
 from pydantic import Field
 
-from outgrow.core.lab import Lab, Student
-from outgrow.methods.base import Form, MethodConfig, Stratify, all_answers_of, require_repeats
+from outgrow.methods.base import Answered, Form, MethodConfig, Share, Stratify, TrainingSet, require_repeats
 from outgrow.methods.rows import answer_rows, imitation_rows
 from outgrow.reliability import agreement, most_certain, published_filter
 
@@ -25,20 +24,20 @@ class UncertaintyFiltering(MethodConfig):
         percentile: of the entropy, published form only.
     """
 
-    keep: Annotated[float, Field(gt=0, le=1)] = 0.5
+    keep: Share = 0.5
     order: Literal["entropy", "entropy_then_logprob"] = "entropy"
     stratify: Stratify = None
     form: Form = "corrected"
     percentile: Annotated[float, Field(ge=0, le=100)] = 50.0
 
 
-def uncertainty_filtering(lab: Lab, config: UncertaintyFiltering) -> Student:
+def uncertainty_filtering(answered: Answered, config: UncertaintyFiltering) -> TrainingSet:
     """Train on the questions whose answers agree most (arXiv 2406.19032)."""
-    answers = all_answers_of(lab)
-    labels = require_repeats(agreement(answers, seed=lab.seed), "uncertainty_filtering")
+    answers, seed = answered.answers, answered.seed
+    labels = require_repeats(agreement(answers, seed=seed), "uncertainty_filtering")
     if config.form == "published":
         kept = published_filter(labels, percentile=config.percentile)
         chosen = answers.filter(pc.is_in(answers["example_id"], kept["example_id"].combine_chunks()))
-        return lab.train(lab.student, answer_rows(chosen), weights="raw")
-    kept = most_certain(labels, fraction=config.keep, seed=lab.seed, by=config.order, stratify=config.stratify)
-    return lab.train(lab.student, imitation_rows(kept, answers))
+        return TrainingSet(answer_rows(chosen), labels, "raw")
+    kept = most_certain(labels, fraction=config.keep, seed=seed, by=config.order, stratify=config.stratify)
+    return TrainingSet(imitation_rows(kept, answers), labels)
