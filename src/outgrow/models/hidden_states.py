@@ -24,7 +24,7 @@ def hidden_states(
     prompts: Sequence[Prompt],
     layers: Sequence[int],
     *,
-    pool: Literal["last", "mean"] = "last",
+    pool: Literal["last", "mean"] | str = "last",
     token_budget: int | None = None,
     progress: Progress | None = None,
 ) -> Float[Tensor, "prompts layers width"]:
