@@ -40,6 +40,7 @@ CASES = {
     "adapter": ("lm", LORA),
     "classifier": ("bert", {"batch_size": 4, "micro_batch_tokens": 8}),  # with dropout
     "options": ("lm", {}),  # with statistics that go from step to step
+    "head": ("bert", {"batch_size": 4, "micro_batch_tokens": 8, "learning_rate": 0.1}),  # alone
     "recomputed": ("bert", {"batch_size": 4, "micro_batch_tokens": 8, "activation_checkpointing": True}),
 }
 STEPS = 5
@@ -91,6 +92,7 @@ def train(case, folders, work, progress=None):
         seed=7,
         total_steps=STEPS,
         work=work,
+        only="head" if case == "head" else "all",
         evaluate=lambda model: next(scores),
         progress=progress,
         save_seconds=0.0,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -95,6 +98,15 @@ def _targets(
 ) -> Targets:
     weight = np.array([row.weight for row in rows], dtype=np.float64)
     return Targets(tuple(row.row_id for row in rows), weight, tuple(options), share)
+
+
+def fingerprint(encoded: Encoded, *settings: Any) -> str:
+    """Stands for everything that decides a training's course: its rows, and its settings as JSON values."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for row, group in zip(encoded.rows, encoded.groups, strict=True):
+        facts = [row.row_id, row.weight, row.target, row.probabilities, group.prompt, group.answers]
+        digest.update(json.dumps([*facts, row.fields] if row.fields else facts).encode())
+    return digest.hexdigest()
 
 
 def micro_batch(

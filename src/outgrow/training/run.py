@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +23,7 @@ from outgrow.models.ranks import ranks
 from outgrow.objectives.base import Batch, Objective, Outputs
 from outgrow.training.checkpoints import Checkpoints, State, split_state
 from outgrow.training.config import TrainConfig
-from outgrow.training.encode import Encoded, micro_batch
+from outgrow.training.encode import Encoded, fingerprint, micro_batch
 from outgrow.training.memory import keep_activations, recompute_activations, whole_layers
 from outgrow.training.observed import Shown, in_step_order, shown_of
 from outgrow.training.optimisers import make_optimiser, state_of
@@ -119,8 +117,8 @@ class Training:
         )  # positions, measured with models of 1 to 20 million
         self.history: list[dict[str, int | float]] = []
         self.state = self._checked(objective.prepare(encoded.targets))
-        fingerprint = _fingerprint(encoded, objective, config, seed, total, sorted(self.names))
-        self.checkpoints = self.ranks.only_first(lambda: Checkpoints(work, fingerprint))
+        settings = (repr(objective), config.model_dump(mode="json"), seed, total, sorted(self.names))
+        self.checkpoints = self.ranks.only_first(lambda: Checkpoints(work, fingerprint(encoded, *settings)))
         self.saved, self.save_seconds, self.due = time.monotonic(), math.inf, False
 
     def train(
@@ -392,15 +390,3 @@ class Training:
 
 def _some(ids: Sequence[str]) -> str:
     return ", ".join(ids[:8]) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
-
-
-def _fingerprint(
-    encoded: Encoded, objective: Objective, config: TrainConfig, seed: int, total: int, names: Sequence[str]
-) -> str:
-    """Stands for everything that decides a training's course."""
-    parts = [repr(objective), config.model_dump(mode="json"), seed, total, list(names)]
-    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
-    for row, group in zip(encoded.rows, encoded.groups, strict=True):
-        facts = [row.row_id, row.weight, row.target, row.probabilities, group.prompt, group.answers]
-        digest.update(json.dumps([*facts, row.fields] if row.fields else facts).encode())
-    return digest.hexdigest()
