@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from outgrow.core.errors import ConfigError
-from outgrow.models import ModelRef, Stage, classify, load
+from outgrow.models import ModelRef, Stage, classify, load, read_classes, readings, save
+from outgrow.models.batching import Sequences
 
 PROMPTS = [f"question : w{i} " + "w7 " * (i % 5) for i in range(20)]
 
@@ -54,6 +55,42 @@ def test_prompt_longer_than_the_model_reads_is_cut_on_the_left(loaded):
     tail = " ".join(f"w{i}" for i in range(62))  # with [CLS] and [SEP]: 64
     short, long = classify(loaded, [tail, "w70 w71 " + tail])
     np.testing.assert_allclose(short, long, atol=1e-6)
+
+
+def test_uncertainty_of_a_softmax_is_its_entropy(loaded):
+    readout = read_classes(loaded, PROMPTS)
+    shares = np.exp(classify(loaded, PROMPTS))
+    np.testing.assert_allclose(readout.uncertainty, -(shares * np.log(shares)).sum(1), atol=1e-12)
+    even = readings.softmax(torch.zeros(1, 3, dtype=torch.float64))
+    assert float(even.uncertainty) == pytest.approx(np.log(3))
+    sure = readings.softmax(torch.tensor([[0.0, 900.0]], dtype=torch.float64))
+    assert float(sure.uncertainty) == 0.0
+
+
+def test_probabilities_are_what_the_models_own_reading_makes_of_the_scores(loaded, monkeypatch, tmp_path):
+    """Evidence e gives (e + 1) / sum, as in arXiv 1806.01768: with e = exp(score), not a softmax."""
+
+    def evidence(scores):
+        strength = scores.exp() + 1
+        total = strength.sum(1, keepdim=True)
+        return readings.Readout((strength / total).log(), scores.shape[1] / total[:, 0])
+
+    plain = np.exp(classify(loaded, PROMPTS))
+    monkeypatch.setitem(readings.READINGS, "evidence", evidence)
+    loaded.reading = "evidence"
+    save(loaded, tmp_path)
+    again = load(loaded.ref, loaded.classes, weights=tmp_path)
+    assert again.reading == "evidence"
+    readout = read_classes(again, PROMPTS)
+    with torch.no_grad():
+        ids = torch.tensor([again.tokenizer(PROMPTS[0])["input_ids"]])
+        strength = again.head(Sequences(ids, None, None, ids[0])).double().exp() + 1
+    np.testing.assert_allclose(readout.logprobs[0].exp(), (strength / strength.sum())[0], atol=1e-6)
+    assert float(readout.uncertainty[0]) == pytest.approx(3 / float(strength.sum()), abs=1e-6)
+    assert np.abs(np.exp(classify(again, PROMPTS)) - plain).max() > 1e-3
+    monkeypatch.undo()
+    with pytest.raises(ConfigError, match="saved with the reading 'evidence', which is not known here"):
+        load(loaded.ref, loaded.classes, weights=tmp_path)
 
 
 def test_no_prompts_give_an_empty_table(loaded):

@@ -125,6 +125,60 @@ def test_new_classifier_layer_comes_from_the_seed(tiny_bert):
     assert 0.01 < float(one.detach().std()) < 0.04  # drawn with standard deviation .02
 
 
+@pytest.mark.parametrize("tied", [True, False])
+def test_unembedding_start_gives_the_language_models_own_scores_of_the_classes(tiny_lm, tmp_path, tied):
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_lm, tie_word_embeddings=tied)
+    if not tied:
+        torch.nn.init.normal_(model.lm_head.weight, generator=torch.Generator().manual_seed(5))
+    with quiet():
+        model.save_pretrained(tmp_path)
+        load(ModelRef(model=str(tiny_lm))).tokenizer.save_pretrained(tmp_path)
+    ref = ModelRef(model=str(tmp_path), head="classifier", head_start="unembedding")
+    loaded = load(ref, ("red w3", "yes", "no"), seed=1)
+    ids = torch.tensor([loaded.tokenizer("w1 w2")["input_ids"]])
+    first = loaded.tokenizer.convert_tokens_to_ids(["red", "yes", "no"])
+    expected = torch.log_softmax(model.eval()(ids).logits[0, -1, first].double(), 0).detach().numpy()
+    np.testing.assert_allclose(classify(loaded, ["w1 w2"])[0], expected, atol=1e-5)
+    assert not loaded.head.linear.bias.any()
+
+
+def test_unembedding_start_is_trained_saved_and_loaded_as_any_other(tiny_lm, tmp_path):
+    ref = ModelRef(model=str(tiny_lm), head="classifier", head_start="unembedding")
+    loaded = load(ref, ("yes", "no"))
+    from outgrow.objectives import imitation
+
+    rows = [TrainRow("a", PROMPTS[0], "yes"), TrainRow("b", PROMPTS[1], "no")]
+    fit(loaded, rows, imitation, TrainConfig(batch_size=2), seed=0, total_steps=2, work=tmp_path / "work")
+    save(loaded, tmp_path / "saved")
+    again = load(ref, ("yes", "no"), weights=tmp_path / "saved")
+    assert classify(again, PROMPTS).tolist() == classify(loaded, PROMPTS).tolist()
+
+
+def test_unembedding_start_is_refused_for_encoders_and_other_heads(tiny_bert):
+    ref = ModelRef(model=str(tiny_bert), head="classifier", head_start="unembedding")
+    with pytest.raises(ConfigError, match=r"takes the scores of a causal language model.*leave head_start out"):
+        load(ref, ("yes", "no"))
+    with pytest.raises(ValueError, match="head_start: unembedding is of head: classifier"):
+        ModelRef(model=str(tiny_bert), head_start="unembedding")
+
+
+def test_settings_that_are_off_are_not_written_down(tiny_lm):
+    assert "head_start" not in ModelRef(model="m", head="classifier").model_dump()
+    on = ModelRef(model="m", head="classifier", head_start="unembedding")
+    assert on.model_dump()["head_start"] == "unembedding"
+
+
+def test_weights_saved_before_there_were_readings_are_read_by_softmax(tiny_bert, tmp_path):
+    ref = ModelRef(model=str(tiny_bert), head="classifier")
+    save(load(ref, ("yes", "no")), tmp_path)
+    facts = json.loads((tmp_path / "outgrow.json").read_text(encoding="utf-8"))
+    assert facts.pop("reading") == "softmax"
+    (tmp_path / "outgrow.json").write_text(json.dumps(facts), encoding="utf-8")
+    assert load(ref, ("yes", "no"), weights=tmp_path).reading == "softmax"
+
+
 def test_cut_model_is_the_first_layers_of_the_whole_one(tiny_bert):
     ref = ModelRef(model=str(tiny_bert), head="classifier")
     whole, cut = (load(r, ("a", "b")).model for r in (ref, ref.model_copy(update={"layers": 1})))

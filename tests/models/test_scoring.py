@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from outgrow.core.errors import ConfigError, DataError
-from outgrow.models import ModelRef, load, score_options
+from outgrow.models import ModelRef, load, score_options, score_texts
 from outgrow.models.batches import Stage
 from outgrow.models.heads import Abilities
 
@@ -129,6 +129,46 @@ def test_question_without_options_and_wrong_head_are_errors(tiny_lm, tiny_bert):
         score_options(load(ModelRef(model=str(tiny_lm))), ["w1"], [()])
     with pytest.raises(ConfigError, match="head 'lm'"):
         score_options(load(ModelRef(model=str(tiny_bert), head="classifier"), ("a", "b")), ["w1"], [("a", "b")])
+
+
+def test_texts_are_scored_token_by_token_and_in_sum(tiny_lm):
+    loaded = load(ModelRef(model=str(tiny_lm)))
+    prompts, texts = ["w1 w2", "w1 w2", "w3", "w1 w2"], ["yes", "red w3 w4", "no", "yes"]
+    sums, parts = (score_texts(loaded, prompts, texts, tokens=tokens) for tokens in (False, True))
+    for prompt, text, one, each in zip(prompts, texts, sums, parts, strict=True):
+        expected, n_tokens = slow(loaded, prompt, text)
+        assert one.logprob == pytest.approx(expected, abs=1e-5)
+        assert (one.n_tokens, one.truncated, one.token_logprobs) == (n_tokens, False, None)
+        assert len(each.token_logprobs) == n_tokens
+        assert each.logprob == pytest.approx(one.logprob, abs=1e-6)
+        assert sum(each.token_logprobs) == pytest.approx(expected, abs=1e-5)
+    # one token: what plain transformers says of "yes" after the prompt, and then of the end
+    ids = loaded.tokenizer("w1 w2 yes")["input_ids"]
+    with torch.no_grad():
+        logs = torch.log_softmax(loaded.model(torch.tensor([ids])).logits[0].double(), 1)
+    by_hand = [float(logs[-2, ids[-1]]), float(logs[-1, loaded.tokenizer.eos_token_id])]
+    assert parts[0].token_logprobs == pytest.approx(by_hand, abs=1e-5)
+
+
+def test_text_scores_do_not_depend_on_the_micro_batches_and_go_on_after_a_stop(tiny_lm):
+    loaded = load(ModelRef(model=str(tiny_lm)))
+    prompts, texts = [f"w{i} w2" for i in range(6)], ["yes", "red w3 w4", "no"] * 2
+    whole, journal = score_texts(loaded, prompts, texts, tokens=True), []
+    cut = score_texts(loaded, prompts, texts, tokens=True, token_budget=8, stage=Stage(journal, "s"))
+    again = score_texts(loaded, prompts, texts, tokens=True, token_budget=8, stage=Stage(journal[:2], "s"))
+    assert cut == again
+    for one, two in zip(whole, cut, strict=True):
+        assert one.token_logprobs == pytest.approx(two.token_logprobs, abs=1e-5)
+
+
+def test_text_without_tokens_wrong_head_and_odd_lengths_are_errors(tiny_lm, tiny_bert):
+    loaded = load(ModelRef(model=str(tiny_lm)))
+    with pytest.raises(DataError, match="has no token to learn from or to score"):
+        score_texts(loaded, ["w1"], [" "])
+    with pytest.raises(DataError, match="2 prompts but 1 lists of options or texts"):
+        score_texts(loaded, ["w1", "w2"], ["yes"])
+    with pytest.raises(ConfigError, match="head 'lm'"):
+        score_texts(load(ModelRef(model=str(tiny_bert), head="classifier"), ("a", "b")), ["w1"], ["a"])
 
 
 class Dies(list):

@@ -107,6 +107,7 @@ def test_loss_of_a_row_does_not_contain_its_weight():
 def test_imitation_is_a_frozen_objective_without_state():
     assert isinstance(imitation, Objective)
     assert imitation == Imitation()
-    assert imitation.prepare([]) == {}
+    assert imitation.prepare(None) == {}
+    assert imitation.advance({}, {}) == {}
     with pytest.raises(AttributeError):
         imitation.name = "other"

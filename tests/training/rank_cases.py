@@ -6,13 +6,15 @@ came out to WORK.
 
 import os
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
 from outgrow.models import ModelRef, load, save
 from outgrow.models.config import Lora
-from outgrow.objectives import imitation
+from outgrow.models.ranks import ranks
+from outgrow.objectives import Losses, choices, imitation
 from outgrow.training import TrainConfig, TrainRow, fit
 
 # lengths differ, so do the micro-batches of two ranks; weights are .1 or 1, and one row is soft
@@ -22,6 +24,12 @@ ROWS = [
     for i in range(16)
 ] + [TrainRow("soft", "w1 w2", None, ("yes", "red w3"), (0.25, 0.75))]  # fmt: skip
 CLASSES = [TrainRow(f"c{i}", f"w{i} w{2 * i} w3", "yes" if i % 3 else "no", weight=1.0 + i % 2) for i in range(11)]
+# two or three options of one or two words; `number` tells the order in which rows arrive
+CHOICES = [
+    TrainRow(f"o{i}", "w3 w4 w5", options[i % len(options)], options, weight=1.0 + i % 2, fields={"number": float(i)})
+    for i in range(11)
+    for options in [("yes", "no w7", "red")[: 2 + i % 2]]
+]
 BASE = TrainConfig(batch_size=8, learning_rate=1e-3, weight_decay=0.1, micro_batch_tokens=24, max_grad_norm=0.5)
 LORA = {"lora": Lora(r=2, dropout=0.2), "learning_rate": 1e-2}
 CASES = {
@@ -31,9 +39,41 @@ CASES = {
     "bf16": ("lm", {"precision": "bf16"}),
     "adapter": ("lm", LORA),
     "classifier": ("bert", {"batch_size": 4, "micro_batch_tokens": 8}),  # with dropout
+    "options": ("lm", {}),  # with statistics that go from step to step
+    "head": ("bert", {"batch_size": 4, "micro_batch_tokens": 8, "learning_rate": 0.1}),  # alone
     "recomputed": ("bert", {"batch_size": 4, "micro_batch_tokens": 8, "activation_checkpointing": True}),
 }
 STEPS = 5
+
+
+@dataclass(frozen=True)
+class Levelling:
+    """Cross-entropy over K options, each score lowered by the log of how probable its place was lately.
+
+    The running mean takes row after row, so it depends on their order.
+    """
+
+    decay: float = 0.8
+    states: list = field(default_factory=list, repr=False, compare=False)
+
+    name, version, of_options, reading = "levelling", 2, True, "softmax"
+
+    def prepare(self, targets):
+        return {"places": torch.tensor(targets.share.mean(0), dtype=torch.float32), "numbers": []}
+
+    def __call__(self, outputs, batch, progress, state):
+        logits, _, target = choices(outputs, batch)
+        shares = logits.detach().softmax(1)
+        losses = -(target * (logits - state["places"].log()).log_softmax(1)).sum(1)
+        observed = {"shares": shares, "number": batch.fields["number"]}
+        return Losses(losses, torch.ones_like(losses), {"surest": shares.amax(1)}, observed)
+
+    def advance(self, state, observed):
+        places = state["places"]
+        for shares in observed["shares"]:
+            places = self.decay * places + (1 - self.decay) * shares
+        self.states.append({"places": places, "numbers": [*state["numbers"], *observed["number"].tolist()]})
+        return self.states[-1]
 
 
 def train(case, folders, work, progress=None):
@@ -42,20 +82,22 @@ def train(case, folders, work, progress=None):
     classes = ("yes", "no") if kind == "bert" else None
     ref = ModelRef(model=str(folders[kind]), head="lm" if classes is None else "classifier")
     loaded = load(ref, classes, seed=3)
+    objective = Levelling() if case == "options" else imitation
     scores = iter([0.2, 0.3, 0.1])
     found = fit(
         loaded,
-        ROWS if classes is None else CLASSES,
-        imitation,
+        CHOICES if case == "options" else ROWS if classes is None else CLASSES,
+        objective,
         BASE.model_copy(update=changes),
         seed=7,
         total_steps=STEPS,
         work=work,
+        only="head" if case == "head" else "all",
         evaluate=lambda model: next(scores),
         progress=progress,
         save_seconds=0.0,
     )
-    return loaded, found
+    return loaded, found, getattr(objective, "states", [None])[-1]
 
 
 def stopped(case, folders, work):
@@ -73,17 +115,18 @@ def stopped(case, folders, work):
 
 
 def plain(result):
-    loaded, found = result
+    loaded, found, state = result
     tensors = {name: tensor.detach().clone() for name, tensor in loaded.head.state_dict().items()}
     assert all(type(tensor) is torch.Tensor for tensor in tensors.values())
-    return {"weights": tensors, "history": found.history, "chosen": found.chosen_step}
+    states = ranks().gather(state)
+    return {"weights": tensors, "history": found.history, "chosen": found.chosen_step, "states": states}
 
 
 FAST = {
-    "ddp": ("uneven", "classifier", "classifier, stopped"),
+    "ddp": ("uneven", "classifier", "classifier, stopped", "options", "options, stopped"),
     "fsdp": ("adapter", "adapter, stopped", "bf16"),
 }
-ALL = dict.fromkeys(FAST, (*CASES, "classifier, stopped", "adapter, stopped"))
+ALL = dict.fromkeys(FAST, (*CASES, "classifier, stopped", "adapter, stopped", "options, stopped"))
 
 
 def everything(folders, work, wanted):
@@ -103,8 +146,8 @@ if __name__ == "__main__":
     lm, bert, where = map(Path, sys.argv[2:5])
     own = everything({"lm": lm, "bert": bert}, where, {"fast": FAST, "all": ALL}[sys.argv[1]])
     os.environ["ACCELERATE_USE_FSDP"] = "true"
-    loaded, found = train("uneven", {"lm": lm}, where / "kept")
-    own["fsdp", "uneven"] = plain((loaded, found))
+    kept = train("uneven", {"lm": lm}, where / "kept")
+    own["fsdp", "uneven"] = plain(kept)
     if int(os.environ["RANK"]) == 0:
-        save(loaded, where / "model")
+        save(kept[0], where / "model")
         torch.save(own, where / "results.pt")

@@ -5,10 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from outgrow.core.errors import ConfigError, DataError, TrainingError
 from outgrow.models import ModelRef, classify, load, score_options
 from outgrow.models.config import Lora
+from outgrow.models.hidden_states import hidden_states
+from outgrow.models.quiet import quiet
 from outgrow.objectives import imitation
 from outgrow.training import TrainConfig, TrainRow, fit
 
@@ -126,6 +129,38 @@ def test_evaluation_does_not_change_the_training(tiny_lm, tmp_path):
     assert same(weights(one), weights(two))
 
 
+def test_every_checkpoint_is_shown_in_evaluation_mode_without_touching_the_training(tiny_bert, tmp_path):
+    """BERT has dropout, so neither the weights nor what it says would be the same otherwise."""
+    rows = [TrainRow(f"r{i}", f"w{i} w{i + 1}", "yes" if i % 2 else "no") for i in range(12)]
+    seen, judged = [], []
+
+    def at_checkpoint(step, loaded):
+        torch.rand(5)
+        assert not any(module.training for module in loaded.head.modules())
+        seen.append((step, weights(loaded), classify(loaded, ["w1 w2"]).tolist()))
+        loaded.head.train()  # what is done to the mode does not last
+
+    options = {"rows": rows, "steps": 6, "classes": ("yes", "no")}
+    plain, expected = run(tiny_bert, tmp_path / "a", **options)
+    loaded, result = run(tiny_bert, tmp_path / "b", at_checkpoint=at_checkpoint, **options)
+    assert [step for step, _, _ in seen] == [2, 4, 6]
+    assert same(weights(loaded), weights(plain))
+    assert (result.history, result.scores, result.chosen_step) == (expected.history, [], 6)
+    assert same(seen[2][1], weights(loaded))
+    assert seen[2][2] == classify(loaded, ["w1 w2"]).tolist()
+    assert not loaded.head.training
+    said = [own for _, _, own in seen]
+    seen.clear()
+
+    def evaluate(loaded):
+        judged.append(len(seen))
+        return 0.0
+
+    run(tiny_bert, tmp_path / "c", at_checkpoint=at_checkpoint, evaluate=evaluate, **options)
+    assert judged == [1, 2, 3]  # a checkpoint is shown before it is judged
+    assert [own for _, _, own in seen] == said
+
+
 def test_loss_that_is_not_finite_names_the_step_and_the_row(tiny_lm, tmp_path):
     loaded = load(ModelRef(model=str(tiny_lm)))
     bad = loaded.tokenizer.convert_tokens_to_ids("w70")
@@ -137,6 +172,61 @@ def test_loss_that_is_not_finite_names_the_step_and_the_row(tiny_lm, tmp_path):
         TrainingError, match=r"step 1: the loss is not finite \(nan\); rows poisoned; lower the learning"
     ):
         fit(loaded, rows, imitation, CONFIG, seed=0, total_steps=3, work=tmp_path)
+
+
+def test_head_alone_is_trained_and_reads_what_it_reads_without_dropout(tiny_bert, tmp_path):
+    """The same as logistic regression on fixed hidden states: full-batch Adam by hand."""
+    rows = [TrainRow(f"r{i}", f"w{i} w{i + 1}", "yes" if i % 2 else "no") for i in range(8)]
+    config = TrainConfig(batch_size=8, learning_rate=0.05, schedule="constant", warmup=0.0, max_grad_norm=1e9)
+    loaded = load(ModelRef(model=str(tiny_bert), head="classifier"), ("yes", "no"), seed=0)
+    loaded.head.dropout.p = 0.0  # the layer's own; that of the rest is off while it is frozen
+    before = weights(loaded)
+    states = hidden_states(loaded, [row.prompt for row in rows], [-1], pool="mean")[:, 0]
+    layer = torch.nn.Linear(32, 2)
+    layer.load_state_dict(loaded.head.linear.state_dict())
+    adam = torch.optim.Adam(layer.parameters(), lr=0.05)
+    for _ in range(5):
+        adam.zero_grad()
+        torch.nn.functional.cross_entropy(layer(states), torch.tensor([1, 0] * 4)).backward()
+        adam.step()
+    fit(loaded, rows, imitation, config, seed=0, total_steps=5, work=tmp_path, only="head")
+    after = weights(loaded)
+    torch.testing.assert_close(after["linear.weight"], layer.weight.detach(), rtol=0, atol=1e-4)
+    torch.testing.assert_close(after["linear.bias"], layer.bias.detach(), rtol=0, atol=1e-4)
+    assert not torch.equal(after["linear.weight"], before["linear.weight"])
+    assert all(torch.equal(after[name], before[name]) for name in before if not name.startswith("linear"))
+
+
+def test_head_alone_that_was_stopped_goes_on_with_the_same_bits(tiny_lm, tmp_path):
+    rows = [TrainRow(f"r{i}", f"w{i} w{i + 1}", "yes" if i % 2 else "no") for i in range(8)]
+    options = {"rows": rows, "steps": 4, "classes": ("yes", "no"), "only": "head", "save_seconds": 0.0}
+
+    def stop(step, total, loss):
+        if step == 2:
+            raise KeyboardInterrupt
+
+    whole, _ = run(tiny_lm, tmp_path / "a", **options)
+    with pytest.raises(KeyboardInterrupt):
+        run(tiny_lm, tmp_path / "b", progress=stop, **options)
+    again, _ = run(tiny_lm, tmp_path / "b", **options)
+    assert same(weights(whole), weights(again))
+
+
+def test_head_alone_is_refused_where_there_is_none_or_beside_an_adapter(tiny_lm, tmp_path):
+    with pytest.raises(ConfigError, match="head 'lm' has no such layer; load the model with head: classifier"):
+        run(tiny_lm, tmp_path, only="head")
+    rows, config = [TrainRow("a", "w1", "yes"), TrainRow("b", "w2", "no")], CONFIG.model_copy(update={"lora": Lora()})
+    with pytest.raises(ConfigError, match=r"nothing for train\.lora"):
+        run(tiny_lm, tmp_path, rows=rows, config=config, classes=("yes", "no"), only="head")
+
+
+def test_hard_row_with_options_is_learned_as_the_choice_among_them(tiny_lm, tmp_path):
+    """The same as all probability on the target: a soft row, whose loss is -log of its share among the options."""
+    options = ("yes", "red w5")
+    hard = [TrainRow("a", "w1 w2", "red w5", options), TrainRow("b", "w3", "no")]
+    soft = [TrainRow("a", "w1 w2", None, options, (0.0, 1.0)), TrainRow("b", "w3", "no")]
+    one, two = (run(tiny_lm, tmp_path / name, rows=rows, steps=3) for name, rows in (("a", hard), ("b", soft)))
+    assert same(weights(one[0]), weights(two[0]))
 
 
 def test_long_prompts_are_cut_on_the_left_and_counted(tiny_lm, tmp_path):
@@ -240,11 +330,14 @@ def test_model_held_in_bfloat16_is_trained_in_float32_and_returned_in_bfloat16(t
     assert not same(weights(loaded), weights(before))
 
 
-def test_model_with_dropout_shares_no_positions(architecture, tmp_path):
+def test_model_with_dropout_shares_no_positions(tiny_lm, tmp_path):
     """Rows that share positions would share their draws."""
-    loaded = architecture("absolute positions")
+    with quiet():
+        GPT2LMHeadModel(GPT2Config(vocab_size=94, n_embd=32, n_layer=1, n_head=4)).save_pretrained(tmp_path / "model")
+        load(ModelRef(model=str(tiny_lm))).tokenizer.save_pretrained(tmp_path / "model")
+    loaded = load(ModelRef(model=str(tmp_path / "model")))
     assert loaded.head.random()
-    assert not architecture("window").head.random()
+    assert not load(ModelRef(model=str(tiny_lm))).head.random()
     rows = [TrainRow(str(i), f"question : w1 w2 w3 w4 w5 is w{i} ?", "yes") for i in range(4)]
     widths = []
     loaded.head.register_forward_pre_hook(lambda module, given: widths.append(tuple(given[0].ids.shape)))

@@ -19,21 +19,23 @@ STEPS = 8
 
 
 class Counting:
-    """An objective with state: it counts its calls, and the count changes the loss."""
+    """An objective with state: it counts its steps and adds up its losses, and both change the loss."""
 
-    name = "counting"
+    name, version, of_options, reading = "counting", 1, False, "softmax"
 
     def __repr__(self):
         return "Counting()"
 
-    def prepare(self, rows):
-        return {"calls": 0, "sum": torch.zeros(2)}
+    def prepare(self, targets):
+        return {"steps": 0, "sum": torch.zeros(2)}
 
     def __call__(self, outputs, batch, progress, state):
-        found = imitation(outputs, batch, progress, state)
-        scale = 1 + 0.1 * state["calls"] + float(state["sum"][0])
-        fresh = {"calls": state["calls"] + 1, "sum": state["sum"] + 0.01}
-        return found._replace(losses=found.losses * scale, state=fresh)
+        plain = imitation(outputs, batch, progress, state)
+        scale = 1 + 0.1 * state["steps"] + state["sum"][0]
+        return plain._replace(losses=plain.losses * scale, observed={"loss": plain.losses})
+
+    def advance(self, state, observed):
+        return {"steps": state["steps"] + 1, "sum": state["sum"] + 0.01 * observed["loss"].sum()}
 
 
 def go(folder, work, config=CONFIG, objective=imitation, **options):

@@ -49,3 +49,16 @@ def test_rows_of_weight_zero_are_left_out():
 def test_nothing_left_to_train_on_is_an_error():
     with pytest.raises(DataError, match="1 rows given, none with a weight above 0"):
         check_rows([TrainRow("b", "p", "t", weight=0.0)])
+
+
+@pytest.mark.parametrize("options", [("a", "b"), ("t",)])
+def test_hard_target_is_one_of_several_options(options):
+    with pytest.raises(DataError, match="'r1' has the target 't', which is none of several options"):
+        check_rows([TrainRow("r1", "p", "t", options)])
+    assert len(check_rows([TrainRow("r1", "p", "t", ("a", "t"))])) == 1
+
+
+@pytest.mark.parametrize("fields", [{}, {"y": 1.0}, {"x": (1.0,)}])
+def test_rows_of_other_fields_than_the_first_are_an_error(fields):
+    with pytest.raises(DataError, match=r"'r2' has the fields .*; the first row has {'x': 1.0}"):
+        check_rows([TrainRow("r1", "p", "t", fields={"x": 1.0}), TrainRow("r2", "p", "t", fields=fields)])

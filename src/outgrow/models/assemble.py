@@ -7,12 +7,14 @@ import inspect
 from typing import Any
 
 import torch
+from jaxtyping import Float
 
 from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.models.activation_functions import fuse_activations
 from outgrow.models.config import ModelRef
 from outgrow.models.files import resolve, unknown_model
 from outgrow.models.heads import ClassifierHead, LanguageHead, SequenceClassifier
+from outgrow.models.text import Coder
 
 Head = LanguageHead | ClassifierHead | SequenceClassifier
 
@@ -35,7 +37,14 @@ def make_tokenizer(ref: ModelRef) -> Any:
 
 
 def make_head(
-    ref: ModelRef, classes: tuple[str, ...] | None, place: str, device: torch.device, tokenizer: Any, seed: int
+    ref: ModelRef,
+    classes: tuple[str, ...] | None,
+    place: str,
+    device: torch.device,
+    tokenizer: Any,
+    seed: int,
+    *,
+    fresh: bool = True,
 ) -> Head:
     """The model under the head that `ref` asks for.
 
@@ -46,9 +55,10 @@ def make_head(
         device: where the model will be.
         tokenizer: the model's tokenizer.
         seed: of a new classifier layer.
+        fresh: whether a classifier layer stays as it starts; else its weights are read later.
 
     Raises:
-        ConfigError: more layers asked for than there are.
+        ConfigError: more layers asked for than there are, or `head_start: unembedding` of a model without one.
         DataError: weights are missing from the files.
         PrerequisiteError: the model cannot be loaded.
     """
@@ -65,6 +75,12 @@ def make_head(
             _plain_generation(model, tokenizer)
             return LanguageHead(model, padding_id(tokenizer))
         order = _own_classes(config, classes)
+        if order is None and fresh and ref.head_start == "unembedding":
+            _check_unembedding(ref, config)
+            model = _complete(AutoModelForCausalLM.from_pretrained(place, output_loading_info=True, **options))
+            head = ClassifierHead(model.base_model, len(classes), _pooling(ref, config), seed)
+            head.start_from(_unembedding(ref, model, tokenizer, classes))
+            return head
         if order is not None:
             own = AutoModelForSequenceClassification.from_pretrained(place, output_loading_info=True, **options)
             return SequenceClassifier(_complete(own), order)
@@ -174,11 +190,37 @@ def _no_pooler(config: Any) -> dict[str, bool]:
     return {"add_pooling_layer": False} if takes else {}
 
 
-def _pooling(ref: ModelRef, config: Any) -> str:
-    """Causal models are read at the last token, encoders by their mean."""
+def _check_unembedding(ref: ModelRef, config: Any) -> None:
+    if not _causal(config):
+        raise ConfigError(
+            f"head_start: unembedding takes the scores of a causal language model, and {ref.model} is none; "
+            "leave head_start out (random)"
+        )
+
+
+def _unembedding(
+    ref: ModelRef, model: Any, tokenizer: Any, classes: tuple[str, ...]
+) -> Float[torch.Tensor, "classes width"]:
+    """The output embedding of the first token of each class as it follows a prompt."""
+    output, width = model.get_output_embeddings(), int(model.config.get_text_config().hidden_size)
+    weight = getattr(output, "weight", None)
+    if weight is None or weight.shape[-1] != width or not weight.is_floating_point():
+        raise ConfigError(
+            f"head_start: unembedding needs a model that scores words by one matrix over its {width} hidden units; "
+            f"{ref.model} does it otherwise; leave head_start out (random)"
+        )
+    first = [ids[0] for ids in Coder(tokenizer).targets(["prompt"] * len(classes), classes)]
+    return torch.as_tensor(weight.detach()[first])
+
+
+def _causal(config: Any) -> bool:
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
 
+    return type(config) in MODEL_FOR_CAUSAL_LM_MAPPING and type(config) not in MODEL_FOR_MASKED_LM_MAPPING
+
+
+def _pooling(ref: ModelRef, config: Any) -> str:
+    """Causal models are read at the last token, encoders by their mean."""
     if ref.pooling != "auto":
         return ref.pooling
-    causal = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING and type(config) not in MODEL_FOR_MASKED_LM_MAPPING
-    return "last" if causal else "mean"
+    return "last" if _causal(config) else "mean"

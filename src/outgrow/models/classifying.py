@@ -1,4 +1,4 @@
-"""Class log-probabilities of a classifier head, with or without dropout."""
+"""What a classifier head says of prompts, with or without dropout."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from outgrow.models.chance import seed_dropout
 from outgrow.models.loaded import Loaded
 from outgrow.models.prompts import classifier_inputs, encode_prompts
 from outgrow.models.ranks import split
+from outgrow.models.readings import READINGS, Readout
 
 
-@split
 def classify(
     loaded: Loaded,
     prompts: Sequence[str],
@@ -28,7 +28,23 @@ def classify(
     stage: Stage | None = None,
     progress: Progress | None = None,
 ) -> Float[np.ndarray, "prompts classes"]:
-    """Natural-log probabilities of the classes, in the order of `loaded.classes`.
+    """Natural-log probabilities of the classes, in the order of `loaded.classes`; as `read_classes`."""
+    readout = read_classes(
+        loaded, prompts, dropout_seed=dropout_seed, token_budget=token_budget, stage=stage, progress=progress
+    )
+    return readout.logprobs.numpy()
+
+
+def read_classes(
+    loaded: Loaded,
+    prompts: Sequence[str],
+    *,
+    dropout_seed: int | None = None,
+    token_budget: int | None = None,
+    stage: Stage | None = None,
+    progress: Progress | None = None,
+) -> Readout:
+    """Log-probabilities of the classes, in the order of `loaded.classes`, and how uncertain each prompt leaves it.
 
     Args:
         loaded: a model with head `classifier`.
@@ -42,6 +58,23 @@ def classify(
     Raises:
         ConfigError: the model has another head.
     """
+    scores = _scores(
+        loaded, prompts, dropout_seed=dropout_seed, token_budget=token_budget, stage=stage, progress=progress
+    )
+    return READINGS[loaded.reading](torch.from_numpy(scores))
+
+
+@split
+def _scores(
+    loaded: Loaded,
+    prompts: Sequence[str],
+    *,
+    dropout_seed: int | None,
+    token_budget: int | None,
+    stage: Stage | None,
+    progress: Progress | None,
+) -> Float[np.ndarray, "prompts classes"]:
+    """What the head gives for each prompt."""
     if loaded.classes is None:
         raise ConfigError("head 'lm' has no classes; score options or load the model with head 'classifier'")
     classes = len(loaded.classes)
@@ -51,8 +84,8 @@ def classify(
     def work(number: int, items: Sequence[int]) -> list[list[float]]:
         if dropout_seed is not None:
             seed_dropout(seed_of("dropout pass", dropout_seed, number), loaded.device)
-        logits = head(classifier_inputs([ids[i] for i in items], loaded.pad, loaded.device))
-        found: list[list[float]] = torch.log_softmax(logits.double(), dim=1).tolist()
+        scores = head(classifier_inputs([ids[i] for i in items], loaded.pad, loaded.device))
+        found: list[list[float]] = scores.double().tolist()
         return found
 
     with torch.random.fork_rng(enabled=dropout_seed is not None), torch.inference_mode():

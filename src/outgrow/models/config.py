@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_serializer
+from pydantic import Field, field_validator, model_serializer, model_validator
 
 from outgrow.core.config import Config
 
@@ -45,9 +45,11 @@ class ModelRef(Settled):
         chat: put prompts through the tokenizer's chat template.
         attention: which implementation the model uses; `auto` leaves it to transformers. `flash_attention_2` needs a
             GPU and the package flash-attn.
+        head_start: what a new classifier layer starts from: `random` numbers, or the `unembedding`, a language model's
+            own scores of the first token of each class's name (classes that begin alike start alike).
     """
 
-    LATER: ClassVar[tuple[str, ...]] = ("attention",)
+    LATER: ClassVar[tuple[str, ...]] = ("attention", "head_start")
 
     model: Annotated[str, Field(min_length=1)]
     revision: str | None = None
@@ -59,6 +61,15 @@ class ModelRef(Settled):
     pooling: Literal["auto", "cls", "mean", "last"] = "auto"
     chat: bool = False
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
+    head_start: Literal["random", "unembedding"] = "random"
+
+    @model_validator(mode="after")
+    def _start_of_a_classifier(self) -> ModelRef:
+        if self.head_start != "random" and self.head != "classifier":
+            raise ValueError(
+                f"head_start: {self.head_start} is of head: classifier; leave it out with head: {self.head}"
+            )
+        return self
 
 
 class Lora(Config):

@@ -127,6 +127,11 @@ class ClassifierHead(nn.Module):
             self.linear.weight.normal_(0.0, 0.02, generator=torch.Generator().manual_seed(seed))
             self.linear.bias.zero_()
 
+    @torch.no_grad()
+    def start_from(self, rows: Float[Tensor, "classes width"]) -> None:
+        """Begin with these weights, one row per class."""
+        self.linear.weight.copy_(rows)
+
     def forward(self, batch: Sequences) -> Float[Tensor, "sequences classes"]:
         """Scores before softmax; `batch.mask` marks real positions."""
         mask = torch.ones_like(batch.ids) if batch.mask is None else batch.mask

@@ -25,6 +25,7 @@ class Loaded:
         classes: names of the classes (head `classifier`), else None.
         device: where the weights are.
         adapter: the `peft` wrapper when a LoRA adapter is in place, else None.
+        reading: how scores of head `classifier` become probabilities, a name of `outgrow.models.readings`.
     """
 
     head: Head
@@ -35,6 +36,7 @@ class Loaded:
     classes: tuple[str, ...] | None
     device: torch.device
     adapter: Any = None
+    reading: str = "softmax"
 
     @property
     def model(self) -> Any:

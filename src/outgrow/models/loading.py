@@ -19,6 +19,7 @@ from outgrow.models.loaded import Loaded
 from outgrow.models.probing import probe
 from outgrow.models.quiet import quiet
 from outgrow.models.ranks import ranks
+from outgrow.models.readings import READINGS
 from outgrow.models.text import Coder
 
 FORMAT = 1
@@ -50,19 +51,20 @@ def load(ref: ModelRef, classes: Sequence[str] | None = None, *, weights: Path |
     else:
         classes = None
     saved = _saved(weights, ref, classes)
-    place = str(weights) if saved == "full" else str(resolve(ref.model))
+    place = str(weights) if saved.get("kind") == "full" else str(resolve(ref.model))
     device = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU")).device
     with quiet(), torch.random.fork_rng():  # building a model draws numbers even where weights are read
         torch.manual_seed(seed)
         tokenizer = make_tokenizer(ref)
-        head = make_head(ref, classes, place, device, tokenizer, seed)
+        head = make_head(ref, classes, place, device, tokenizer, seed, fresh=weights is None)
     if ref.quantise is None:
         head.to(device)  # quantised weights are put in place as they are read
     head.eval()
     coder = Coder(tokenizer, chat=ref.chat) if ref.head == "lm" else None
     loaded = Loaded(head, tokenizer, coder, padding_id(tokenizer), ref, classes, device)
     if weights is not None:
-        _load_weights(loaded, weights, saved)
+        _load_weights(loaded, weights, saved["kind"])
+        loaded.reading = saved.get("reading", loaded.reading)
     if isinstance(head, LanguageHead):
         probe(head)
     return loaded
@@ -119,27 +121,33 @@ def save(loaded: Loaded, folder: Path) -> None:
         "kind": "full" if loaded.adapter is None else "adapter",
         "ref": loaded.ref.model_dump(mode="json"),
         "classes": loaded.classes,
+        "reading": loaded.reading,
     }
     (folder / "outgrow.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _saved(weights: Path | None, ref: ModelRef, classes: tuple[str, ...] | None) -> str | None:
-    """What `weights` holds, checked against what is asked for."""
+def _saved(weights: Path | None, ref: ModelRef, classes: tuple[str, ...] | None) -> dict[str, Any]:
+    """What `weights` holds, checked against what is asked for; empty without any."""
     if weights is None:
-        return None
+        return {}
     file = weights / "outgrow.json"
     if not file.is_file():
         raise ConfigError(f"{weights} holds no weights saved by outgrow: outgrow.json is missing")
-    facts = json.loads(file.read_text(encoding="utf-8"))
+    facts: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     if facts["ref"]["head"] != ref.head or facts["classes"] != (None if classes is None else list(classes)):
         raise ConfigError(
             f"{weights} was saved with head {facts['ref']['head']!r} and classes {facts['classes']}, "
             f"not with head {ref.head!r} and classes {classes}"
         )
-    return str(facts["kind"])
+    if facts.get("reading", "softmax") not in READINGS:
+        raise ConfigError(
+            f"{weights} was saved with the reading {facts['reading']!r}, which is not known here; "
+            f"known are {', '.join(READINGS)}"
+        )
+    return facts
 
 
-def _load_weights(loaded: Loaded, weights: Path, kind: str | None) -> None:
+def _load_weights(loaded: Loaded, weights: Path, kind: str) -> None:
     """What a complete model's own files do not hold: the adapter, the classifier's layer."""
     from safetensors.torch import load_file
 

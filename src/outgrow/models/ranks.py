@@ -27,7 +27,7 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 PATIENCE = timedelta(days=365)
 """How long followers wait for the next call; a supervisor on a server may take days to answer."""
-LOCAL = ("stage", "progress", "evaluate", "tracker")
+LOCAL = ("stage", "progress", "evaluate", "at_checkpoint", "tracker")
 """Options of calls that mean something to rank 0 alone: journals, reports of progress, how checkpoints are judged."""
 GRACE = 15.0
 """Seconds in which ranks that fail for the same reason are expected to say so."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -46,7 +46,59 @@ class OptionScores:
     truncated: bool
 
 
-@split
+@dataclass(frozen=True)
+class TextScore:
+    """How probable one text is after its prompt (definition 10).
+
+    Attributes:
+        logprob: natural-log probability of exactly the text's tokens, end of sequence included, summed.
+        token_logprobs: of each of these tokens; None where they were not asked for.
+        n_tokens: their number.
+        truncated: the prompt lost its beginning because it is longer than the model reads.
+    """
+
+    logprob: float
+    token_logprobs: tuple[float, ...] | None
+    n_tokens: int
+    truncated: bool
+
+
+def score_texts(
+    loaded: Loaded,
+    prompts: Sequence[Prompt],
+    texts: Sequence[str],
+    *,
+    tokens: bool = False,
+    token_budget: int | None = None,
+    stage: Stage | None = None,
+    progress: Progress | None = None,
+) -> list[TextScore]:
+    """Score one text after each prompt by teacher forcing; as `score_options` with one option.
+
+    Args:
+        loaded: a model with head `lm`.
+        prompts: what the model reads.
+        texts: what it is asked to have said, one per prompt.
+        tokens: keep the log-probability of every token.
+        token_budget: most positions, padding included, in one forward pass; None suits the device.
+        stage: where results are kept against a crash.
+        progress: called with (pairs done, all different pairs).
+
+    Raises:
+        ConfigError: the model has another head.
+        DataError: a prompt or a text without tokens, or a text longer than the model reads.
+    """
+    single = [(text,) for text in texts]
+    pairs = _score_pairs(
+        loaded, prompts, single, tokens=tokens, token_budget=token_budget, stage=stage, progress=progress
+    )
+    found = []
+    for pair in zip(prompts, single, strict=True):
+        (several,), (n_tokens,), truncated = pairs[pair]
+        found.append(TextScore(sum(several), tuple(several) if tokens else None, n_tokens, truncated))
+    return found
+
+
 def score_options(
     loaded: Loaded,
     prompts: Sequence[Prompt],
@@ -75,10 +127,40 @@ def score_options(
         ConfigError: the model has another head.
         DataError: a prompt or an option without tokens, or an option longer than the model reads.
     """
+    pairs = _score_pairs(
+        loaded, prompts, options, tokens=False, token_budget=token_budget, stage=stage, progress=progress
+    )
+    by_pair = {}
+    for pair, (sums, counts, truncated) in pairs.items():
+        logprobs = np.array([own[0] for own in sums], dtype=np.float64)
+        n_tokens = np.array(counts, dtype=np.int64)
+        shares = softmax(logprobs / _divisor(pair[1], n_tokens, length_normalise))
+        by_pair[pair] = OptionScores(logprobs, n_tokens, shares, truncated)
+    return [by_pair[pair] for pair in zip(prompts, options, strict=True)]
+
+
+class _Scored(NamedTuple):
+    logprobs: list[list[float]]  # of each option: the sum, or one number a token
+    n_tokens: list[int]
+    truncated: bool
+
+
+@split
+def _score_pairs(
+    loaded: Loaded,
+    prompts: Sequence[Prompt],
+    options: Sequence[tuple[str, ...]],
+    *,
+    tokens: bool,
+    token_budget: int | None,
+    stage: Stage | None,
+    progress: Progress | None,
+) -> dict[tuple[Prompt, tuple[str, ...]], _Scored]:
+    """Every different pair of a prompt and its options."""
     if not isinstance(loaded.head, LanguageHead):
-        raise ConfigError("options are scored by head 'lm'; this model has head 'classifier'")
+        raise ConfigError("options and texts are scored by head 'lm'; this model has head 'classifier'")
     if len(prompts) != len(options):
-        raise DataError(f"{len(prompts)} prompts but {len(options)} lists of options")
+        raise DataError(f"{len(prompts)} prompts but {len(options)} lists of options or texts")
     head, coder = loaded.head, loaded.coder
     assert coder is not None
     pairs = list(dict.fromkeys(zip(prompts, options, strict=True)))
@@ -98,8 +180,8 @@ def score_options(
     members = pack_groups(groups, longest=min(1024, budget)) if share else [[i] for i in range(len(groups))]
     packs = [make_pack([groups[i] for i in own]) for own in members]
 
-    def work(number: int, items: Sequence[int]) -> list[list[list[float]]]:
-        return _score(head, [packs[i] for i in items], share, loaded.device)
+    def work(number: int, items: Sequence[int]) -> list[list[list[Any]]]:
+        return _score(head, [packs[i] for i in items], share, loaded.device, tokens)
 
     lengths = [pack.positions(share) for pack in packs]
     batches = plan(lengths, budget)
@@ -108,12 +190,9 @@ def score_options(
     sums = {i: own for pack, several in found.items() for i, own in zip(members[pack], several, strict=True)}
     by_pair = {}
     for i, pair in enumerate(pairs):
-        logprobs = np.asarray(sums[i], dtype=np.float64)
-        n_tokens = np.array([len(answer) for answer in groups[i].answers], dtype=np.int64)
-        by_pair[pair] = OptionScores(
-            logprobs, n_tokens, softmax(logprobs / _divisor(pair[1], n_tokens, length_normalise)), truncated[i]
-        )
-    return [by_pair[pair] for pair in zip(prompts, options, strict=True)]
+        logprobs = [own if tokens else [own] for own in sums[i]]
+        by_pair[pair] = _Scored(logprobs, [len(answer) for answer in groups[i].answers], truncated[i])
+    return by_pair
 
 
 def softmax(scores: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
@@ -130,12 +209,18 @@ def _divisor(options: Sequence[str], n_tokens: Int[np.ndarray, "n"], kind: str) 
     return np.array([len(option.encode("utf-8")) for option in options], dtype=np.float64)
 
 
-def _score(head: LanguageHead, packs: Sequence[Pack], share: bool, device: torch.device) -> list[list[list[float]]]:
-    """The options' log-probabilities, by pack and group."""
+def _score(
+    head: LanguageHead, packs: Sequence[Pack], share: bool, device: torch.device, tokens: bool
+) -> list[list[list[Any]]]:
+    """The options' log-probabilities by pack and group, summed or one a token."""
     unmasked = head.abilities.unmasked
     sequences, targets = collate(packs, head.pad, share=share, unmasked=unmasked, device=device)
     logits = head(sequences).float()
     chosen = logits[targets.place, targets.token] - torch.logsumexp(logits, dim=1)[targets.place]
-    sums = torch.zeros(len(targets.length), dtype=torch.float64, device=device)
-    flat = iter(sums.index_add_(0, targets.answer, chosen.double()).tolist())
+    flat: Iterator[Any]
+    if tokens:
+        flat = iter([own.tolist() for own in chosen.double().split(targets.length.tolist())])
+    else:
+        sums = torch.zeros(len(targets.length), dtype=torch.float64, device=device)
+        flat = iter(sums.index_add_(0, targets.answer, chosen.double()).tolist())
     return [[[next(flat) for _ in group.answers] for group in pack.groups] for pack in packs]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,13 @@ class Imitation:
     reliability re-weighting (arXiv 2406.19032, equation 5 of our notes).
     """
 
+    version: ClassVar[int] = 1
+    of_options: ClassVar[bool] = False
+    reading: ClassVar[str] = "softmax"
+
     name: str = "imitation"
 
-    def prepare(self, rows: Sequence[Any]) -> Mapping[str, Any]:
+    def prepare(self, targets: Any) -> Mapping[str, Any]:
         """No state."""
         return {}
 
@@ -30,7 +34,11 @@ class Imitation:
             losses = class_rows_nll(outputs.logits, batch)
         else:
             losses = token_rows_nll(outputs.logits, batch, batch.tokens)
-        return Losses(losses, row_units(batch), state, {})
+        return Losses(losses, row_units(batch), {}, {})
+
+    def advance(self, state: Mapping[str, Any], observed: Mapping[str, Any]) -> Mapping[str, Any]:
+        """No state."""
+        return state
 
 
 imitation = Imitation()

@@ -107,6 +107,27 @@ class Checkpoints:
         fresh.replace(file)
 
 
+def split_state(state: Mapping[str, Any], whose: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and the plain values of an objective's state.
+
+    Raises:
+        ConfigError: a value that a checkpoint cannot give back as it was.
+    """
+    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    plain = {name: value for name, value in state.items() if name not in tensors}
+    for name, value in plain.items():
+        try:
+            same = json.loads(json.dumps(value)) == value
+        except (TypeError, ValueError):
+            same = False
+        if not same:
+            raise ConfigError(
+                f"the objective '{whose}' keeps {name!r} as {type(value).__name__}; its state holds tensors and plain "
+                "JSON values only, so that a training can go on from a checkpoint"
+            )
+    return tensors, plain
+
+
 def _save_tensors(tensors: Mapping[str, Tensor], file: Path) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import save_file

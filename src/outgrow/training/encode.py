@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +18,7 @@ from outgrow.models.batching import Group, Sequences, collate, make_pack
 from outgrow.models.heads import LanguageHead
 from outgrow.models.loaded import Loaded
 from outgrow.models.prompts import classifier_inputs, encode_prompts, fit_length
-from outgrow.objectives.base import Batch, Tokens
+from outgrow.objectives.base import Batch, Targets, Tokens
 from outgrow.training.rows import TrainRow
 
 
@@ -26,14 +29,14 @@ class Encoded:
     Attributes:
         rows: the rows, those of weight 0 left out.
         groups: prompt and answers of each row; for a classifier there are no answers.
-        classes: class probabilities of each row (head `classifier`), else None.
+        targets: options of each row and their probabilities; for a classifier these are the classes.
         truncated: prompts that were cut on the left.
         mismatches: targets and options that joint tokenisation would have split otherwise.
     """
 
     rows: list[TrainRow]
     groups: list[Group]
-    classes: Float[np.ndarray, "rows classes"] | None
+    targets: Targets
     truncated: int
     mismatches: int
 
@@ -57,22 +60,28 @@ def encode(loaded: Loaded, rows: list[TrainRow], max_length: int) -> Encoded:
     coder = loaded.coder
     assert coder is not None
     prompts = coder.prompts([row.prompt for row in rows])
-    said = [row.options if row.target is None else (row.target,) for row in rows]
-    flat = [(row.prompt, text) for row, texts in zip(rows, said, strict=True) for text in texts or ()]
-    targets = iter(coder.targets([prompt for prompt, _ in flat], [text for _, text in flat]))
+    options = [row.options or (str(row.target),) for row in rows]
+    flat = [(row.prompt, text) for row, texts in zip(rows, options, strict=True) for text in texts]
+    answers = iter(coder.targets([prompt for prompt, _ in flat], [text for _, text in flat]))
     groups, truncated = [], 0
-    for row, prompt, texts in zip(rows, prompts, said, strict=True):
-        group = Group(prompt, [next(targets) for _ in texts or ()])
+    for row, prompt, texts in zip(rows, prompts, options, strict=True):
+        group = Group(prompt, [next(answers) for _ in texts])
         groups.append(fit_length(group, limit, coder, f"training row {row.row_id!r}"))
         truncated += len(groups[-1].prompt) < len(prompt)
     mismatches = coder.mismatches([prompt for prompt, _ in flat], [target for _, target in flat])
-    return Encoded(rows, groups, None, truncated, mismatches)
+    share = np.zeros((len(rows), max(map(len, options))))
+    for i, (row, texts) in enumerate(zip(rows, options, strict=True)):
+        if row.target is not None:
+            share[i, texts.index(row.target)] = 1.0
+        else:
+            share[i, : len(texts)] = row.probabilities
+    return Encoded(rows, groups, _targets(rows, options, share), truncated, mismatches)
 
 
 def _encode_classes(loaded: Loaded, rows: list[TrainRow], limit: int) -> Encoded:
     assert loaded.classes is not None
     index = {name: i for i, name in enumerate(loaded.classes)}
-    table = np.zeros((len(rows), len(index)), dtype=np.float64)
+    table = np.zeros((len(rows), len(index)))
     for i, row in enumerate(rows):
         names = (row.target,) if row.target is not None else row.options or ()
         if unknown := [name for name in names if name not in index]:
@@ -80,7 +89,24 @@ def _encode_classes(loaded: Loaded, rows: list[TrainRow], limit: int) -> Encoded
         for name, share in zip(names, (1.0,) if row.target is not None else row.probabilities or (), strict=True):
             table[i, index[str(name)]] += share
     ids, truncated = encode_prompts(loaded, [row.prompt for row in rows], limit)
-    return Encoded(rows, [Group(tokens, []) for tokens in ids], table, truncated, 0)
+    targets = _targets(rows, [loaded.classes] * len(rows), table)
+    return Encoded(rows, [Group(tokens, []) for tokens in ids], targets, truncated, 0)
+
+
+def _targets(
+    rows: Sequence[TrainRow], options: Sequence[tuple[str, ...]], share: Float[np.ndarray, "rows options"]
+) -> Targets:
+    weight = np.array([row.weight for row in rows], dtype=np.float64)
+    return Targets(tuple(row.row_id for row in rows), weight, tuple(options), share)
+
+
+def fingerprint(encoded: Encoded, *settings: Any) -> str:
+    """Stands for everything that decides a training's course: its rows, and its settings as JSON values."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for row, group in zip(encoded.rows, encoded.groups, strict=True):
+        facts = [row.row_id, row.weight, row.target, row.probabilities, group.prompt, group.answers]
+        digest.update(json.dumps([*facts, row.fields] if row.fields else facts).encode())
+    return digest.hexdigest()
 
 
 def micro_batch(
@@ -98,11 +124,16 @@ def micro_batch(
     own = [encoded.rows[i] for i in rows]
     weight = torch.tensor([row.weight for row in own], dtype=torch.float32, device=device)
     ids = tuple(row.row_id for row in own)
+    fields = {
+        name: torch.tensor([row.fields[name] for row in own], dtype=torch.float32, device=device)
+        for name in own[0].fields
+    }
     groups = [encoded.groups[i] for i in rows]
-    if encoded.classes is not None:
+    share = encoded.targets.share[rows]
+    if loaded.classes is not None:
         sequences = classifier_inputs([group.prompt for group in groups], loaded.pad, device)
-        classes: Tensor = torch.from_numpy(encoded.classes[rows]).to(device, torch.float32)
-        return sequences, Batch(ids, weight, normalise, classes=classes)
+        classes: Tensor = torch.from_numpy(share).to(device, torch.float32)
+        return sequences, Batch(ids, weight, normalise, classes=classes, fields=fields)
     assert isinstance(loaded.head, LanguageHead)
     sequences, targets = collate(
         [make_pack([encoded.groups[i] for i in pack]) for pack in packs],
@@ -111,14 +142,16 @@ def micro_batch(
         unmasked=loaded.head.abilities.unmasked,
         device=device,
     )
-    shares = [p for row in own for p in ((1.0,) if row.target is not None else row.probabilities or ())]
+    counts = [len(encoded.targets.options[i]) for i in rows]
+    shares = np.concatenate([row[:count] for row, count in zip(share, counts, strict=True)])
     tokens = Tokens(
         place=targets.place,
         token=targets.token,
         answer=targets.answer,
         row=targets.group,
         length=targets.length,
-        share=torch.tensor(shares, dtype=torch.float32, device=device),
-        soft=torch.tensor([row.target is None for row in own], device=device),
+        share=torch.from_numpy(shares).to(device, torch.float32),
+        soft=torch.tensor([row.options is not None for row in own], device=device),
+        most=share.shape[1],
     )
-    return sequences, Batch(ids, weight, normalise, tokens=tokens)
+    return sequences, Batch(ids, weight, normalise, tokens=tokens, fields=fields)

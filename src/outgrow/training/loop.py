@@ -6,19 +6,21 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
-from outgrow.core.errors import ConfigError
+from outgrow.core.errors import ConfigError, DataError
+from outgrow.core.names import unknown
 from outgrow.models.loaded import Loaded
 from outgrow.models.ranks import ranks
+from outgrow.models.readings import READINGS
 from outgrow.objectives.base import Objective
 from outgrow.training.config import TrainConfig
 from outgrow.training.encode import encode
 from outgrow.training.memory import return_memory
 from outgrow.training.rows import TrainRow, check_rows
-from outgrow.training.run import Training
+from outgrow.training.run import Training, Visits
 from outgrow.training.trackers import Tracker
 
 
@@ -55,7 +57,9 @@ def fit(
     seed: int,
     total_steps: int,
     work: Path,
+    only: Literal["all", "head"] = "all",
     evaluate: Callable[[Loaded], float] | None = None,
+    at_checkpoint: Callable[[int, Loaded], None] | None = None,
     progress: Callable[[int, int, float], None] | None = None,
     tracker: Tracker | None = None,
     save_seconds: float = 60.0,
@@ -74,20 +78,30 @@ def fit(
         seed: of row order, dropout and a new adapter's weights.
         total_steps: optimiser steps; sets smaller than the budget repeat their rows.
         work: folder for checkpoints, kept across crashes.
-        evaluate: score of a model, higher is better; called for each checkpoint after the last step.
+        only: `head` trains a classifier's own layer and leaves the rest of the model as it is, without its dropout.
+        evaluate: score of a model, higher is better; called for each checkpoint after the last step. Without it the
+            last checkpoint is chosen.
+        at_checkpoint: called with (step, model) for each checkpoint after the last step, before `evaluate` judges it,
+            and again when a training that was stopped goes on; the model is in evaluation mode. Nothing it draws
+            changes the training.
         progress: called after each step with (steps done, all steps, loss).
         tracker: is told every step's numbers.
         save_seconds: how often, at most, the state is written to `work`.
 
     Raises:
+        ConfigError: settings that do not go together, or a work folder of another training.
         DataError: a row that cannot be learned from.
         TrainingError: a loss or gradient that is not finite; the message names the step and the rows.
     """
-    team, options = ranks(), {"seed": seed, "total_steps": total_steps, "work": work, "save_seconds": save_seconds}
-    told: dict[str, Any] = {**options, "evaluate": evaluate, "progress": progress, "tracker": tracker}
+    options: dict[str, Any] = {
+        "seed": seed, "total_steps": total_steps, "work": work, "only": only, "save_seconds": save_seconds,
+        "visits": Visits(evaluate is not None, at_checkpoint is not None), "evaluate": evaluate,
+        "at_checkpoint": at_checkpoint, "progress": progress, "tracker": tracker,
+    }  # fmt: skip
+    team = ranks()
     if team.shares(loaded):
-        return team.call(_fit, rows, objective, config, choose=evaluate is not None, **told)
-    return _fit(loaded, rows, objective, config, choose=evaluate is not None, **told)
+        return team.call(_fit, rows, objective, config, **options)
+    return _fit(loaded, rows, objective, config, **options)
 
 
 def _fit(
@@ -99,21 +113,25 @@ def _fit(
     seed: int,
     total_steps: int,
     work: Path,
-    choose: bool,
+    only: str,
+    visits: Visits,
     evaluate: Callable[[Loaded], float] | None = None,
+    at_checkpoint: Callable[[int, Loaded], None] | None = None,
     progress: Callable[[int, int, float], None] | None = None,
     tracker: Tracker | None = None,
     save_seconds: float,
 ) -> Fit:
-    """One rank's part of `fit`; only rank 0 needs an `evaluate`, all know whether there is one (`choose`)."""
+    """One rank's part of `fit`; only rank 0 needs the functions, all know which there are (`visits`)."""
     if total_steps < 1:
         raise ConfigError(f"total_steps is {total_steps}; training needs at least one step")
     kept = check_rows(rows)
+    _check_objective(loaded, kept, objective)
+    loaded.reading = objective.reading
     encoded = encode(loaded, kept, config.max_length)
     with torch.random.fork_rng():
-        run = Training(loaded, encoded, objective, config, seed, total_steps, work)
-        run.train(progress, save_seconds, choose=choose, tracker=tracker)
-        scores = run.choose(evaluate) if choose else []
+        run = Training(loaded, encoded, objective, config, seed, total_steps, work, only)
+        run.train(progress, save_seconds, choose=any(visits), tracker=tracker)
+        scores = run.choose(evaluate, at_checkpoint, visits) if any(visits) else []
     chosen = _best(scores) if scores else total_steps
     run.finish(chosen, evaluated=bool(scores))
     return_memory()
@@ -128,6 +146,26 @@ def _fit(
         truncated_prompts=encoded.truncated,
         boundary_mismatches=encoded.mismatches,
     )
+
+
+def _check_objective(loaded: Loaded, rows: Sequence[TrainRow], objective: Objective) -> None:
+    """Whether the objective goes with the head and the rows."""
+    if objective.reading not in READINGS:
+        raise ConfigError(unknown("reading", objective.reading, READINGS))
+    if loaded.classes is not None:
+        return
+    if objective.reading != "softmax":
+        raise ConfigError(
+            f"the objective '{objective.name}' trains a head that is read by {objective.reading!r}, and head 'lm' is "
+            "read by 'softmax' alone; load the model with head: classifier"
+        )
+    bare = next((row for row in rows if row.options is None), None)
+    if objective.of_options and bare is not None:
+        raise DataError(
+            f"training row {bare.row_id!r} has no options, but the objective '{objective.name}' weighs options against "
+            "each other; give the row its options (a hard target is one of them), or load the model with head: "
+            "classifier"
+        )
 
 
 def _best(scores: Sequence[tuple[int, float]]) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from outgrow.core.errors import DataError
-from outgrow.core.tables import iter_examples
+from outgrow.core.tables import ROWS, iter_examples
 from outgrow.tasks.base import Task
 from outgrow.training.rows import TrainRow
 
@@ -27,18 +29,20 @@ def without_option_texts(task: Task, answers: pa.Table, questions: pa.Table) -> 
     return answers.set_column(answers.column_names.index("text"), answers.schema.field("text"), texts)
 
 
-def render_rows(task: Task, rows: pa.Table, questions: pa.Table) -> list[TrainRow]:
-    """Prompts of the rows' variants, and targets as those prompts want them said.
+def render_rows(task: Task, rows: pa.Table, questions: pa.Table, *, options: bool = False) -> list[TrainRow]:
+    """The rows' own prompts or else those of their variants, and targets as their variants want them said.
 
     Args:
         task: words the questions.
-        rows: training rows (`records.ROWS`).
+        rows: training rows (`records.ROWS`); further columns of numbers become fields of the rows (`TrainRow.fields`).
         questions: the examples they are about.
+        options: whether hard rows get the options of their questions, as objectives with `of_options` need them.
 
     Raises:
-        DataError: a row's question is not among them, or its target cannot be said.
+        DataError: a row's question is not among them, its target cannot be said, or a further column is no number.
     """
     examples = {example.example_id: example for example in iter_examples(questions)}
+    further = [name for name in rows.column_names if name not in ROWS.names]
     worded = []
     for row in rows.to_pylist():
         example = examples.get(row["example_id"])
@@ -47,24 +51,34 @@ def render_rows(task: Task, rows: pa.Table, questions: pa.Table) -> list[TrainRo
                 f"training row '{row['row_id']}' asks example '{row['example_id']}', which is not in the pool"
             )
         wording = task.wording(example, row["variant"])
-        options = wording.options or task.classes
+        texts = wording.options or task.classes
+        prompt = wording.prompt if row["prompt"] is None else row["prompt"]
+        fields = {name: _numbers(row[name], name, row["row_id"]) for name in further}
         if row["probabilities"] is not None:
             shares = dict(row["probabilities"])
-            values = wording.values or options
-            if options is None or values is None:
+            values = wording.values or texts
+            if texts is None or values is None:
                 raise DataError(f"training row '{row['row_id']}' has probabilities, but its question has no options")
             soft = tuple(float(shares.get(v, 0.0)) for v in values)
             total = sum(soft)
             if total <= 0:
                 raise DataError(f"training row '{row['row_id']}' gives no probability to any of {list(values)}")
             soft = tuple(p / total for p in soft)
-            worded.append(
-                TrainRow(row["row_id"], wording.prompt, None, options, soft, row["weight"], row["example_id"])
-            )
+            worded.append(TrainRow(row["row_id"], prompt, None, texts, soft, row["weight"], row["example_id"], fields))
             continue
         value = row["target"]
         if row["source"] == "gold":
             value = task.solution(example, value)
-        said = wording.say(value)
-        worded.append(TrainRow(row["row_id"], wording.prompt, said, None, None, row["weight"], row["example_id"]))
+        target, choices = wording.say(value), texts if options else None
+        worded.append(TrainRow(row["row_id"], prompt, target, choices, None, row["weight"], row["example_id"], fields))
     return worded
+
+
+def _numbers(value: Any, column: str, row_id: str) -> float | tuple[float, ...]:
+    try:
+        return tuple(float(one) for one in value) if isinstance(value, list) else float(value)
+    except (TypeError, ValueError):
+        raise DataError(
+            f"training row '{row_id}' has {value!r} in column '{column}'; further columns hold numbers or lists of "
+            "numbers for the objective, in every row"
+        ) from None

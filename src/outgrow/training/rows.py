@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from outgrow.core.errors import DataError
 
@@ -17,10 +17,13 @@ class TrainRow:
         row_id: names the row in messages.
         prompt: what the model reads.
         target: what it should say (head `lm`), or the class (head `classifier`); None for a soft row.
-        options: surface forms that share the probability of a soft row.
+        options: surface forms to weigh against each other: they share the probability of a soft row; a hard row of
+            head `lm` that has them is learned as the choice of its target among them.
         probabilities: one per option, >= 0, sum 1.
         weight: >= 0; a row of weight 0 is left out and counted.
         question: what `TrainConfig.together` keeps together.
+        fields: further numbers for the objective (`Batch.fields`), the same names in every row, each one number or a
+            tuple of as many numbers in every row.
     """
 
     row_id: str
@@ -30,6 +33,7 @@ class TrainRow:
     probabilities: tuple[float, ...] | None = None
     weight: float = 1.0
     question: str | None = None
+    fields: Mapping[str, float | tuple[float, ...]] = field(default_factory=dict)
 
 
 def check_rows(rows: Sequence[TrainRow]) -> list[TrainRow]:
@@ -37,7 +41,7 @@ def check_rows(rows: Sequence[TrainRow]) -> list[TrainRow]:
 
     Raises:
         DataError: a weight is negative or not finite, a row has no target, two kinds of targets or probabilities that
-            are none, or no row is left.
+            are none, a target that is none of its options, other fields than the first row has, or no row is left.
     """
     for row in rows:
         where = f"training row {row.row_id!r}"
@@ -47,6 +51,14 @@ def check_rows(rows: Sequence[TrainRow]) -> list[TrainRow]:
             raise DataError(f"{where} needs a target or probabilities, and not both")
         if row.target is not None and not row.target.strip():
             raise DataError(f"{where} has an empty target, so there is nothing to learn")
+        if (
+            row.target is not None
+            and row.options is not None
+            and (len(row.options) < 2 or row.target not in row.options)
+        ):
+            raise DataError(f"{where} has the target {row.target!r}, which is none of several options {row.options}")
+        if _widths(row) != _widths(rows[0]):
+            raise DataError(f"{where} has the fields {dict(row.fields)}; the first row has {dict(rows[0].fields)}")
         if row.probabilities is not None:
             if row.options is None or len(row.options) != len(row.probabilities) or len(row.options) < 2:
                 raise DataError(f"{where} needs one probability for each of at least two options, found {row.options}")
@@ -56,3 +68,8 @@ def check_rows(rows: Sequence[TrainRow]) -> list[TrainRow]:
     if not kept:
         raise DataError(f"no row to train on: {len(rows)} rows given, none with a weight above 0")
     return kept
+
+
+def _widths(row: TrainRow) -> dict[str, int]:
+    """How many numbers each field has; 0 for one that is no tuple."""
+    return {name: len(value) if isinstance(value, tuple) else 0 for name, value in row.fields.items()}

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from outgrow.core.errors import ConfigError, PrerequisiteError, TrainingError
+from outgrow.core.errors import PrerequisiteError, TrainingError
 from outgrow.core.hashing import seed_of
-from outgrow.models.adapters import add_adapter, merge_adapter
 from outgrow.models.batching import cut_step
 from outgrow.models.chance import seed_dropout
 from outgrow.models.heads import LanguageHead
 from outgrow.models.loaded import Loaded
 from outgrow.models.ranks import ranks
 from outgrow.objectives.base import Batch, Objective, Outputs
-from outgrow.training.checkpoints import Checkpoints, State
+from outgrow.training.checkpoints import Checkpoints, State, split_state
 from outgrow.training.config import TrainConfig
-from outgrow.training.encode import Encoded, micro_batch
+from outgrow.training.encode import Encoded, fingerprint, micro_batch
 from outgrow.training.memory import keep_activations, recompute_activations, whole_layers
+from outgrow.training.observed import Shown, in_step_order, shown_of
 from outgrow.training.optimisers import make_optimiser, state_of
 from outgrow.training.schedule import checkpoint_steps, learning_rate, numbered, rows_of_step
 from outgrow.training.sharding import (
@@ -39,6 +37,14 @@ from outgrow.training.sharding import (
     whole,
 )
 from outgrow.training.trackers import Tracker
+from outgrow.training.weights import open_weights
+
+
+class Visits(NamedTuple):
+    """What is done at checkpoints, as all ranks know it."""
+
+    evaluate: bool
+    at_checkpoint: bool
 
 
 class Training:
@@ -52,6 +58,7 @@ class Training:
         seed: of row order, dropout and a new adapter.
         total: optimiser steps.
         work: folder for checkpoints.
+        only: `all` weights, or those of a classifier's `head`.
 
     Raises:
         PrerequisiteError: a distributed mode other than DDP and FSDP.
@@ -67,6 +74,7 @@ class Training:
         seed: int,
         total: int,
         work: Path,
+        only: str = "all",
     ) -> None:
         from accelerate import Accelerator
         from accelerate.utils import DistributedType
@@ -78,7 +86,8 @@ class Training:
         kind, usual = self.accelerator.distributed_type, ("NO", "MULTI_CPU", "MULTI_GPU", "FSDP")
         if kind not in [getattr(DistributedType, name) for name in usual]:
             raise PrerequisiteError(f"training under {kind} is not supported; use one process, DDP or FSDP")
-        _trainable(loaded, config, seed)
+        open_weights(loaded, config, seed, only)
+        self.frozen: nn.Module | None = getattr(loaded.model, "base_model", None) if only == "head" else None
         if config.activation_checkpointing:
             recompute_activations(loaded)
         self.types = {name: p.dtype for name, p in loaded.head.named_parameters() if p.requires_grad}
@@ -107,9 +116,9 @@ class Training:
             64 if loaded.device.type == "cpu" else 2048
         )  # positions, measured with models of 1 to 20 million
         self.history: list[dict[str, int | float]] = []
-        self.state: Mapping[str, Any] = objective.prepare(encoded.rows)
-        fingerprint = _fingerprint(encoded, objective, config, seed, total, sorted(self.names))
-        self.checkpoints = self.ranks.only_first(lambda: Checkpoints(work, fingerprint))
+        self.state = self._checked(objective.prepare(encoded.targets))
+        settings = (repr(objective), config.model_dump(mode="json"), seed, total, sorted(self.names))
+        self.checkpoints = self.ranks.only_first(lambda: Checkpoints(work, fingerprint(encoded, *settings)))
         self.saved, self.save_seconds, self.due = time.monotonic(), math.inf, False
 
     def train(
@@ -125,6 +134,8 @@ class Training:
         candidates = checkpoint_steps(self.total, self.config.checkpoints) if choose else ()
         self.saved, self.save_seconds = time.monotonic(), save_seconds
         self.module.train()
+        if self.frozen is not None:
+            self.frozen.eval()  # what it says of a prompt does not change
         for step in range(done, self.total):
             self.history.append(self._step(step))
             if step + 1 in candidates:
@@ -139,22 +150,38 @@ class Training:
                 progress(step + 1, self.total, self.history[-1]["loss"])
         self.module.eval()
 
-    def choose(self, evaluate: Callable[[Loaded], float] | None) -> list[tuple[int, float]]:
-        """The score of every checkpoint, in ascending order of steps; rank 0 evaluates, the others help it."""
+    def choose(
+        self,
+        evaluate: Callable[[Loaded], float] | None,
+        at_checkpoint: Callable[[int, Loaded], None] | None,
+        visits: Visits,
+    ) -> list[tuple[int, float]]:
+        """The score of every checkpoint, in ascending order of steps; rank 0 evaluates, the others help it.
 
-        def judge() -> float:
-            assert evaluate is not None  # on rank 0
-            return float(evaluate(self.loaded))
+        Args:
+            evaluate: on rank 0.
+            at_checkpoint: on rank 0.
+            visits: which of the two there are, known on all ranks.
+        """
+
+        def visit(step: int, judge: bool) -> float | None:
+            self.loaded.head.eval()
+            if at_checkpoint is not None:
+                at_checkpoint(step, self.loaded)
+            return float(evaluate(self.loaded)) if judge and evaluate is not None else None
 
         self._own_type()
         scores = self.ranks.only_first(self.checkpoints.scores)
         steps = checkpoint_steps(self.total, self.config.checkpoints)
         for step in steps:
-            if step not in scores:
+            judge = visits.evaluate and step not in scores
+            if judge or visits.at_checkpoint:
                 self._put(step)
-                scores[step] = self.ranks.lead(judge, held=self.loaded)
-                self.ranks.only_first(lambda: self.checkpoints.save_scores(scores))
-        return [(step, scores[step]) for step in steps]
+                score = self.ranks.lead(partial(visit, step, judge), held=self.loaded)
+                if score is not None:
+                    scores[step] = score
+                    self.ranks.only_first(lambda: self.checkpoints.save_scores(scores))
+        return [(step, scores[step]) for step in steps] if visits.evaluate else []
 
     def finish(self, chosen: int, *, evaluated: bool) -> None:
         """Leave the model with the chosen weights, in its own type."""
@@ -192,6 +219,7 @@ class Training:
         total = torch.zeros((), device=self.loaded.device)
         units = torch.zeros((), device=self.loaded.device)
         seen: list[tuple[Batch, Tensor]] = []
+        shown: list[Shown] = []
         ranks, rank = self.ranks.size, self.ranks.rank
         rounds = math.ceil(len(micros) / ranks)
         for turn in range(rounds):
@@ -208,16 +236,15 @@ class Training:
                 found = self.objective(Outputs(logits), batch, step / self.total, self.state)
                 loss = (found.losses * batch.weight).sum() * float(real)
                 self.accelerator.backward(loss * (ranks / len(rows)))
-            self.state = found.state
             seen.append((batch, found.losses.detach()))
+            if real:
+                shown.append(shown_of([i for pack in cut[number] for i in pack], found))
             total += loss.detach()
             units += found.units.sum() * float(real)
         due = float(self.ranks.first and time.monotonic() - self.saved >= self.save_seconds)
         sums = self.accelerator.reduce(torch.stack([total, units, total.new_tensor(due)]), reduction="sum")
         loss_sum, unit_sum = float(sums[0]), float(sums[1])
         self.due = bool(sums[2] > 0)  # rank 0's clock decides for all when the state is saved
-        if self.state:
-            self.state = self.ranks.tell(self.state)
         self._check_finite(step, loss_sum, seen)
         parameters = list(self.names.values())
         if unit_sum != len(rows):
@@ -235,7 +262,27 @@ class Training:
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         tokens = sum(self.encoded.tokens(int(row)) for row in rows)
-        return {"step": step + 1, "loss": loss_sum / unit_sum, "lr": rate, "grad_norm": norm, "tokens": tokens}
+        metrics = self._advance(shown, bool(found.metrics or found.observed))
+        return {
+            **metrics,
+            "step": step + 1,
+            "loss": loss_sum / unit_sum,
+            "lr": rate,
+            "grad_norm": norm,
+            "tokens": tokens,
+        }
+
+    def _advance(self, shown: Sequence[Shown], anything: bool) -> dict[str, float]:
+        """Hand the objective what was observed in a step, and give the means of its metrics."""
+        metrics, observed = in_step_order(self.ranks.gather(shown)) if anything else ({}, {})
+        here = {name: value.to(self.loaded.device) for name, value in observed.items()}
+        self.state = self._checked(self.objective.advance(self.state, here))
+        return {name: float(values.double().mean()) for name, values in metrics.items()}
+
+    def _checked(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """An objective's state, tensors where the model is."""
+        tensors, plain = split_state(state, self.objective.name)
+        return plain | {name: value.detach().to(self.loaded.device) for name, value in tensors.items()}
 
     def _check_finite(self, step: int, loss: float, seen: Sequence[tuple[Batch, Tensor]]) -> None:
         if math.isfinite(loss):
@@ -287,12 +334,8 @@ class Training:
             tensors[f"weight/{name}"] = whole(parameter)
             own, slots[name] = state_of(self.optimiser, parameter)
             tensors |= {f"{key}/{name}": whole(value) for key, value in own.items()}
-        plain = {}
-        for key, value in self.state.items():
-            if isinstance(value, Tensor):
-                tensors[f"objective/{key}"] = value
-            else:
-                plain[key] = value
+        kept, plain = split_state(self.state, self.objective.name)
+        tensors |= {f"objective/{key}": value for key, value in kept.items()}
         facts = {"history": self.history, "objective": plain, "slots": slots}
         self.ranks.only_first(lambda: self.checkpoints.save(State(step, tensors, facts)))
 
@@ -345,38 +388,5 @@ class Training:
                 self.names[name].copy_(tensor)
 
 
-def _trainable(loaded: Loaded, config: TrainConfig, seed: int) -> None:
-    """Put the adapter in place, or open all weights.
-
-    Raises:
-        ConfigError: all weights of a quantised model.
-    """
-    if config.lora is None and loaded.ref.quantise is not None:
-        raise ConfigError(
-            f"a model with quantise: {loaded.ref.quantise} has no weights that could be trained; "
-            "train an adapter (train.lora: {}), or leave quantise out"
-        )
-    if config.lora is not None:
-        if loaded.adapter is not None:
-            merge_adapter(loaded)
-        add_adapter(loaded, config.lora, seed_of("adapter", seed))
-        return
-    if loaded.adapter is not None:
-        merge_adapter(loaded)
-    loaded.head.requires_grad_(True)
-
-
 def _some(ids: Sequence[str]) -> str:
     return ", ".join(ids[:8]) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
-
-
-def _fingerprint(
-    encoded: Encoded, objective: Objective, config: TrainConfig, seed: int, total: int, names: Sequence[str]
-) -> str:
-    """Stands for everything that decides a training's course."""
-    parts = [repr(objective), config.model_dump(mode="json"), seed, total, list(names)]
-    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
-    for row, group in zip(encoded.rows, encoded.groups, strict=True):
-        facts = [row.row_id, row.weight, row.target, row.probabilities, group.prompt, group.answers]
-        digest.update(json.dumps(facts).encode())
-    return digest.hexdigest()
