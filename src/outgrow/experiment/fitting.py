@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +18,7 @@ from outgrow.experiment.sources import ModelHandle, Sources, content_hash
 from outgrow.experiment.steps import Counts, Size, StepRequest
 from outgrow.experiment.work import PlannedWork
 from outgrow.models.config import ModelRef
+from outgrow.objectives import identity
 from outgrow.store import Artefact, Step, Work
 from outgrow.tasks.base import Task
 from outgrow.tasks.equivalence import same_as
@@ -31,15 +32,8 @@ if TYPE_CHECKING:
 
 TRAIN_VERSION = 4
 Part = Literal["all", "head"]
-IMITATION = {"name": "Imitation", "settings": "Imitation(name='imitation')"}
-"""What stands in the key of a training with the objective `Imitation()`."""
-
-
-def identity_of(objective: Any) -> dict[str, Any]:
-    """What stands in the key of a training with this objective: its name, its settings, and its version from 2 on."""
-    identity: dict[str, Any] = {"name": type(objective).__name__, "settings": repr(objective)}
-    version = getattr(objective, "version", 1)
-    return {**identity, "version": version} if version > 1 else identity
+CHECKPOINT_ANSWERS = "checkpoint_answers.parquet"
+"""`example_id`, `value`, `logprob`, `probabilities`, `step`, `split` of every checkpoint; no gold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +48,7 @@ class Train(StepRequest[Student]):
         rows: training rows (`core.tables.ROWS`), weights settled.
         removed: rows of weight 0 that were left out.
         config: settings of the training.
-        objective: the loss; None for imitation, which then needs no torch to be named.
+        objective: the loss.
         seed: of row order, dropout and new weights.
         steps: optimiser steps.
         name: what answers of the result are called.
@@ -65,6 +59,7 @@ class Train(StepRequest[Student]):
         only: which weights are trained.
         report: hears of progress.
         tracking: shows the curves.
+        kept: questions by split that every checkpoint answers, for a table without gold; None asks nothing more.
     """
 
     sources: Sources
@@ -85,6 +80,8 @@ class Train(StepRequest[Student]):
     only: Part
     report: Report
     tracking: Tracking
+    kept: Mapping[str, pa.Table] | None = None
+    _answers: list[pa.Table] = field(default_factory=list)
 
     @property
     def what(self) -> str:
@@ -109,7 +106,7 @@ class Train(StepRequest[Student]):
         plain = {
             **self.sources.deciding(self.start.ref, self.task),
             "train": self.config.model_dump(mode="json"),
-            "objective": IMITATION if self.objective is None else identity_of(self.objective),
+            "objective": identity(self.objective),
             "seed": self.seed,
             "steps": self.steps,
             "sealed": self.sealed,  # in the key, so that no arm shares a result with one that saw gold
@@ -118,17 +115,19 @@ class Train(StepRequest[Student]):
             plain["decoding"] = "generate"  # instead of scoring options, when a checkpoint is chosen
         if self.only != "all":
             plain["only"] = self.only
+        if self.kept is not None:
+            plain["kept"] = "answers of every checkpoint"
         return plain
 
     @cached_property
     def worded(self) -> list[TrainRow]:
-        """The rows as prompts and targets."""
-        return render_rows(self.task, self.rows, self.examples)
+        """The rows as prompts and targets; with options where the objective weighs them against each other."""
+        options = bool(getattr(self.objective, "of_options", False)) and self.start.ref.head == "lm"
+        return render_rows(self.task, self.rows, self.examples, options=options)
 
     def make(self, work: Work) -> None:
         """Train; a training that was stopped goes on from its last checkpoint."""
         from outgrow.models.loading import save
-        from outgrow.objectives import Imitation
         from outgrow.training.loop import fit
 
         worded = self.worded
@@ -137,16 +136,20 @@ class Train(StepRequest[Student]):
             fitted = fit(
                 loaded,
                 worded,
-                Imitation() if self.objective is None else self.objective,
+                self.objective,
                 self.config,
                 seed=self.seed,
                 total_steps=self.steps,
                 work=work.dir / "checkpoints",
                 evaluate=None if self.validation is None else self._agreement,
+                at_checkpoint=None if self.kept is None else partial(self._keep, work),
+                only=self.only,
                 progress=lambda done, total, loss: tell(done, total),
                 tracker=tracker,
             )
         save(loaded, work.out / "model")
+        if self.kept is not None:
+            work.save_table(self._kept(work), CHECKPOINT_ANSWERS)
         work.save_table(self.rows, "rows.parquet")
         facts = {
             "history": [{"step": h["step"], "loss": h["loss"]} for h in fitted.history],
@@ -160,6 +163,28 @@ class Train(StepRequest[Student]):
             "boundary_mismatches": fitted.boundary_mismatches,
         }
         work.save_json(facts, "fit.json")
+
+    def _keep(self, work: Work, step: int, loaded: Loaded) -> None:
+        """Write down what a checkpoint answers to the questions of `kept`; what is there already is not asked again."""
+        from outgrow.supervisors.local import answer
+
+        assert self.kept is not None
+        for split, questions in self.kept.items():
+            said = answer(
+                loaded, self.task, questions, source=self.name, variants=1, seed=0, decoding=self.decoding,
+                journal=work.journal(f"checkpoint {step} {split}"),
+            )  # fmt: skip
+            said = self.task.canonicalise(said).select(["example_id", "value", "logprob", "probabilities"])
+            count = said.num_rows
+            self._answers.append(
+                said.append_column("step", pa.array([step] * count, pa.int64())).append_column(
+                    "split", pa.array([split] * count, pa.string())
+                )
+            )
+
+    def _kept(self, work: Work) -> pa.Table:
+        tables, self._answers[:] = list(self._answers), []
+        return pa.concat_tables(tables)
 
     def _agreement(self, loaded: Loaded) -> float:
         """Share of validation questions on which a model says what `validation` holds."""

@@ -266,6 +266,8 @@ class _Arm:
             runner.sources.model(start), rows, name=self.name, examples=pa.concat_tables(examples), config=config,
             seed=self.seed, steps=steps, objective=objective, weights=weights, validation=self._validation(select),
             sealed=self.uses_gold, only=only,
+            kept={split: runner.examples(split) for split in ("validation", "test")}
+            if recipe.evaluation.checkpoints else None,
         )  # fmt: skip
         self.stages.append(Stage(stage, student, self.asked()))
         usual = total_steps(self.splits["pool"].num_rows, recipe.train)

@@ -55,7 +55,10 @@ class Score(StepRequest[pa.Table]):
         from outgrow.models.scoring import score_texts
 
         scores = score_texts(self.sources.load(self.handle), self.prompts, self.targets)
-        columns = {"logprob": pa.array(scores.logprobs, pa.float64()), "n_tokens": pa.array(scores.lengths, pa.int64())}
+        columns = {
+            "logprob": pa.array([score.logprob for score in scores], pa.float64()),
+            "n_tokens": pa.array([score.n_tokens for score in scores], pa.int64()),
+        }
         work.save_table(pa.table(columns))
 
     def read(self, artefact: Artefact) -> pa.Table:

@@ -15,13 +15,14 @@ from outgrow.core.gold import choose_objective
 from outgrow.core.lab import How, Source, Student
 from outgrow.core.tables import ANSWERS
 from outgrow.experiment.answering import Answer, Report, silent
-from outgrow.experiment.fitting import Part, Train
+from outgrow.experiment.fitting import CHECKPOINT_ANSWERS, Part, Train
 from outgrow.experiment.lab import identity_answers
 from outgrow.experiment.question_tables import Questions
 from outgrow.experiment.sources import ModelHandle, Sources
 from outgrow.experiment.steps import Lookup, Maker, Steps
 from outgrow.methods.rows import gold_rows, normalise_weights
 from outgrow.models.config import ModelRef
+from outgrow.objectives import Imitation
 from outgrow.recipe.recipe import Labelling, Recipe
 from outgrow.reliability import DecoyQuestions, with_decoys
 from outgrow.reliability.hashing import hash_order
@@ -188,6 +189,7 @@ class StepRunner:
         validation: Mapping[str, str] | None = None,
         sealed: bool = False,
         only: Part = "all",
+        kept: Mapping[str, pa.Table] | None = None,
     ) -> Student:
         """`start` fine-tuned on `rows` about `examples`.
 
@@ -205,6 +207,7 @@ class StepRunner:
                 the last checkpoint.
             sealed: the rows hold gold, so the result's rows are for the runner alone.
             only: `all` weights, or those of a classifier's `head`.
+            kept: questions by split that every checkpoint answers (`fitting.CHECKPOINT_ANSWERS`).
 
         Raises:
             DataError: a row's question is not among the examples, or it cannot be put into words.
@@ -219,9 +222,9 @@ class StepRunner:
         return self.steps.do(
             Train(
                 self.sources, start, self.task, examples, settled.rows, settled.removed, config,
-                objective, seed, steps, name, validation,
+                objective if objective is not None else Imitation(), seed, steps, name, validation,
                 None if validation is None else self.examples("validation"), self.recipe.ask.decoding, sealed, only,
-                self.report, self.tracking,
+                self.report, self.tracking, kept,
             )
         )  # fmt: skip
 
@@ -256,6 +259,11 @@ class StepRunner:
     def training_rows(self, student: Student) -> pa.Table:
         """The rows a student was trained on, weights settled."""
         return self._weights(student).table("rows.parquet")
+
+    def checkpoint_answers(self, student: Student) -> pa.Table | None:
+        """What every checkpoint of a student answered; None where the recipe did not ask for it."""
+        artefact = self._weights(student)
+        return artefact.table(CHECKPOINT_ANSWERS) if CHECKPOINT_ANSWERS in artefact.files else None
 
     def _weights(self, student: Student) -> Any:
         handle = self.sources.model(student)

@@ -197,7 +197,15 @@ class _Cell:
 
     def tables(self) -> dict[str, pa.Table]:
         """File name to table."""
+        kept = [
+            table.append_column("arm", pa.array([arm] * table.num_rows)).append_column(
+                "seed", pa.array([seed] * table.num_rows, pa.int64())
+            )
+            for (arm, seed), done in self.students.items()
+            if done.student is not None and (table := self.runner.checkpoint_answers(done.student)) is not None
+        ]
         return {
+            **({"checkpoint_answers.parquet": pa.concat_tables(kept)} if kept else {}),
             "answers.parquet": answers_table(self.seeds, self.test, self.zero_answers, self.said),
             "pool_labels.parquet": labels_table(self.seeds, self.pool),
         }
