@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from outgrow.core.hashing import sha256_text
 from outgrow.core.lab import Student
+from outgrow.core.registry import code_identity
 from outgrow.experiment.answering import Report
 from outgrow.experiment.sources import ModelHandle, Sources, content_hash
 from outgrow.experiment.steps import Counts, Size, StepRequest
@@ -36,8 +37,8 @@ IMITATION = {"name": "Imitation", "settings": "Imitation(name='imitation')"}
 
 
 def identity_of(objective: Any) -> dict[str, Any]:
-    """What stands in the key of a training with this objective: its name, its settings, and its version from 2 on."""
-    identity: dict[str, Any] = {"name": type(objective).__name__, "settings": repr(objective)}
+    """What stands in the key of a training with it: name, settings, version from 2 on, and whose it is if not ours."""
+    identity = {"name": type(objective).__name__, "settings": repr(objective), **code_identity(objective)}
     version = getattr(objective, "version", 1)
     return {**identity, "version": version} if version > 1 else identity
 
