@@ -21,6 +21,7 @@ _PUBLIC = {
     "most_certain": "outgrow.reliability:most_certain",
     "read_answers": "outgrow.io:read_answers",
     "read_table": "outgrow.io:read_table",
+    "register": "outgrow.core.registry:register",
     "run": "outgrow.execution.run:run_recipe",
     "write_explorer": "outgrow.reporting.explore:write_explorer",
     "write_report": "outgrow.reporting:write_report",

@@ -16,7 +16,8 @@ def main() -> None:
         from rich.console import Console
 
         if not error.echo:
-            Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", style="red", markup=False)
+            console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+            console.print(f"error: {error}", style="red", markup=False)
         sys.exit(error.exit_code)
 
 

@@ -46,14 +46,20 @@ def test_help_lists_every_verb(cli):
     assert found.code == 0
     for verb in (
         "run",
+        "plan",
+        "label",
         "report",
         "export",
         "reliability",
         "curate",
         "explore",
         "show",
+        "recipes",
+        "schema",
         "tasks",
         "methods",
+        "objectives",
+        "supervisors",
         "status",
         "doctor",
         "microworld",
@@ -73,7 +79,7 @@ def test_an_error_is_a_message_on_stderr_with_its_exit_code(cli, monkeypatch, er
     def fail(*_, **__):
         raise error("row [red]3[/red] of '/a/b' is wrong")
 
-    monkeypatch.setattr("outgrow.cli.run.load_recipe", fail)
+    monkeypatch.setattr("outgrow.recipe.recipe.load_recipe", fail)
     found = cli("run")
     assert found.code == code
     assert found.err.strip() == "error: row [red]3[/red] of '/a/b' is wrong"  # markup is shown, not obeyed
@@ -81,7 +87,7 @@ def test_an_error_is_a_message_on_stderr_with_its_exit_code(cli, monkeypatch, er
 
 
 def test_a_bug_keeps_its_traceback(cli, monkeypatch):
-    monkeypatch.setattr("outgrow.cli.run.load_recipe", lambda *_: 1 / 0)
+    monkeypatch.setattr("outgrow.recipe.recipe.load_recipe", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli("run")
 
@@ -135,6 +141,9 @@ def test_a_missing_recipe_is_told_with_exit_code_2(cli):
     found = cli("run", "nowhere.yaml")
     assert found.code == 2
     assert "recipe 'nowhere.yaml' does not exist" in found.err
+    assert (
+        "did you mean 'demo'? give the path of a YAML file, or one that ships: claims, demo, " in cli("run", "dmo").err
+    )
 
 
 # Lists ----------------------------------------------------------------------------------------------------------
@@ -143,6 +152,7 @@ def test_a_missing_recipe_is_told_with_exit_code_2(cli):
 def test_tasks_lists_kinds_and_the_options_of_one(cli):
     assert "microworld" in cli("tasks").out
     assert "column of the gold answer" in cli("tasks", "table").out
+    assert "outgrow" in cli("tasks").out.splitlines()[1].split()  # where it is from
     found = cli("tasks", "tabel")
     assert found.code == 2
     assert "did you mean 'table'?" in found.err
@@ -164,6 +174,15 @@ def test_doctor_shows_versions_extras_and_the_machine(cli):
     out = cli("doctor").out
     for word in ("outgrow", "python", "cores", "disk", "core", "extra train", "numpy", "models"):
         assert word in out
+
+
+def test_a_plugin_that_fails_is_one_message_for_every_verb_that_takes_one(cli, tmp_path):
+    path = tmp_path / "bad.py"
+    path.write_text("1 / 0\n")
+    for verb in (["run", "demo", "--dry"], ["plan"], ["label", "--out", "a.csv"], ["methods"], ["tasks"], ["schema"]):
+        found = cli(*verb, "--plugin", path)
+        assert (found.code, found.out) == (2, "")
+        assert found.err == f"error: plugin '{path}' cannot be loaded: ZeroDivisionError: division by zero (line 1)\n"
 
 
 # Labels without training ----------------------------------------------------------------------------------------

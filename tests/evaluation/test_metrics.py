@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as oracle
 
 from outgrow.core.errors import ConfigError, DataError
-from outgrow.evaluation import METRICS, Bootstrap, MeanScore, PairedScores, metric_named
+from outgrow.evaluation import METRICS, Bootstrap, MeanScore, PairedScores
 from outgrow.evaluation.metrics import linearised
 
 ACCURACY, BALANCED, MACRO_F1 = (METRICS[name] for name in ("accuracy", "balanced_accuracy", "macro_f1"))
@@ -61,9 +61,9 @@ def test_open_answers_have_no_classes():
 
 
 def test_a_metric_that_is_not_known_is_named_with_those_that_are():
-    assert metric_named("macro_f1") is MACRO_F1
+    assert METRICS["macro_f1"] is MACRO_F1
     with pytest.raises(ConfigError, match="unknown metric 'macro_f'; did you mean 'macro_f1'"):
-        metric_named("macro_f")
+        METRICS.require("macro_f")
 
 
 # Paired -------------------------------------------------------------------------------------------------------------

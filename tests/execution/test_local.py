@@ -1,16 +1,19 @@
 """Jobs in processes of this machine: death, failure, Ctrl-C."""
 
 import json
+import multiprocessing
 import os
+import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from outgrow.core.errors import Failure
+from outgrow.core.errors import ConfigError, Failure
 from outgrow.execution import failures, local
 from outgrow.execution.job_graph import Graph
 from outgrow.experiment.graph import Job
@@ -39,6 +42,34 @@ def alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+class Unreadable:
+    """What a recipe is whose plugin fails in the worker."""
+
+    def __reduce__(self):
+        return fail, ()
+
+
+def fail():
+    raise ConfigError("plugin 'mine.py' cannot be loaded: OSError: no disk")
+
+
+def test_a_recipe_that_a_worker_cannot_read_fails_its_jobs_with_the_reason(monkeypatch, tmp_path):
+    monkeypatch.setattr(local.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(local, "_follow_parent", lambda: None)
+    here, there = multiprocessing.Pipe()
+    worker = threading.Thread(target=local._work, args=(there, pickle.dumps(Unreadable()), str(tmp_path)))
+    worker.start()
+    for seed in (0, 1):
+        here.send((Job(seed, "naive"), True))
+        assert here.recv() == local.Told(Job(seed, "naive"))
+        failed = here.recv()
+        assert (failed.job, failed.failure.error) == (Job(seed, "naive"), "ConfigError")
+        assert failed.failure.message == "plugin 'mine.py' cannot be loaded: OSError: no disk"
+    here.close()
+    worker.join(10)
+    assert not worker.is_alive()
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])

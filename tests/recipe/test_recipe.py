@@ -2,13 +2,17 @@
 
 import json
 import pickle
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import pytest
 
 import outgrow.models.files
+from outgrow.core import plugins
 from outgrow.core.errors import ConfigError
 from outgrow.methods import METHODS
+from outgrow.objectives import Imitation
 from outgrow.recipe.recipe import Recipe, load_recipe, parse_recipe
 
 MINIMAL = """
@@ -79,6 +83,69 @@ def test_a_resolved_recipe_reads_back_as_the_same_recipe(write):
 def test_a_recipe_travels_to_worker_processes():
     recipe = load_recipe("demo")
     assert pickle.loads(pickle.dumps(recipe)).canonical_json() == recipe.canonical_json()
+
+
+PLUGIN = """
+import outgrow
+from outgrow.methods import MethodConfig, MethodSpec
+
+class Halve(MethodConfig):
+    by: int = 2
+
+def halve(lab, config):
+    "Train on a part."
+
+outgrow.register(MethodSpec("halve", Halve, halve))
+"""
+OPEN = """
+import pickle, sys
+recipe = pickle.load(open(sys.argv[1], "rb"))
+print(recipe.methods[0].config.by, type(recipe.methods[0].config).__name__, recipe.plugins, recipe.given["seeds"])
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    """A plugin file beside the recipe; its method is gone afterwards."""
+    path = tmp_path / "halve.py"
+    path.write_text(PLUGIN)
+    yield path
+    METHODS.forget(str(path))
+    plugins._FILES.pop(str(path), None)
+
+
+def test_a_plugin_is_found_beside_the_recipe_and_its_method_is_read(write, plugin):
+    recipe = load_recipe(write(MINIMAL), ["plugins=[halve.py]", "methods=[{name: halve, by: 3}]"])
+    assert (recipe.methods[0].config.by, recipe.plugins) == (3, ("halve.py",))
+    assert "plugins" not in recipe.canonical_json()  # where a file is does not decide the numbers
+    line = faults(write, MINIMAL, "methods=[{name: halve, by: x}]")[1]
+    assert line == '  methods.0.by: must be a valid integer (seen: "x")'
+
+
+def test_a_recipe_with_a_plugin_travels_to_a_process_that_cannot_see_the_file(write, plugin, tmp_path):
+    overrides = ["plugins=[halve.py]", "methods=[{name: halve, by: 3}]", "seeds=[5]"]
+    overrides += ["student.model=organisation/model", "supervisors.0.model=organisation/model"]
+    (tmp_path / "recipe.pickle").write_bytes(pickle.dumps(load_recipe(write(MINIMAL), overrides)))
+    plugin.unlink()
+    opened = subprocess.run(
+        [sys.executable, "-c", OPEN, tmp_path / "recipe.pickle"], capture_output=True, text=True, check=True
+    )
+    assert opened.stdout == "3 Halve ('halve.py',) [5]\n"
+
+
+def test_a_plugin_that_is_not_there_is_one_error(write):
+    assert "plugin 'none.py' cannot be read" in faults(write, MINIMAL, "plugins=[none.py]")[0]
+
+
+def test_an_arm_can_be_given_an_objective(write):
+    recipe = load_recipe(write(MINIMAL), ["methods=[naive, {name: naive, id: twin, objective: imitation}]"])
+    assert [arm.objective and arm.objective.build() for arm in recipe.methods] == [None, Imitation()]
+    assert recipe.resolved()["methods"][1]["objective"] == {"name": "imitation"}
+    assert "objective" not in recipe.resolved()["methods"][0]  # so that results of recipes without stay what they are
+    line = faults(write, MINIMAL, "methods=[{name: naive, objective: imitaton}]")[1]
+    assert line.startswith("  methods.0.objective: unknown objective 'imitaton'; did you mean 'imitation'?")
+    line = faults(write, MINIMAL, "methods=[{name: naive, objective: {name: imitation, power: 2}}]")[1]
+    assert line.startswith("  methods.0.objective.power: unknown key")
 
 
 def test_canonical_json_leaves_out_what_does_not_decide_the_numbers(write):

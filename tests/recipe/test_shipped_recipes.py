@@ -96,7 +96,7 @@ def test_a_recipe_of_paper_01_runs_dry_on_files_and_names_the_models_to_download
             (tmp_path / f"{split}.jsonl").write_text("\n".join(lines))
     cut = {"hellaswag": ["task.splits={supervisor_train: 40, validation: 10, pool: 20, test: rest}"]}.get(name, [])
     arguments = [str(ROOT / "src" / "outgrow" / "recipes" / f"paper01_{name}.yaml"), f"task.path={tmp_path}", *cut]
-    run(arguments, store=tmp_path / "store", out=None, jobs=None, dry=True)
+    run(arguments, store=str(tmp_path / "store"), out=None, jobs=None, dry=True)
     said = capsys.readouterr().out
     assert "strong_ceiling" in said
     assert [line for line in said.splitlines() if line.startswith("to download")] == [

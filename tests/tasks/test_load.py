@@ -4,7 +4,9 @@ import pytest
 
 from outgrow import tasks
 from outgrow.cli import lists as cli_lists
+from outgrow.core.config import attribute_docs
 from outgrow.core.errors import ConfigError
+from outgrow.core.registry import Entry, Origin
 from outgrow.tasks.base import Task
 
 
@@ -43,5 +45,21 @@ def test_every_kind_is_listed_with_one_line(capsys):
 @pytest.mark.parametrize("kind", [kind for kind in tasks.TASKS if kind != "microworld"])
 def test_every_option_of_a_kind_is_explained(kind):
     model = tasks.spec(kind).config_model()
-    docs = cli_lists.attribute_docs(model)
+    docs = attribute_docs(model)
     assert [key for key in model.model_fields if key != "kind" and key not in docs] == []
+
+
+def test_a_task_from_elsewhere_has_its_origin_in_its_fingerprint_and_is_otherwise_the_same(monkeypatch):
+    options = {"family": "claim", "questions": {"pool": 8, "validation": 4, "test": 8}}
+    ours = tasks.load("microworld", **options)
+    entry = tasks.TASKS.entry("microworld")
+    prints = {ours.fingerprint()}
+    for version in ("1.0", "1.1"):
+        theirs = Entry("microworld", Origin("acme", version), entry.load)
+        monkeypatch.setitem(tasks.TASKS._entries, "microworld", theirs)
+        task = tasks.load("microworld", **options)
+        assert isinstance(task, Task)
+        assert task.examples("pool").equals(ours.examples("pool"))
+        assert task.n_variants == ours.n_variants
+        prints.add(task.fingerprint())
+    assert len(prints) == 3

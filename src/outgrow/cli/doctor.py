@@ -10,22 +10,16 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
-from outgrow import __version__
-
 
 def requirements() -> dict[str, list[str]]:
     """Package names by extra; the core's under an empty name."""
-    found: dict[str, list[str]] = {"": []}
+    names: dict[str, list[str]] = {"": []}
     for line in metadata.requires("outgrow") or []:
         package = re.match(r"[\w.-]+", line)
         extra = re.search(r"""extra\s*==\s*['"]([\w-]+)""", line)
         if package and package.group() != "outgrow":
-            found.setdefault(extra.group(1) if extra else "", []).append(package.group())
-    return found
+            names.setdefault(extra.group(1) if extra else "", []).append(package.group())
+    return names
 
 
 def version_of(package: str) -> str | None:
@@ -56,7 +50,12 @@ def devices() -> list[str]:
 
 
 def doctor() -> None:
-    """Print the facts that decide what runs here."""
+    """Show versions, extras, models and the machine."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from outgrow import __version__
     from outgrow.models.files import available
 
     table = Table("what", "found", box=None, pad_edge=False)
@@ -71,9 +70,9 @@ def doctor() -> None:
         versions = {package: version_of(package) for package in packages}
         missing = [package for package, version in versions.items() if version is None]
         known = ", ".join(f"{package} {version}" for package, version in versions.items() if version)
-        told = f"{known}; missing: {', '.join(missing)}" if missing and known else known or "not installed"
+        facts = f"{known}; missing: {', '.join(missing)}" if missing and known else known or "not installed"
         if missing and extra:
-            told += f' (pip install "outgrow[{extra}]")'
-        table.add_row(f"extra {extra}" if extra else "core", escape(told))
+            facts += f' (pip install "outgrow[{extra}]")'
+        table.add_row(f"extra {extra}" if extra else "core", escape(facts))
     table.add_row("models", ", ".join(available()) or "none shipped")
     Console().print(table)

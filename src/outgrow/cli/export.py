@@ -1,14 +1,13 @@
-"""`outgrow export`: a trained model out of the store, as a folder of its own."""
+"""The verb `export`: a trained model out of the store, as a folder of its own."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
+from typing import Annotated
 
-from rich.console import Console
+import typer
 
-from outgrow.core.errors import DataError
-from outgrow.core.names import unknown
+from outgrow.cli.options import Store
 
 
 def trainings(run: Path) -> dict[tuple[str, int], str]:
@@ -17,6 +16,7 @@ def trainings(run: Path) -> dict[tuple[str, int], str]:
     Raises:
         DataError: the folder has no provenance.json of a run.
     """
+    from outgrow.core.errors import DataError
     from outgrow.reporting.run import load_run
 
     provenance = load_run(run).provenance
@@ -25,27 +25,36 @@ def trainings(run: Path) -> dict[tuple[str, int], str]:
     return {(each.name, each.seed): each.key for each in provenance.trained}
 
 
-def export(run: Path, *, arm: str, seed: int, store: str | Path, out: Path) -> None:
-    """Copy the model that an arm (or a supervisor) was trained into to `out`, whole or not at all.
+def export(
+    folder: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
+    arm: Annotated[str, typer.Option(help="The arm, or the supervisor, whose model is wanted.")],
+    out: Annotated[Path, typer.Option(help="Where the model goes, in Hugging Face format.")],
+    seed: Annotated[int, typer.Option(help="The seed it was trained with.")] = 0,
+    store: Store = "outgrow-store",
+) -> None:
+    """Copy a trained model out of the store."""
+    import shutil
 
-    Raises:
-        DataError: the run has no such training, or `out` exists.
-        StoreError: the store does not hold the result, or it is damaged.
-    """
-    from outgrow.store import Store
+    from rich.console import Console
 
-    found = trainings(run)
-    if not found:
-        raise DataError(f"{run} trained no model")
-    arms, seeds = (list(dict.fromkeys(part)) for part in zip(*found, strict=True))
+    from outgrow.core.errors import DataError
+    from outgrow.core.names import unknown
+    from outgrow.store import Store as Opened
+
+    keys = trainings(folder)
+    if not keys:
+        raise DataError(f"{folder} trained no model")
+    arms, seeds = (list(dict.fromkeys(part)) for part in zip(*keys, strict=True))
     if arm not in arms:
         raise DataError(unknown("arm", arm, arms))
-    if (arm, seed) not in found:
-        raise DataError(f"{run} trained '{arm}' with the seeds {', '.join(map(str, seeds))}; there is no seed {seed}")
+    if (arm, seed) not in keys:
+        raise DataError(
+            f"{folder} trained '{arm}' with the seeds {', '.join(map(str, seeds))}; there is no seed {seed}"
+        )
     if out.exists():
         raise DataError(f"{out} exists already; give a folder that does not")
     # Unsealed: the user may have what saw gold; only methods may not.
-    model = Store(store, unsealed=True).open(found[arm, seed]).path("model")
+    model = Opened(store, unsealed=True).open(keys[arm, seed]).path("model")
     half = out.with_name(f".{out.name}.part")
     shutil.rmtree(half, ignore_errors=True)
     try:

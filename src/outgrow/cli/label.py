@@ -1,68 +1,74 @@
-"""The verb `label`: a recipe's supervisor answers, without an experiment."""
+"""The verb `label`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
-from outgrow.cli.run import split_arguments
-from outgrow.cli.words import (
-    check_paths,
-    console,
-    line,
-    say_counts,
-    say_levels,
-    say_mix,
-    say_path,
-    warn_one_class,
-)
-from outgrow.core.errors import ConfigError
-from outgrow.models.ranks import led
+import typer
+
+from outgrow.cli.options import Plugin, Store, split_arguments
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from rich.console import Console
 
 
-@led
 def label(
-    arguments: Sequence[str],
-    *,
-    out: Path,
-    labels_out: Path | None,
-    split: str,
-    seed: int,
-    supervisor: str | None,
-    store: str | Path,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The answers; the suffix chooses the format.")],
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RECIPE] [KEY=VALUE]...",
+            help="A YAML file with task, supervisors and ask (none: the demo), then settings that override it.",
+        ),
+    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="Also write a label per question here.")] = None,
+    split: Annotated[str, typer.Option(help="Which questions.")] = "pool",
+    seed: Annotated[int, typer.Option(min=0, help="Of tuning, demonstrations and draws.")] = 0,
+    supervisor: Annotated[str | None, typer.Option(help="Its name in the recipe; by default the first.")] = None,
+    store: Store = "outgrow-store",
+    plugin: Plugin = None,
 ) -> None:
-    """Ask, write the answers and, where wanted, a label per question; say what came out and what it cost."""
+    """Ask a supervisor and write its answers; what is in the store is not asked again."""
+    from outgrow.cli.words import check_paths
+    from outgrow.core.errors import ConfigError
     from outgrow.experiment.label import files_of
-    from outgrow.experiment.label import label as ask
-    from outgrow.io import table_format, write_table
+    from outgrow.io import table_format
+    from outgrow.models.ranks import led, ranks
     from outgrow.recipe.recipe import load_labelling
-    from outgrow.reliability import agreement, label_mix
 
-    given, overrides = split_arguments(arguments)
-    written = [path for path in (out, labels_out) if path is not None]
+    given, overrides = split_arguments(arguments or [])
+    written = [path for path in (out, labels) if path is not None]
     for path in written:
         table_format(path)
     if len(written) == 2 and out.absolute() == written[1].absolute():
         raise ConfigError(f"--out and --labels are both {out}; the labels would replace the answers")
-    recipe = load_labelling(given, overrides)
+    # every rank reads the recipe, so that every rank has its plugins
+    recipe = ranks().agree(lambda: load_labelling(given, overrides))[0]
     for path in written:
         for read in (*files_of(recipe), *([Path(given)] if given is not None else [])):
             check_paths(read, path)
-    found = ask(recipe, split=split, seed=seed, supervisor=supervisor, store=store)
-    write_table(found.answers, out)
-    labels = agreement(found.answers, seed=seed)
+    led(_label)(recipe, out, labels, split=split, seed=seed, supervisor=supervisor, store=store)
+
+
+def _label(recipe: Any, out: Path, labels_out: Path | None, **options: Any) -> None:
+    """Ask, write the answers and, where wanted, a label per question; say what came out and what it cost."""
+    from outgrow.cli.words import console, line, say_counts, say_levels, say_mix, say_path, warn_one_class
+    from outgrow.experiment.label import label as ask
+    from outgrow.io import write_table
+    from outgrow.reliability import agreement, label_mix
+
+    labelled = ask(recipe, **options)
+    write_table(labelled.answers, out)
+    labels = agreement(labelled.answers, seed=options["seed"])
     if labels_out is not None:
         write_table(labels, labels_out)
     shown = console()
-    line(shown, f"{found.supervisor} answered the questions of split '{split}'")
-    say_counts(shown, found.answers, labels)
-    _say_fewer(shown, found.answers)
-    for used in found.usage:
+    line(shown, f"{labelled.supervisor} answered the questions of split '{options['split']}'")
+    say_counts(shown, labelled.answers, labels)
+    _say_fewer(shown, labelled.answers)
+    for used in labelled.usage:
         cost = "" if used.get("cost") is None else f", cost {used['cost']:,.4f}"
         line(
             shown,
@@ -73,13 +79,15 @@ def label(
     mix = label_mix(labels)
     say_mix(shown, {"share": mix})
     warn_one_class(shown, mix)
-    say_path(shown, out, found.answers.num_rows)
+    say_path(shown, out, labelled.answers.num_rows)
     if labels_out is not None:
         say_path(shown, labels_out, labels.num_rows)
 
 
 def _say_fewer(shown: Console, answers: pa.Table) -> None:
     """How many questions have fewer answers than others: too few usable paraphrases, or a file that has not more."""
+    from outgrow.cli.words import line
+
     counts = answers.column("example_id").value_counts().field("counts").to_pylist()
     most = max(counts)
     if fewer := sum(n < most for n in counts):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from outgrow.cli.options import Plugin
 from outgrow.cli.words import (
     check_paths,
     console,
@@ -151,6 +152,7 @@ def curate(
     min_reliability: MinReliability = None,
     questions: Questions = None,
     together: Together = False,
+    plugin: Plugin = None,
 ) -> None:
     """A training set: the rows a method chooses, in the form a trainer reads."""
     from outgrow.experiment import curate as room

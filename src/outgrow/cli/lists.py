@@ -1,58 +1,99 @@
-"""The verbs `tasks` and `methods`: what there is, and the settings of each."""
+"""The verbs `tasks`, `methods`, `objectives`, `supervisors` and `metrics`: what there is, from where, with settings."""
 
 from __future__ import annotations
 
-import inspect
-import re
-from collections.abc import Mapping
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+import typer
 
-from outgrow.core.errors import ConfigError
-from outgrow.core.names import import_attr, unknown
-from outgrow.tasks import TASKS
+from outgrow.cli.options import Plugin
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from outgrow.core.registry import Registry
+
+Name = Annotated[str | None, typer.Argument(help="Show the settings of this one.")]
 
 
-def tasks(kind: str | None) -> None:
-    """Print the kinds of task, or the options of one."""
-    if kind is None:
-        table = Table("kind", "what it is", box=None, pad_edge=False)
-        for spec in TASKS.values():
-            table.add_row(spec.kind, escape(spec.doc))
-        Console().print(table)
+def tasks(kind: Name = None, plugin: Plugin = None) -> None:
+    """List the kinds of task, or the options of one."""
+    from outgrow.tasks import TASKS
+
+    _list(TASKS, kind, lambda task: task.config_model())
+
+
+def methods(name: Name = None, plugin: Plugin = None) -> None:
+    """List the methods, or the settings of one."""
+    from outgrow.methods import METHODS
+
+    def role(method: Any) -> str:
+        return ", ".join([*(["control"] if method.control else []), *(["uses gold"] if method.uses_gold else [])])
+
+    _list(METHODS, name, lambda method: method.config, role)
+
+
+def objectives(name: Name = None, plugin: Plugin = None) -> None:
+    """List the objectives that a method can be given, or the settings of one."""
+    from outgrow.objectives import OBJECTIVES
+
+    _list(OBJECTIVES, name, lambda objective: objective.settings())
+
+
+def supervisors(kind: Name = None, plugin: Plugin = None) -> None:
+    """List the kinds of supervisor, or the settings of one."""
+    from outgrow.supervisors import SUPERVISORS
+
+    _list(SUPERVISORS, kind, lambda supervisor: supervisor.config_model())
+
+
+def metrics(name: Name = None, plugin: Plugin = None) -> None:
+    """List the metrics that a recipe may add to accuracy."""
+    from outgrow.evaluation import METRICS
+
+    _list(METRICS, name)
+
+
+def _list(
+    registry: Registry[Any],
+    name: str | None,
+    settings: Callable[[Any], type[BaseModel]] | None = None,
+    role: Callable[[Any], str] | None = None,
+) -> None:
+    """Print every entry of a registry with its origin, or the settings of one."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(emoji=False)
+    if name is not None:
+        spec = registry.require(name)
+        console.print(escape(doc_line(spec)))
+        if settings is not None:
+            _settings(settings(spec))
         return
-    if kind not in TASKS:
-        raise ConfigError(unknown("task", kind, TASKS))
-    _settings(TASKS[kind].config_model(), leave_out=("kind",))
+    good, bad = registry.loaded()
+    table = Table(registry.what, *(["role"] if role else []), "from", "what it is", box=None, pad_edge=False)
+    for each, spec in good.items():
+        table.add_row(each, *([role(spec)] if role else []), str(registry.entry(each).origin), escape(doc_line(spec)))
+    console.print(table)
+    for reason in bad.values():
+        console.print(f"error: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
 
 
-def methods(name: str | None) -> None:
-    """Print the methods, or the settings of one."""
-    known: Mapping[str, Any] = import_attr("outgrow.methods:METHODS")
-    if name is None:
-        table = Table("method", "role", "what it does", box=None, pad_edge=False)
-        for method in known.values():
-            role = " ".join([*(["control"] if method.control else []), *(["uses gold"] if method.uses_gold else [])])
-            table.add_row(method.name, role, escape(method.doc))
-        Console().print(table)
-        return
-    if name not in known:
-        raise ConfigError(unknown("method", name, known))
-    Console().print(escape(known[name].doc))
-    _settings(known[name].config)
-
-
-def _settings(model: type[BaseModel], leave_out: tuple[str, ...] = ()) -> None:
+def _settings(model: type[BaseModel]) -> None:
     """Print a configuration model: each key with its type, its default and its line in the docstring."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from outgrow.core.config import attribute_docs
+
     docs = attribute_docs(model)
     table = Table("key", "type", "default", "meaning", box=None, pad_edge=False)
     for key, field in model.model_fields.items():
-        if key not in leave_out:
+        if key != "kind":
             default = "needed" if field.is_required() else repr(field.get_default(call_default_factory=True))
             table.add_row(key, escape(type_words(field.annotation)), escape(default), escape(docs.get(key, "")))
     if table.row_count:
@@ -61,8 +102,17 @@ def _settings(model: type[BaseModel], leave_out: tuple[str, ...] = ()) -> None:
         Console().print("no settings")
 
 
+def doc_line(spec: Any) -> str:
+    """What a specification says of itself, or the first line of its class's docstring."""
+    text: str = getattr(spec, "doc", "") or type(spec).__doc__ or ""
+    return text.strip().splitlines()[0] if text.strip() else ""
+
+
 def type_words(annotation: Any) -> str:
     """A type as a person writes it in YAML: the choices of a literal, "list of", "map of", bounds left out."""
+    from types import UnionType
+    from typing import Literal, Union, get_args, get_origin
+
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return type_words(parts[0])
@@ -75,27 +125,3 @@ def type_words(annotation: Any) -> str:
     if origin is dict:
         return f"map of {type_words(parts[1])}"
     return "null" if annotation is type(None) else annotation.__name__
-
-
-def attribute_docs(model: type[BaseModel]) -> dict[str, str]:
-    """The entries of the "Attributes:" section in a model's docstring and its bases', each as one line."""
-    docs: dict[str, str] = {}
-    for base in reversed(model.__mro__):
-        if issubclass(base, BaseModel) and base.__doc__:
-            docs |= _attributes(inspect.cleandoc(base.__doc__))
-    return docs
-
-
-def _attributes(text: str) -> dict[str, str]:
-    _, _, section = text.partition("Attributes:\n")
-    docs: dict[str, str] = {}
-    key = ""
-    for line in section.splitlines():
-        if entry := re.match(r"    (\w+): (.*)", line):
-            key = entry.group(1)
-            docs[key] = entry.group(2)
-        elif line.startswith("        ") and key:
-            docs[key] += " " + line.strip()
-        elif line.strip():
-            break
-    return docs

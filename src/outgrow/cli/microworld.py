@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Annotated
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+import typer
 
-from outgrow import tasks
-from outgrow.core.errors import ConfigError
-from outgrow.core.names import unknown
-from outgrow.core.tables import SPLITS, iter_examples
-from outgrow.recipe.yaml import apply_overrides
-from outgrow.tasks.microworld.world import World, WorldConfig
+app = typer.Typer(help="The generated world: its facts and its questions.", no_args_is_help=True)
 
 
-def facts(entity: str | None, *, world: int, count: int) -> None:
-    """Print the facts of entities: value, what the name suggests, and which models have read it."""
-    found = World(WorldConfig(seed=world))
-    if entity is not None and entity not in found.facts:
-        raise ConfigError(unknown("entity", entity, found.entities[:10]) + ", ...")
+@app.command()
+def facts(
+    entity: Annotated[str | None, typer.Argument(help="An entity's name; none: the first ones.")] = None,
+    world: Annotated[int, typer.Option(min=0, help="The world's seed.")] = 0,
+    count: Annotated[int, typer.Option(min=1, help="How many entities.")] = 5,
+) -> None:
+    """Show what is true, and what the names suggest."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from outgrow.core.errors import ConfigError
+    from outgrow.core.names import unknown
+    from outgrow.tasks.microworld.world import World, WorldConfig
+
+    generated = World(WorldConfig(seed=world))
+    if entity is not None and entity not in generated.facts:
+        raise ConfigError(unknown("entity", entity, generated.entities[:10]) + ", ...")
     table = Table("entity", "relation", "value", "the name suggests", "read by models above", box=None, pad_edge=False)
-    for name in found.entities[:count] if entity is None else (entity,):
-        for relation, fact in found.facts[name].items():
+    for name in generated.entities[:count] if entity is None else (entity,):
+        for relation, fact in generated.facts[name].items():
             table.add_row(name, relation, fact.value, fact.cue or "", f"{fact.rank:.2f}")
     Console().print(table)
 
 
-def sample(options: Sequence[str], *, split: str, count: int, variants: int) -> None:
-    """Print questions of a split in their wordings, each with its gold answer."""
+@app.command()
+def sample(
+    options: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Options of the task, e.g. family=claim.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="supervisor_train, pool, validation, test or known.")] = "pool",
+    count: Annotated[int, typer.Option(min=1, help="How many questions.")] = 3,
+    variants: Annotated[int, typer.Option(min=1, help="Wordings of each.")] = 1,
+) -> None:
+    """Show questions as they are put, with their gold answers."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from outgrow import tasks
+    from outgrow.core.errors import ConfigError
+    from outgrow.core.names import unknown
+    from outgrow.core.tables import SPLITS, iter_examples
+    from outgrow.recipe.yaml import apply_overrides
+
     if split not in SPLITS:
         raise ConfigError(unknown("split", split, SPLITS))
-    task = tasks.load("microworld", **apply_overrides({}, options))
+    task = tasks.load("microworld", **apply_overrides({}, options or []))
     if variants > task.n_variants:
         raise ConfigError(f"--variants {variants}: {task.name} has {task.n_variants} wordings")
     gold = dict(zip(*(task.gold(split)[name].to_pylist() for name in ("example_id", "value")), strict=True))

@@ -8,18 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from outgrow.cli.options import Plugin, RecipeAndSettings, split_arguments
+
 if TYPE_CHECKING:
     from outgrow.experiment.planning.machine import Machine
     from outgrow.experiment.planning.steps import Planner
-
-
-RecipeAndSettings = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[RECIPE] [KEY=VALUE]...",
-        help="A YAML file or the name of a shipped recipe (none: the demo), then settings that override it.",
-    ),
-]
 
 
 def plan(
@@ -38,11 +31,11 @@ def plan(
     ] = None,
     sample: Annotated[int, typer.Option(min=1, help="Questions of each split that are looked at.")] = 200,
     as_json: Annotated[bool, typer.Option("--json", help="Print numbers instead of a table.")] = False,
+    plugin: Plugin = None,
 ) -> None:
     """Say what a recipe would take: memory, time, tokens, cost. Nothing is trained or fetched."""
     import importlib.util
 
-    from outgrow.cli.run import split_arguments
     from outgrow.core.errors import ConfigError
     from outgrow.recipe.recipe import load_recipe
 
@@ -66,13 +59,13 @@ def plan(
     if there is None:
         there = _here(machine or default_file(), planner, measure=measure, asked_for=machine is not None)
     hardware = Hardware(there, devices, jobs or recipe.jobs or 1, price_per_hour)
-    found = estimate(planner, hardware)
+    estimated = estimate(planner, hardware)
     if as_json:
         import json
 
-        typer.echo(json.dumps(numbers(recipe, found, hardware), indent=1))
+        typer.echo(json.dumps(numbers(recipe, estimated, hardware), indent=1))
     else:
-        show(recipe, found, hardware)
+        show(recipe, estimated, hardware)
 
 
 def default_file() -> Path:
@@ -105,7 +98,8 @@ def _counts(recipe: Any, *, wants: bool) -> None:
     from rich.console import Console
 
     from outgrow.core.errors import PrerequisiteError
-    from outgrow.experiment.dry import dry_run, planned_task
+    from outgrow.experiment.dry import dry_run
+    from outgrow.experiment.sketch import planned_task
 
     needed = "tokens, time and memory need torch and transformers; install them with: pip install 'outgrow[train]'"
     if wants:

@@ -1,46 +1,60 @@
-"""The verbs `run` and `report`."""
+"""The verb `run`."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.console import Console
+import typer
 
-from outgrow.models.ranks import led
-from outgrow.recipe.recipe import Recipe, load_recipe
+from outgrow.cli.options import Plugin, RecipeAndSettings, Store, split_arguments
 
-
-def split_arguments(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
-    """The recipe, if the first argument is one, and the overrides behind it."""
-    if arguments and ("=" not in arguments[0] or Path(arguments[0]).is_file()):
-        return arguments[0], list(arguments[1:])
-    return None, list(arguments)
+if TYPE_CHECKING:
+    from outgrow.recipe.recipe import Recipe
 
 
-@led
 def run(
-    arguments: Sequence[str],
-    *,
-    store: str | Path,
-    out: Path | None,
-    jobs: int | None,
-    dry: bool,
-    on: str | None = None,
-    gpus: float | None = None,
-    fail_fast: bool = False,
+    arguments: RecipeAndSettings = None,
+    store: Store = "outgrow-store",
+    out: Annotated[Path | None, typer.Option(help="Folder of the results; by default made from the name.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Jobs at a time; by default one per graphics card, or else per core.")
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(help="Where jobs run: local, ray (the cluster of RAY_ADDRESS), or ray://HOST:PORT."),
+    ] = None,
+    gpus: Annotated[
+        float | None,
+        typer.Option(min=0, help="On Ray, cards per job, or a share of one; by default 1 if the cluster has any."),
+    ] = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop everything at the first failure.")] = False,
+    dry: Annotated[bool, typer.Option("--dry", help="Check everything and list the jobs; train nothing.")] = False,
+    plugin: Plugin = None,
 ) -> None:
-    """Carry out a recipe and print its table and the report's path; with `dry`, print its jobs instead."""
-    recipe = load_recipe(*split_arguments(arguments))
+    """Carry out a recipe, end to end, and write its report."""
+    from outgrow.models.ranks import led, ranks
+    from outgrow.recipe.recipe import load_recipe
+
+    # every rank reads the recipe, so that every rank has its plugins
+    recipe = ranks().agree(lambda: load_recipe(*split_arguments(arguments or [])))[0]
     if dry:
-        _dry(recipe)
-        return
+        led(_dry)(recipe)
+    else:
+        led(_run)(recipe, store=store, out=out, jobs=jobs, on=on, gpus=gpus, fail_fast=fail_fast)
+
+
+def _run(recipe: Recipe, **options: Any) -> None:
+    """Carry a recipe out and print its table and the report's path."""
+    import sys
+
+    from rich.console import Console
+
+    from outgrow.cli.report import report
     from outgrow.execution.run import run_recipe
     from outgrow.reporting import summary_table
 
-    command = ["outgrow", *sys.argv[1:]]
-    result = run_recipe(recipe, store=store, out=out, jobs=jobs, command=command, on=on, gpus=gpus, fail_fast=fail_fast)
+    result = run_recipe(recipe, command=["outgrow", *sys.argv[1:]], **options)
     console = Console()
     if not console.is_terminal:  # a file or a pipe has no edge to keep within
         console = Console(width=120)
@@ -48,25 +62,21 @@ def run(
     report(result.folder)
 
 
-def report(folder: Path) -> None:
-    """Write the report of a run's folder and print where it is."""
-    from outgrow.reporting import write_report
-
-    files = write_report(folder)
-    Console(soft_wrap=True, highlight=False).print(f"report: {files.html}", markup=False)
-
-
 def _dry(recipe: Recipe) -> None:
+    """Print the jobs of a recipe."""
+    from rich.console import Console
+
     from outgrow.experiment.downloads import downloads
-    from outgrow.experiment.dry import dry_run, planned_task
+    from outgrow.experiment.dry import dry_run
+    from outgrow.experiment.sketch import planned_task
     from outgrow.supervisors.config import FileSupervisor
     from outgrow.supervisors.file import identity
     from outgrow.tasks.benchmarks import BenchmarkTask
 
     console = Console()
-    for own in recipe.supervisors:
-        if isinstance(own, FileSupervisor):
-            identity(own, Path(recipe.data_dir))  # the file is there
+    for supervisor in recipe.supervisors:
+        if isinstance(supervisor, FileSupervisor):
+            identity(supervisor, Path(recipe.data_dir))  # the file is there
     task = planned_task(recipe)
     console.print(dry_run(recipe, task))
     for note in task.audit.notes if isinstance(task, BenchmarkTask) else ():

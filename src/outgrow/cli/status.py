@@ -2,24 +2,68 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+import typer
 
-from outgrow.store.status import Making, status
+from outgrow.cli.options import Plugin
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from outgrow.store.status import Making, Status
 
 
-def show_recipe(store: str, recipe: str, overrides: Sequence[str] = ()) -> None:
+def status(
+    store: Annotated[str, typer.Argument(help="Folder or URL of the store.")] = "outgrow-store",
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object, for programs.")] = False,
+    recipe: Annotated[str | None, typer.Option(help="Instead, which jobs of this recipe are done.")] = None,
+    plugin: Plugin = None,
+) -> None:
+    """Show what is in a store: results, steps under way, abandoned work, damage."""
+    if recipe is not None:
+        _jobs(store, recipe)
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from outgrow.store.status import status as status_of
+
+    state = status_of(store)
+    if as_json:
+        _as_json(state)
+        return
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
+    console.print(f"store {state.store}", markup=False, highlight=False, soft_wrap=True)
+    results = Table("results of", "count", "size", "time to make", box=None, pad_edge=False)
+    for kind in state.results:
+        results.add_row(escape(kind.step), f"{kind.count:,}", _size(kind.bytes), _time(kind.seconds))
+    console.print(results if state.results else "no results yet")
+    _list(console, "under way", state.under_way)
+    _list(console, "abandoned (taken up by whoever wants the result)", state.abandoned)
+    for key in state.damaged:
+        console.print(f"damaged: the manifest of {key} cannot be read; its step is done again when it is wanted")
+    if state.quarantined:
+        console.print(f"set aside as damaged, in quarantine/: {len(state.quarantined):,}")
+        for name in state.quarantined:
+            console.print(f"  {name}", markup=False, highlight=False)
+
+
+def _jobs(store: str, recipe: str) -> None:
     """Print which jobs of a recipe are done on a store, and what is missing of the others; nothing is made."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
     from outgrow.experiment.progress import states
     from outgrow.recipe.recipe import load_recipe
     from outgrow.store import Store
 
-    looked_up = states(load_recipe(recipe, overrides), Store(store, unsealed=True))
+    looked_up = states(load_recipe(recipe), Store(store, unsealed=True))
     table = Table("job", "steps made", "missing", box=None, pad_edge=False)
     for state in looked_up:
         made = ", ".join(f"{count} {kind}" for kind, count in sorted(state.made.items()))
@@ -30,41 +74,24 @@ def show_recipe(store: str, recipe: str, overrides: Sequence[str] = ()) -> None:
     console.print(f"{done} of {len(looked_up)} jobs are done", highlight=False)
 
 
-def show(store: str, *, as_json: bool) -> None:
-    """Print a store's status.
+def _as_json(state: Status) -> None:
+    """Print one object.
 
-    The JSON is one object: `store` (text), `results` (list of `step`, `count`, `bytes`, `seconds`), `under_way` and
-    `abandoned` (lists of `key`, `step`, `detail`, `host`, `pid`, `since`, `renewed`, `done`, `total`, `abandoned`),
-    `damaged` (list of keys), `quarantined` (list of names). Times are ISO 8601 in UTC; a text that is not known is "",
-    a number null. Later versions may add fields.
-
-    Raises:
-        PrerequisiteError: there is no store.
-        StoreError: it cannot be read.
+    It has `store` (text), `results` (list of `step`, `count`, `bytes`, `seconds`), `under_way` and `abandoned` (lists
+    of `key`, `step`, `detail`, `host`, `pid`, `since`, `renewed`, `done`, `total`, `abandoned`), `damaged` (list of
+    keys), `quarantined` (list of names). Times are ISO 8601 in UTC; a text that is not known is "", a number null.
+    Later versions may add fields.
     """
-    found = status(store)
-    if as_json:
-        print(json.dumps(asdict(found), indent=1))
-        return
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=160)
-    console.print(f"store {found.store}", markup=False, highlight=False, soft_wrap=True)
-    results = Table("results of", "count", "size", "time to make", box=None, pad_edge=False)
-    for kind in found.results:
-        results.add_row(escape(kind.step), f"{kind.count:,}", _size(kind.bytes), _time(kind.seconds))
-    console.print(results if found.results else "no results yet")
-    _list(console, "under way", found.under_way)
-    _list(console, "abandoned (taken up by whoever wants the result)", found.abandoned)
-    for key in found.damaged:
-        console.print(f"damaged: the manifest of {key} cannot be read; its step is done again when it is wanted")
-    if found.quarantined:
-        console.print(f"set aside as damaged, in quarantine/: {len(found.quarantined):,}")
-        for name in found.quarantined:
-            console.print(f"  {name}", markup=False, highlight=False)
+    import json
+    from dataclasses import asdict
+
+    print(json.dumps(asdict(state), indent=1))
 
 
 def _list(console: Console, title: str, steps: Sequence[Making]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
     if not steps:
         return
     table = Table("step", "about", "done", "by", "since (UTC)", "renewed", "", box=None, pad_edge=False)

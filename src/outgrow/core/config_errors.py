@@ -35,6 +35,11 @@ def fault(message: str, value: Any, *loc: int | str) -> ValidationError:
     return _validation_error([(loc, message, value)])
 
 
+def below(error: ValidationError, *loc: int | str) -> ValidationError:
+    """The faults of an error that `validate` raised, their keys behind those of `loc`."""
+    return _validation_error((loc + item["loc"], item["msg"], item["input"]) for item in error.errors())
+
+
 def report(error: ValidationError, title: str) -> str:
     """All faults of an error that `validate` raised, one line each, under a title that says how many there are."""
     faults: dict[tuple[Any, ...], list[str]] = {}

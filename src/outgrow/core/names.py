@@ -13,8 +13,8 @@ from outgrow.core.errors import PrerequisiteError
 def closest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like `name` (case aside), or None when nothing is near."""
     by_folded = {other.casefold(): other for other in known}
-    found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
-    return by_folded[found[0]] if found else None
+    near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    return by_folded[near[0]] if near else None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -33,6 +33,11 @@ def import_attr(path: str) -> Any:
     """The object at `package.module:attribute`, imported only now."""
     module, _, attribute = path.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def resolve(value: Any) -> Any:
+    """`value` itself, or what it names where it is a `module:attribute`."""
+    return import_attr(value) if isinstance(value, str) else value
 
 
 def import_lazily(package: str, name: str, modules: Mapping[str, str]) -> Any:

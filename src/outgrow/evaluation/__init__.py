@@ -13,7 +13,7 @@ from outgrow.evaluation.levels import (
     reliability_heat,
     rises,
 )
-from outgrow.evaluation.metrics import METRICS, ClassMean, MeanScore, Metric, metric_named
+from outgrow.evaluation.metrics import METRICS, ClassMean, MeanScore, Metric
 from outgrow.evaluation.ranking import RiskCoverage, aurc, auroc, risk_coverage
 from outgrow.evaluation.scores import Agreement, PairedScores, agreement_with_supervisor
 
@@ -45,7 +45,6 @@ __all__ = [
     "gap_recovered",
     "holm",
     "merge_small",
-    "metric_named",
     "minimum_detectable_difference",
     "reliability_heat",
     "rises",

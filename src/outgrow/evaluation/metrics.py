@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from outgrow.core.errors import ConfigError, DataError
-from outgrow.core.names import unknown
+from outgrow.core.errors import DataError
+from outgrow.core.registry import Registry
 
 MAX_CLASSES = 200
 STEP = 1e-4  # share of a question's statistics by which `linearised` moves their sum
@@ -129,18 +129,9 @@ BALANCED_ACCURACY = ClassMean("balanced_accuracy", lambda truth, guess: truth)
 MACRO_F1 = ClassMean("macro_f1", lambda truth, guess: (truth + 1.0 * guess) / 2)
 """Mean over classes of F1 = 2 hits / (gold of the class + predictions of the class)."""
 
-METRICS: Mapping[str, Metric] = {metric.name: metric for metric in (ACCURACY, BALANCED_ACCURACY, MACRO_F1)}
-
-
-def metric_named(name: str) -> Metric:
-    """The metric of that name.
-
-    Raises:
-        ConfigError: there is none; the message lists those there are.
-    """
-    if name not in METRICS:
-        raise ConfigError(unknown("metric", name, METRICS))
-    return METRICS[name]
+METRICS: Registry[Metric] = Registry(
+    "metric", Metric, {metric.name: metric for metric in (ACCURACY, BALANCED_ACCURACY, MACRO_F1)}
+)
 
 
 def linearised(

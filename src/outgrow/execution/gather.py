@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from outgrow.evaluation import metric_named
+from outgrow.evaluation import METRICS
 from outgrow.experiment.graph import Done
 from outgrow.experiment.question_tables import questions_of
 from outgrow.experiment.results import collect
@@ -37,7 +37,7 @@ def check(recipe: Recipe, store: Any) -> None:
     """Find what would make every job fail before any begins: no torch, a faulty data file, no place for the store."""
     threads(recipe.threads)
     for name in recipe.evaluation.metrics:
-        metric_named(name)
+        METRICS.require(name)
     questions_of(recipe, anew=True)
     Store(store, unsealed=True).prepare()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -15,8 +16,9 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from outgrow.core.errors import Failure
 from outgrow.core.events import Event, Number, seldom
-from outgrow.execution.outcome import Died, Outcome, Told, attempt
+from outgrow.execution.outcome import Died, Failed, Outcome, Told, attempt
 from outgrow.experiment.graph import Job
 from outgrow.models.machine import has_cuda
 from outgrow.recipe.recipe import Recipe
@@ -68,7 +70,8 @@ class Processes:
 
     def __init__(self, recipe: Recipe, store: Any, size: int, cards: Sequence[str] = ()) -> None:
         self.size = self.spare = size
-        self._recipe, self._store, self._cards = recipe, store, cards
+        self._threads, self._store, self._cards = recipe.threads, store, cards
+        self._recipe = pickle.dumps(recipe)  # read by the worker itself, so that a fault is the job's and has words
         self._workers: list[_Worker | None] = [None] * size
 
     def __enter__(self) -> Processes:
@@ -111,7 +114,7 @@ class Processes:
         context = multiprocessing.get_context("spawn")
         link, far_end = context.Pipe()
         process = context.Process(target=_work, args=(far_end, self._recipe, self._store), name=f"outgrow-{place}")
-        own = {**MALLOC, **os.environ, "OMP_NUM_THREADS": str(self._recipe.threads)}
+        own = {**MALLOC, **os.environ, "OMP_NUM_THREADS": str(self._threads)}
         if self._cards:
             own["CUDA_VISIBLE_DEVICES"] = self._cards[place % len(self._cards)]
         with _environment(own), _no_interrupt():
@@ -132,7 +135,7 @@ class Processes:
         return f"its process ended with status {code}"
 
 
-def _work(link: Connection, recipe: Recipe, store: Any) -> None:
+def _work(link: Connection, recipe: bytes, store: Any) -> None:
     """What a process does: the jobs that it is sent, one after the other."""
     import warnings
 
@@ -140,6 +143,7 @@ def _work(link: Connection, recipe: Recipe, store: Any) -> None:
     warnings.simplefilter("default")
     threading.Thread(target=_follow_parent, daemon=True).start()
     lock = threading.Lock()
+    opened: Recipe | None = None
 
     def say(something: Told | Outcome) -> None:
         with lock:
@@ -151,7 +155,12 @@ def _work(link: Connection, recipe: Recipe, store: Any) -> None:
         except EOFError:
             return
         say(Told(job))
-        say(attempt(recipe, store, job, wait=wait, sink=seldom(partial(_tell, say, job))))
+        try:
+            opened = opened or pickle.loads(recipe)
+        except Exception as error:
+            say(Failed(job, Failure.of(job.label, error)))
+            continue
+        say(attempt(opened, store, job, wait=wait, sink=seldom(partial(_tell, say, job))))
 
 
 def _tell(say: Callable[[Told], None], job: Job, event: Event) -> None:

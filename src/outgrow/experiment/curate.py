@@ -77,7 +77,7 @@ class Curated:
 
 def offered() -> dict[str, MethodSpec]:
     """The methods that `curate` runs: those of recipes that only choose rows, and `relabel`."""
-    return {name: spec for name, spec in METHODS.items() if spec.choose} | {RELABEL.name: RELABEL}
+    return {name: spec for name, spec in METHODS.loaded()[0].items() if spec.choose} | {RELABEL.name: RELABEL}
 
 
 def find_method(name: str) -> MethodSpec:

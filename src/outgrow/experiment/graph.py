@@ -21,6 +21,7 @@ from outgrow.experiment.readings import HiddenStates, Score
 from outgrow.experiment.step_runner import StepRunner, gold_values, identity_values
 from outgrow.methods import METHODS
 from outgrow.models.config import ModelRef
+from outgrow.recipe.parts import Arm
 from outgrow.recipe.recipe import Recipe
 from outgrow.store import StepUse
 from outgrow.tasks.equivalence import in_form_of
@@ -175,7 +176,7 @@ def run_arm(runner: StepRunner, job: Job, cell: Cell, supervisors: tuple[Source,
     assert job.seed is not None
     assert isinstance(runner.recipe, Recipe)
     arm = next(each for each in runner.recipe.methods if each.id == job.arm)
-    work = _Arm(runner, arm.id, METHODS[arm.name].uses_gold, job.seed, cell, supervisors)
+    work = _Arm(runner, arm, METHODS[arm.name].uses_gold, job.seed, cell, supervisors)
     student = METHODS[arm.name].function(work.lab(), arm.config)
     if not isinstance(student, Student):
         raise ConfigError(f"the method '{arm.name}' gave {student!r}; a method returns what lab.train gave it")
@@ -189,9 +190,10 @@ class _Arm:
     """The steps of one arm as its lab offers them, and what the method did with them."""
 
     def __init__(
-        self, runner: StepRunner, name: str, uses_gold: bool, seed: int, cell: Cell, supervisors: tuple[Source, ...]
+        self, runner: StepRunner, arm: Arm, uses_gold: bool, seed: int, cell: Cell, supervisors: tuple[Source, ...]
     ) -> None:
-        self.runner, self.name, self.uses_gold, self.seed = runner, name, uses_gold, seed
+        self.runner, self.name, self.uses_gold, self.seed = runner, arm.id, uses_gold, seed
+        self.objective = None if arm.objective is None else arm.objective.build()
         self.cell, self.supervisors = cell, supervisors
         assert isinstance(runner.recipe, Recipe)
         self.recipe: Recipe = runner.recipe
@@ -264,8 +266,8 @@ class _Arm:
         steps = total_steps(self.splits["pool"].num_rows, config)
         student = runner.train(
             runner.sources.model(start), rows, name=self.name, examples=pa.concat_tables(examples), config=config,
-            seed=self.seed, steps=steps, objective=objective, weights=weights, validation=self._validation(select),
-            sealed=self.uses_gold, only=only,
+            seed=self.seed, steps=steps, objective=objective or self.objective, weights=weights,
+            validation=self._validation(select), sealed=self.uses_gold, only=only,
             kept={split: runner.examples(split) for split in ("validation", "test")}
             if recipe.evaluation.checkpoints else None,
         )  # fmt: skip

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from outgrow.core.names import import_lazily
+from outgrow.core.registry import Registry
 from outgrow.objectives.identity import identity
 from outgrow.objectives.imitation import Imitation, imitation
+from outgrow.objectives.spec import ObjectiveSpec
+
+OBJECTIVES = Registry("objective", ObjectiveSpec, {"imitation": ObjectiveSpec("imitation", Imitation)})
 
 if TYPE_CHECKING:
     from outgrow.objectives.base import Batch, Losses, Objective, Outputs, Targets, Tokens
@@ -18,11 +22,13 @@ _LAZY = {
 }
 
 __all__ = [
+    "OBJECTIVES",
     "Batch",
     "Choices",
     "Imitation",
     "Losses",
     "Objective",
+    "ObjectiveSpec",
     "Outputs",
     "Targets",
     "Tokens",

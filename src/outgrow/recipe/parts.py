@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 
-from outgrow import tasks
 from outgrow.core.config import Config
-from outgrow.core.config_errors import fault, validate
-from outgrow.core.names import import_attr, unknown
+from outgrow.core.config_errors import below, fault, validate
+from outgrow.core.errors import ConfigError
+from outgrow.core.names import unknown
+from outgrow.core.registry import Named, Registry
+from outgrow.methods import METHODS
+from outgrow.objectives import OBJECTIVES
+from outgrow.recipe.unions import MethodUnion, ParaphraserUnion, SupervisorUnion, TaskUnion
 from outgrow.supervisors import SUPERVISORS
 from outgrow.supervisors.config import NAME, FileSupervisor, LocalSupervisor
 from outgrow.supervisors.server.config import refuse_keys
+from outgrow.tasks import TASKS
 from outgrow.tasks.variants import Kind
 from outgrow.training.config import TrainConfig
 
+T = TypeVar("T", bound=Named)
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -30,28 +36,36 @@ def _read_supervisor(raw: Any) -> BaseModel:
     kind = raw.get("kind", "local")
     if not isinstance(kind, str) or kind not in SUPERVISORS:
         raise fault(unknown("kind of supervisor", str(kind), SUPERVISORS), kind, "kind")
-    model = SUPERVISORS[kind].config_model()
+    model = _usable(SUPERVISORS, kind, "kind").config_model()
     refuse_keys(raw, model.model_fields)
     return validate(model, raw)
+
+
+def _usable(registry: Registry[T], name: str, *loc: str) -> T:
+    """The specification of a known name; a fault where its package cannot be imported."""
+    try:
+        return registry[name]
+    except ConfigError as error:
+        raise fault(str(error), name, *loc) from error
 
 
 def _read_paraphraser(raw: Any) -> Any:
     if raw == "supervisor":
         return raw
-    found = _read_supervisor(raw)
-    if isinstance(found, FileSupervisor):
+    writer = _read_supervisor(raw)
+    if isinstance(writer, FileSupervisor):
         raise fault("a file cannot write paraphrases; name a model or a server", raw)
-    if isinstance(found, LocalSupervisor) and found.train is not None:
+    if isinstance(writer, LocalSupervisor) and writer.train is not None:
         raise fault("a paraphraser is taken as it is; leave 'train' out", raw, "train")
-    return found
+    return writer
 
 
 def _plain(supervisor: Any) -> Any:
     return supervisor.model_dump(mode="json") if isinstance(supervisor, BaseModel) else supervisor
 
 
-Supervisor = Annotated[Any, PlainValidator(_read_supervisor), PlainSerializer(_plain)]
-Paraphraser = Annotated[Any, PlainValidator(_read_paraphraser), PlainSerializer(_plain)]
+Supervisor = Annotated[Any, PlainValidator(_read_supervisor), PlainSerializer(_plain), SupervisorUnion()]
+Paraphraser = Annotated[Any, PlainValidator(_read_paraphraser), PlainSerializer(_plain), ParaphraserUnion()]
 
 
 class Ask(Config):
@@ -134,6 +148,26 @@ class Evaluation(Config):
     draws: Annotated[int, Field(ge=100)] = 10_000
 
 
+class Loss(BaseModel, frozen=True):
+    """The objective of an arm that does not take its method's own.
+
+    Attributes:
+        name: its name in `outgrow.objectives.OBJECTIVES`.
+        config: its settings.
+    """
+
+    name: str
+    config: BaseModel
+
+    def plain(self) -> dict[str, Any]:
+        """The form it has in a recipe."""
+        return {"name": self.name, **self.config.model_dump(mode="json")}
+
+    def build(self) -> Any:
+        """The objective itself."""
+        return OBJECTIVES.require(self.name).build(self.config)
+
+
 class Arm(BaseModel, frozen=True):
     """One method with its settings, under an id that is unique in the recipe.
 
@@ -141,15 +175,18 @@ class Arm(BaseModel, frozen=True):
         id: what tables and figures call it.
         name: the method's name in `outgrow.methods.METHODS`.
         config: the method's own configuration model.
+        objective: what the method trains by where it names no objective itself; None for imitation.
     """
 
     id: str
     name: str
     config: BaseModel
+    objective: Loss | None = None
 
     def plain(self) -> dict[str, Any]:
         """The form it has in a recipe."""
-        return {"name": self.name, "id": self.id, **self.config.model_dump(mode="json")}
+        loss = {} if self.objective is None else {"objective": self.objective.plain()}
+        return {"name": self.name, "id": self.id, **loss, **self.config.model_dump(mode="json")}
 
 
 def _read_task(raw: Any) -> BaseModel:
@@ -158,25 +195,40 @@ def _read_task(raw: Any) -> BaseModel:
     if not isinstance(raw, dict):
         raise fault("must be a mapping with a 'kind', for instance {kind: table, path: data.csv, ...}", raw)
     kind = raw.get("kind")
-    if not isinstance(kind, str) or kind not in tasks.TASKS:
-        raise fault("is missing" if kind is None else unknown("task", str(kind), tasks.TASKS), kind, "kind")
-    return validate(tasks.TASKS[kind].config_model(), raw)
+    if not isinstance(kind, str) or kind not in TASKS:
+        raise fault("is missing" if kind is None else unknown("task", str(kind), TASKS), kind, "kind")
+    return validate(_usable(TASKS, kind, "kind").config_model(), raw)
+
+
+def _named(registry: Registry[T], raw: Any, *loc: str) -> tuple[str, T, dict[str, Any]]:
+    """A name or a mapping with `name` and settings, at `loc`: the name, its specification, the settings."""
+    given = {"name": raw} if isinstance(raw, str) else raw
+    if not isinstance(given, dict) or not isinstance(given.get("name"), str):
+        raise fault(f"must be the name of one {registry.what}, or a mapping with 'name' and settings", raw, *loc)
+    name, place = given["name"], (*loc, *(["name"] if isinstance(raw, dict) else []))
+    if name not in registry:
+        raise fault(unknown(registry.what, name, registry), name, *place)
+    return name, _usable(registry, name, *place), {key: value for key, value in given.items() if key != "name"}
 
 
 def _read_arm(raw: Any) -> Arm:
-    methods: Mapping[str, Any] = import_attr("outgrow.methods:METHODS")
     if isinstance(raw, Arm):
         return raw
-    given = {"name": raw} if isinstance(raw, str) else raw
-    if not isinstance(given, dict) or not isinstance(given.get("name"), str):
-        raise fault("must be a method's name, or a mapping with 'name' and settings", raw)
-    name, settings = given["name"], {key: value for key, value in given.items() if key not in ("name", "id")}
-    if name not in methods:
-        raise fault(unknown("method", name, methods), name, *(["name"] if isinstance(raw, dict) else []))
-    own_id = given.get("id", "")
-    if not isinstance(own_id, str) or (own_id and not re.match(NAME, own_id)):
-        raise fault("must be text of letters, digits and . _ = , + - or blanks", own_id, "id")
-    return Arm(id=own_id, name=name, config=validate(methods[name].config, settings))
+    name, spec, settings = _named(METHODS, raw)
+    arm_id, loss = settings.pop("id", ""), settings.pop("objective", None)
+    if not isinstance(arm_id, str) or (arm_id and not re.match(NAME, arm_id)):
+        raise fault("must be text of letters, digits and . _ = , + - or blanks", arm_id, "id")
+    return Arm(id=arm_id, name=name, config=validate(spec.config, settings), objective=_read_loss(loss))
+
+
+def _read_loss(raw: Any) -> Loss | None:
+    if raw is None:
+        return None
+    name, spec, settings = _named(OBJECTIVES, raw, "objective")
+    try:
+        return Loss(name=name, config=validate(spec.settings(), settings))
+    except ValidationError as error:
+        raise below(error, "objective") from None
 
 
 def name_arms(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
@@ -185,6 +237,7 @@ def name_arms(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
     for arm in arms:
         twins = [other for other in arms if other.name == arm.name]
         given = arm.config.model_dump(mode="json", include=arm.config.model_fields_set)
+        given |= {} if arm.objective is None else {"objective": arm.objective.name}
         settings = ",".join(f"{key}={json.dumps(value).strip(chr(34))}" for key, value in given.items())
         default = f"{arm.name} {settings}".strip() if len(twins) > 1 else arm.name
         named.append(arm.model_copy(update={"id": arm.id or default}))
@@ -194,8 +247,8 @@ def name_arms(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
     return tuple(named)
 
 
-Task = Annotated[Any, PlainValidator(_read_task), PlainSerializer(lambda t: t.model_dump(mode="json"))]
-Method = Annotated[Arm, PlainValidator(_read_arm), PlainSerializer(Arm.plain)]
+Task = Annotated[Any, PlainValidator(_read_task), PlainSerializer(_plain), TaskUnion()]
+Method = Annotated[Arm, PlainValidator(_read_arm), PlainSerializer(Arm.plain), MethodUnion()]
 
 
 def valid_train(raw: Any) -> dict[str, Any]:

@@ -6,15 +6,16 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from outgrow import tasks
-from outgrow.core.config import Config
 from outgrow.core.config_errors import fault, report, validate
 from outgrow.core.errors import ConfigError
-from outgrow.core.names import unknown
+from outgrow.core.names import did_you_mean, unknown
+from outgrow.core.plugins import load_plugin, loaded_plugins, restore_plugins
+from outgrow.models.config import Settled
 from outgrow.recipe.parts import (
     Arm,
     Ask,
@@ -39,7 +40,7 @@ from outgrow.training.config import TrainConfig
 Kind = TypeVar("Kind", bound="Labelling")
 
 
-class Labelling(Config):
+class Labelling(Settled):
     """Who is asked what, and how: the part of a recipe that gives answers without training a student.
 
     Attributes:
@@ -53,7 +54,11 @@ class Labelling(Config):
         data_dir: where the task's and the supervisors' files are, relative to the current folder.
         tracking: who is shown the curves of trainings (`outgrow.training.trackers`). Does not change the numbers.
         tracking_dir: where trackers that write files put them.
+        plugins: Python files that register methods, tasks and the like, relative to the recipe's file or the current
+            folder.
     """
+
+    LATER: ClassVar[tuple[str, ...]] = ("plugins",)
 
     name: Name = "run"
     task: Task
@@ -65,6 +70,10 @@ class Labelling(Config):
     data_dir: str = "./data"
     tracking: tuple[Literal["tensorboard", "mlflow", "wandb", "trackio"], ...] = ()
     tracking_dir: str = "./tracking"
+    plugins: tuple[str, ...] = ()
+
+    _given: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _path: str | None = PrivateAttr(default=None)
 
     @field_validator("supervisors")
     @classmethod
@@ -84,9 +93,27 @@ class Labelling(Config):
             )  # fmt: skip
         return self
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Plain values, and the plugin files that are needed to read them: what is read may be of a plugin's class."""
+        return _unpack, (type(self), self.resolved(), self._given, self._path, loaded_plugins())
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """The recipe as it was written, overrides applied, nothing filled in."""
+        return self._given
+
+    @property
+    def path(self) -> str | None:
+        """The file it was read from; None when it was not read from one."""
+        return self._path
+
+    def resolved(self) -> dict[str, Any]:
+        """Every setting as plain values, defaults filled in; reading it again gives the same recipe."""
+        return self.model_dump(mode="json")
+
     def build_task(self) -> BuiltTask:
         """The task itself, its files read from `data_dir`."""
-        return tasks.spec(self.task.kind).build(self.task, Path(self.data_dir))
+        return tasks.build(self.task, Path(self.data_dir))
 
 
 class Recipe(Labelling):
@@ -116,9 +143,6 @@ class Recipe(Labelling):
     jobs: Count | None = None
     primary: Primary | None = None
     evaluation: Evaluation = Evaluation()
-
-    _given: dict[str, Any] = PrivateAttr(default_factory=dict)
-    _path: str | None = PrivateAttr(default=None)
 
     @field_validator("methods")
     @classmethod
@@ -156,20 +180,6 @@ class Recipe(Labelling):
                 raise fault(unknown("arm", arm, ids), arm, "primary", side)
         return self
 
-    @property
-    def given(self) -> Mapping[str, Any]:
-        """The recipe as it was written, overrides applied, nothing filled in."""
-        return self._given
-
-    @property
-    def path(self) -> str | None:
-        """The file it was read from; None when it was not read from one."""
-        return self._path
-
-    def resolved(self) -> dict[str, Any]:
-        """Every setting as plain values, defaults filled in; reading it again gives the same recipe."""
-        return self.model_dump(mode="json")
-
     def build_task(self) -> BuiltTask:
         """The task itself, its files read from `data_dir`.
 
@@ -185,8 +195,8 @@ class Recipe(Labelling):
         return task
 
     def canonical_json(self) -> str:
-        """What decides the numbers, as JSON with sorted keys: everything but `jobs`, `data_dir` and `tracking`."""
-        plain = self.model_dump(mode="json", exclude={"jobs", "data_dir", "tracking", "tracking_dir"})
+        """What decides the numbers, as JSON with sorted keys: not `jobs`, not where files are, not `tracking`."""
+        plain = self.model_dump(mode="json", exclude={"jobs", "data_dir", "tracking", "tracking_dir", "plugins"})
         return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -211,12 +221,12 @@ def _named(item: Any, train: Mapping[str, Any], names: set[str]) -> Any:
     kind = item.get("kind", "local")
     title = SUPERVISORS[kind].title if kind in SUPERVISORS else "model"
     named = {**item, "name": item.get("name") or short_name(item.get(title), names)}
-    own = item.get("train", {})
+    given = item.get("train", {})
     if kind != "local":
-        if own is None:
+        if given is None:
             named.pop("train", None)  # as it is, like every supervisor of another kind
-    elif isinstance(own, dict):
-        named["train"] = {**train, **own}
+    elif isinstance(given, dict):
+        named["train"] = {**train, **given}
     names.add(str(named["name"]))
     return named
 
@@ -225,34 +235,63 @@ def parse_recipe(raw: Mapping[str, Any], *, name: str = "recipe", path: str | No
     """A recipe from plain values.
 
     Raises:
-        ConfigError: all faults at once, each with its key, the value seen and, where one is near, a suggestion.
+        ConfigError: all faults at once, each with its key, the value seen and, where one is near, a suggestion; or a
+            plugin cannot be loaded.
     """
-    recipe = _parse(Recipe, raw, name)
-    recipe._given, recipe._path = dict(raw), path
-    return recipe
+    return _parse(Recipe, raw, name, path)
 
 
-def parse_labelling(raw: Mapping[str, Any], *, name: str = "recipe") -> Labelling:
+def parse_labelling(raw: Mapping[str, Any], *, name: str = "recipe", path: str | None = None) -> Labelling:
     """Who is asked what, from plain values; what a recipe says besides about students is left aside.
 
     Raises:
         ConfigError: as `parse_recipe`.
     """
     students = set(Recipe.model_fields) - set(Labelling.model_fields)
-    return _parse(Labelling, {key: value for key, value in raw.items() if key not in students}, name)
+    return _parse(Labelling, {key: value for key, value in raw.items() if key not in students}, name, path)
 
 
-def _parse(model: type[Kind], raw: Mapping[str, Any], name: str) -> Kind:
+def _parse(model: type[Kind], raw: Mapping[str, Any], name: str, path: str | None) -> Kind:
+    plugins = raw.get("plugins")
+    for plugin in plugins if isinstance(plugins, list) else ():
+        if isinstance(plugin, str):
+            beside = Path(plugin if path is None else Path(path).parent / plugin)
+            load_plugin(beside if beside.exists() else plugin)
     try:
-        return validate(model, _fill_in(raw))
+        recipe = validate(model, _fill_in(raw))
     except ValidationError as error:
         raise ConfigError(report(error, name)) from None
+    recipe._given, recipe._path = dict(raw), path
+    return recipe
+
+
+def _unpack(
+    model: type[Kind], plain: dict[str, Any], given: dict[str, Any], path: str | None, plugins: tuple[Any, ...]
+) -> Kind:
+    """A recipe that was sent to this process, read where it has arrived."""
+    restore_plugins(plugins)
+    try:
+        recipe = validate(model, plain)
+    except ValidationError as error:
+        raise ConfigError(report(error, "the recipe, in a worker process,")) from None
+    recipe._given, recipe._path = given, path
+    return recipe
 
 
 def builtin_recipes() -> dict[str, Path]:
     """The recipes that ship with the package, by name."""
     folder = Path(str(resources.files("outgrow") / "recipes"))
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def about(path: Path) -> tuple[str, str]:
+    """What a shipped recipe shows and what it needs, from the comment that it begins with.
+
+    Its first line says what is shown, a line that begins with "# Needs:" the files, extras and minutes.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    needs = next((line for line in lines if line.startswith("# Needs: ")), "")
+    return lines[0].removeprefix("# "), needs.removeprefix("# Needs: ")
 
 
 def load_recipe(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Recipe:
@@ -275,12 +314,19 @@ def load_labelling(path: str | Path | None = None, overrides: Sequence[str] = ()
 
     Args and errors are those of `load_recipe`.
     """
-    return parse_labelling(_read(path, overrides)[1], name=str(path or "the demo recipe"))
+    source, raw = _read(path, overrides)
+    return parse_labelling(raw, name=str(path or "the demo recipe"), path=str(source))
 
 
 def _read(path: str | Path | None, overrides: Sequence[str]) -> tuple[Path, dict[str, Any]]:
     shipped = builtin_recipes()
     source = shipped["demo"] if path is None else Path(path)
     if path is not None and not source.exists():
-        source = shipped.get(str(path), source)
+        if str(path) not in shipped:
+            near = did_you_mean(str(path), shipped) or ";"
+            names = ", ".join(shipped)
+            raise ConfigError(
+                f"recipe '{path}' does not exist{near} give the path of a YAML file, or one that ships: {names}"
+            )
+        source = shipped[str(path)]
     return source, apply_overrides(read_yaml(source), overrides)

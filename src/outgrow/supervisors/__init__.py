@@ -6,13 +6,14 @@ for all of them (`outgrow.supervisors.queries`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
+from typing import Any
 
 from pydantic import BaseModel
 
-from outgrow.core.names import import_attr
+from outgrow.core.names import resolve
+from outgrow.core.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -22,45 +23,51 @@ class SupervisorSpec:
     Attributes:
         kind: the name.
         doc: one line for people.
-        config: `module:attr` of its frozen pydantic model.
+        config: its frozen pydantic model, or `module:attr` of it.
         title: the key whose value names the supervisor when it has no `name`.
+        answer: how a kind that others bring answers: a function of (config, data folder, task, examples,
+            `outgrow.supervisors.asking.Asking`) to a table of answers (`outgrow.core.tables.ANSWERS`), or `module:attr`
+            of it.
     """
 
     kind: str
     doc: str
-    config: str
-    title: str
+    config: str | type[BaseModel]
+    title: str = "name"
+    answer: str | Callable[..., Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """The kind."""
+        return self.kind
 
     def config_model(self) -> type[BaseModel]:
         """The configuration model, imported now."""
-        model: type[BaseModel] = import_attr(self.config)
+        model: type[BaseModel] = resolve(self.config)
         return model
 
 
-SUPERVISORS: Mapping[str, SupervisorSpec] = MappingProxyType(
-    {
-        spec.kind: spec
-        for spec in (
-            SupervisorSpec(
-                kind="local",
-                doc="a model by hub name or folder, tuned on supervisor_train or taken as it is",
-                config="outgrow.supervisors.config:LocalSupervisor",
-                title="model",
-            ),
-            SupervisorSpec(
-                kind="server",
-                doc="any OpenAI-compatible endpoint; answers are kept as they arrive",
-                config="outgrow.supervisors.config:ServerSupervisor",
-                title="model",
-            ),
-            SupervisorSpec(
-                kind="file",
-                doc="answers given before, by people or machines: JSON Lines, CSV or Parquet",
-                config="outgrow.supervisors.config:FileSupervisor",
-                title="path",
-            ),
-        )
-    }
+_OURS = (
+    SupervisorSpec(
+        kind="local",
+        doc="a model by hub name or folder, tuned on supervisor_train or taken as it is",
+        config="outgrow.supervisors.config:LocalSupervisor",
+        title="model",
+    ),
+    SupervisorSpec(
+        kind="server",
+        doc="any OpenAI-compatible endpoint; answers are kept as they arrive",
+        config="outgrow.supervisors.config:ServerSupervisor",
+        title="model",
+    ),
+    SupervisorSpec(
+        kind="file",
+        doc="answers given before, by people or machines: JSON Lines, CSV or Parquet",
+        config="outgrow.supervisors.config:FileSupervisor",
+        title="path",
+    ),
 )
+
+SUPERVISORS = Registry("supervisor", SupervisorSpec, {spec.kind: spec for spec in _OURS})
 
 __all__ = ["SUPERVISORS", "SupervisorSpec"]

@@ -12,6 +12,8 @@ import pyarrow as pa
 from outgrow.core.hashing import sha256_text
 from outgrow.core.journal import Records
 from outgrow.core.lab import Source
+from outgrow.core.names import resolve
+from outgrow.supervisors import SUPERVISORS
 from outgrow.supervisors.config import FileSupervisor, ServerSupervisor
 from outgrow.supervisors.queries import Decoding, Turn, pose
 from outgrow.tasks.base import Task
@@ -68,7 +70,7 @@ class Asking:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A server or a file of answers: it can be asked, not trained.
+    """A server, a file of answers or a kind that others bring: it can be asked, not trained.
 
     Attributes:
         source: its name, and a key that stands for what decides its answers.
@@ -77,11 +79,11 @@ class Elsewhere:
     """
 
     source: Source
-    config: ServerSupervisor | FileSupervisor
+    config: Any
     folder: Path
 
     @classmethod
-    def of(cls, config: ServerSupervisor | FileSupervisor, folder: Path) -> Elsewhere:
+    def of(cls, config: Any, folder: Path) -> Elsewhere:
         """A supervisor of a recipe.
 
         Raises:
@@ -91,14 +93,17 @@ class Elsewhere:
             from outgrow.supervisors.file import identity
 
             key = identity(config, folder)
-        else:
+        elif isinstance(config, ServerSupervisor):
             key = sha256_text("server", config.identity())
+        else:
+            plain = config.model_dump(mode="json", exclude={"name"})
+            key = sha256_text(config.kind, plain, SUPERVISORS.entry(config.kind).identity())
         return cls(Source(config.name, key), config, folder)
 
     @property
     def kind(self) -> str:
-        """`server` or `file`."""
-        return self.config.kind
+        """`server`, `file`, or what others call theirs."""
+        return str(self.config.kind)
 
     def answer(
         self, task: Task, examples: pa.Table, asking: Asking, *, journal: Records | None, progress: Progress | None
@@ -108,6 +113,10 @@ class Elsewhere:
             from outgrow.supervisors.file import answer as look_up
 
             return look_up(self.config, self.folder, task, examples, first_only=asking.first_only)
+        if not isinstance(self.config, ServerSupervisor):
+            reply = resolve(SUPERVISORS[self.kind].answer)
+            table: pa.Table = reply(self.config, self.folder, task, examples, asking)
+            return table
         from outgrow.supervisors.server import answer as ask
 
         settings = asking.settings()

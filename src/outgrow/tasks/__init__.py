@@ -6,17 +6,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from outgrow.core.config_errors import report, validate
 from outgrow.core.errors import ConfigError
-from outgrow.core.names import import_attr, unknown
+from outgrow.core.names import resolve
+from outgrow.core.registry import Registry
 from outgrow.tasks.base import Task
 
 
@@ -27,25 +27,30 @@ class TaskSpec:
     Attributes:
         kind: the name.
         doc: one line for `outgrow tasks`.
-        config: `module:attr` of its frozen pydantic model.
-        task: `module:attr` of what makes the task: called with the config, and with `data_dir` if it reads files.
+        config: its frozen pydantic model, or `module:attr` of it.
+        task: what makes the task, or `module:attr` of it; called with the config, and `data_dir` if it reads files.
         reads_files: whether the task reads the user's files.
     """
 
     kind: str
     doc: str
-    config: str
-    task: str
-    reads_files: bool
+    config: str | type[BaseModel]
+    task: str | Callable[..., Task]
+    reads_files: bool = False
+
+    @property
+    def name(self) -> str:
+        """The kind."""
+        return self.kind
 
     def config_model(self) -> type[BaseModel]:
         """The configuration model, imported now."""
-        model: type[BaseModel] = import_attr(self.config)
+        model: type[BaseModel] = resolve(self.config)
         return model
 
     def build(self, config: BaseModel, data_dir: Path) -> Task:
         """The task of `config`; relative file names are looked up in `data_dir`."""
-        make = import_attr(self.task)
+        make = resolve(self.task)
         task: Task = make(config, data_dir=data_dir) if self.reads_files else make(config)
         return task
 
@@ -56,7 +61,7 @@ def _benchmark(kind: str, config: str, doc: str) -> TaskSpec:
     return TaskSpec(kind, doc, f"{where}.{config}", f"{where}.base:BenchmarkTask", reads_files=True)
 
 
-_ALL = (
+_OURS = (
     TaskSpec(
         kind="microworld",
         doc="a generated world of invented entities: choice, claim and sums; needs no files",
@@ -87,7 +92,7 @@ _ALL = (
     _benchmark("slurp", "slurp:Slurp", "spoken commands: scenario, intent, or slots as JSON"),
 )
 
-TASKS: Mapping[str, TaskSpec] = MappingProxyType({entry.kind: entry for entry in _ALL})
+TASKS = Registry("task", TaskSpec, {entry.kind: entry for entry in _OURS})
 
 
 def spec(kind: str) -> TaskSpec:
@@ -96,9 +101,21 @@ def spec(kind: str) -> TaskSpec:
     Raises:
         ConfigError: the kind is not known; the message has the nearest name and the list.
     """
-    if kind not in TASKS:
-        raise ConfigError(unknown("task", kind, TASKS))
-    return TASKS[kind]
+    return TASKS.require(kind)
+
+
+def build(config: Any, data_dir: Path) -> Task:
+    """The task of a configuration, whose `kind` names its entry.
+
+    Raises:
+        ConfigError: the kind is not known.
+        DataError: the task's files are missing or wrong.
+    """
+    from outgrow.tasks.foreign import ForeignTask
+
+    task = TASKS.require(config.kind).build(config, data_dir)
+    identity = TASKS.entry(config.kind).identity()
+    return ForeignTask(task, identity) if identity else task
 
 
 def load(kind: str, *, data_dir: str | Path = ".", **options: Any) -> Task:
@@ -113,12 +130,11 @@ def load(kind: str, *, data_dir: str | Path = ".", **options: Any) -> Task:
         ConfigError: unknown kind, or options that its model refuses (all of them in one message).
         DataError: the task's files are missing or wrong.
     """
-    entry = spec(kind)
     try:
-        config = validate(entry.config_model(), options)
+        config = validate(spec(kind).config_model(), options)
     except ValidationError as error:
         raise ConfigError(report(error, f"task '{kind}'")) from None
-    return entry.build(config, Path(data_dir))
+    return build(config, Path(data_dir))
 
 
-__all__ = ["TASKS", "TaskSpec", "load", "spec"]
+__all__ = ["TASKS", "TaskSpec", "build", "load", "spec"]

@@ -57,7 +57,8 @@ class SplitConfig(Config):
         return "rest" if self.share is None else self.share
 
 
-Splits = dict[Split, Annotated[SplitConfig, BeforeValidator(_from_size)]]
+Short = SplitConfig | int | float | Literal["rest"]
+Splits = dict[Split, Annotated[SplitConfig, BeforeValidator(_from_size, json_schema_input_type=Short)]]
 
 
 class TableConfig(Config):

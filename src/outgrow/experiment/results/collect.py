@@ -96,7 +96,7 @@ class _Cell:
             predicted["vote"] = [_values(s.test) for s in self.seeds]
         bootstrap = ev.Bootstrap(self.test.groups, len(recipe.seeds), draws=recipe.evaluation.draws)
         by_metric = {
-            name: ev.PairedScores.of(ev.metric_named(name), bootstrap, self.test.ids, predicted, self.test.gold)
+            name: ev.PairedScores.of(ev.METRICS.require(name), bootstrap, self.test.ids, predicted, self.test.gold)
             for name in ("accuracy", *recipe.evaluation.metrics)
         }
         self.paired = by_metric.pop("accuracy")
@@ -243,7 +243,7 @@ class _Cell:
         return [
             {
                 "name": name,
-                "higher_is_better": ev.metric_named(name).higher_is_better,
+                "higher_is_better": ev.METRICS.require(name).higher_is_better,
                 **{reference: _measured(paired, reference) for reference in ("floor", "vote", "zero_shot")},
                 "arms": {
                     arm.id: {

@@ -1,0 +1,45 @@
+"""Arguments and options that several verbs share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RecipeAndSettings = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[RECIPE] [KEY=VALUE]...",
+        help="A YAML file or the name of a shipped recipe (none: the demo), then settings that override it.",
+    ),
+]
+Store = Annotated[str, typer.Option(help="Folder or URL (s3://bucket/prefix) of the artefacts that all runs share.")]
+
+
+def _load(files: list[str] | None) -> list[str] | None:
+    if files:
+        from outgrow.core.plugins import load_plugin
+
+        for file in files:
+            load_plugin(file)
+    return files
+
+
+Plugin = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        metavar="FILE.py",
+        callback=_load,
+        help="A Python file that registers methods, tasks and the like; may be given several times.",
+    ),
+]
+
+
+def split_arguments(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The recipe, if the first argument is one, and the overrides behind it."""
+    if arguments and ("=" not in arguments[0] or Path(arguments[0]).is_file()):
+        return arguments[0], list(arguments[1:])
+    return None, list(arguments)
