@@ -94,9 +94,7 @@ def test_a_declared_method_gets_gold_of_pool_and_validation_and_not_of_test(with
     assert gold_values(found[0]).items() <= gold_values(runner.gold("pool")).items()
     assert set(gold_values(found[0])) == set(runner.examples("pool")["example_id"].to_pylist()[2:5])
     assert gold_values(found[1]) == gold_values(runner.gold("validation"))
-    with pytest.raises(
-        ConfigError, match=r"lab\.validation, lab\.supervisor_train: of one"
-    ):
+    with pytest.raises(ConfigError, match=r"lab\.validation, lab\.supervisor_train: of one"):
         within(lambda lab: lab.gold(runner.examples("test")), uses_gold=True)
 
 
@@ -252,9 +250,7 @@ def test_a_method_cannot_declare_itself_while_it_runs(within):
 def test_only_pool_known_and_validation_can_be_asked_about(within, runner):
     for split in ("test", "supervisor_train"):
         table = runner.examples(split)
-        with pytest.raises(
-            ConfigError, match=r"lab\.pool, lab\.validation, lab\.known: of one"
-        ):
+        with pytest.raises(ConfigError, match=r"lab\.pool, lab\.validation, lab\.known: of one"):
             within(lambda lab, asked=table: lab.ask(lab.supervisors[0], asked))
 
 
