@@ -139,7 +139,7 @@ def test_the_list_of_data_sets_is_written_beside_and_named(cli, answers, tmp_pat
         (["--method", "random_filtering", "--set", "form=published"], "no setting 'form'; it has keep, stratify"),
         (["--method", "uncertainty_filtering", "--set", "form=old"], "form: must be 'corrected' or 'published'"),
         (["--set", "form"], "expected key=value"),
-        (["--method", "strong_ceiling"], "strong_ceiling is an oracle: it trains on gold"),
+        (["--method", "strong_ceiling"], "strong_ceiling uses gold"),
         (["--min-weight", "1"], "belongs to --weights threshold"),
     ],
 )

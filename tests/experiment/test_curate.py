@@ -199,10 +199,8 @@ def test_unknown_names_and_settings_without_meaning_are_refused():
 
 
 @pytest.mark.parametrize("name", [name for name, spec in METHODS.items() if spec.uses_gold])
-def test_oracles_need_a_lab(name):
-    with pytest.raises(
-        ConfigError, match=f"{name} is an oracle: it trains on gold, so it needs a recipe.*curate offers"
-    ):
+def test_methods_that_see_gold_need_a_lab(name):
+    with pytest.raises(ConfigError, match=f"{name} uses gold, so it needs a recipe.*curate offers"):
         run(name)
 
 

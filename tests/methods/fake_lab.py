@@ -47,6 +47,12 @@ def gold_table(truth):
     return build(GOLD, {"example_id": list(truth), "objective": ["truth"] * len(truth), "value": list(truth.values())})
 
 
+def examples_table(ids):
+    """Questions that are their ids, each a group of its own."""
+    ids = list(ids)
+    return build(EXAMPLES, {"example_id": ids, "group_id": ids, "question": ids})
+
+
 @dataclass
 class Trained:
     """One call of `lab.train`."""
@@ -73,11 +79,12 @@ class Trained:
 
 @dataclass
 class FakeLab:
-    """What `records.Lab` asks for, over fixed answers."""
+    """What `core.lab.Lab` asks for, over fixed answers."""
 
     answers: pa.Table
     truth: dict[str, str] = field(default_factory=dict)
     known_truth: dict[str, str] = field(default_factory=dict)
+    supervisor_truth: dict[str, str] = field(default_factory=dict)  # of the questions the supervisor was tuned on
     equal: dict[str, str] = field(default_factory=dict)  # what gold calls a value that is written otherwise
     seed: int = 0
     variants: int = 5
@@ -98,8 +105,11 @@ class FakeLab:
         return self.pool.slice(0, 0)
 
     def _questions(self, wanted):
-        ids = [i for i in self.answers["example_id"].unique().to_pylist() if wanted(i)]
-        return build(EXAMPLES, {"example_id": ids, "group_id": ids, "question": ids})
+        return examples_table(i for i in self.answers["example_id"].unique().to_pylist() if wanted(i))
+
+    @property
+    def supervisor_train(self):
+        return examples_table(self.supervisor_truth)
 
     @property
     def supervisors(self):
@@ -111,17 +121,24 @@ class FakeLab:
 
     @property
     def models(self):
-        return (SUPERVISOR, STUDENT)
+        return ()
 
-    def ask(self, source, questions, *, variants=None):
+    def ask(self, source, questions, how=None, *, variants=None):
+        assert how is None
         assert questions in (self.pool, self.known)
         self.asked.append((source.name, variants))
         answers = self.answers.filter(pc.is_in(self.answers["example_id"], questions["example_id"].combine_chunks()))
         return answers if variants is None else answers.filter(pc.less(answers["variant"], variants))
 
-    def train(self, start, rows, objective=None, *, weights="mean_one"):
+    def train(self, start, rows, objective=None, *, weights="mean_one", **settings):
+        assert not settings
         self.trained.append(Trained(start, rows, objective, weights))
         return Student("arm", "key-arm", rows.num_rows)
+
+    def _without_models(self, *arguments, **settings):
+        raise NotImplementedError
+
+    score = activations = do = _without_models
 
     def note(self, text):
         self.notes.append(text)
@@ -135,6 +152,7 @@ class FakeLab:
         return said.set_column(place, said.schema.field(place), pa.array(values, pa.string()))
 
     def gold(self, questions):
-        if not self.truth:
+        truth = self.truth | self.supervisor_truth
+        if not truth:
             raise SealedError("sealed")
-        return gold_table({i: self.truth[i] for i in questions["example_id"].to_pylist()})
+        return gold_table({i: truth[i] for i in questions["example_id"].to_pylist()})

@@ -65,11 +65,13 @@ def table():
     return fake.answers_table(SAID, logprobs=LOGPROBS, probabilities=PROBABILITIES)
 
 
-def run(name, answers=None, *, seed=0, truth=None, bought=None, equal=None, **settings):
+def run(name, answers=None, *, seed=0, truth=None, bought=None, tuned_on=None, equal=None, **settings):
     """The lab after a method has run on it, and the one training it asked for."""
     spec = METHODS[name]
     given = table() if answers is None else answers
-    lab = fake.FakeLab(given, truth=truth or {}, known_truth=bought or {}, equal=equal or {}, seed=seed)
+    lab = fake.FakeLab(
+        given, truth or {}, known_truth=bought or {}, supervisor_truth=tuned_on or {}, equal=equal or {}, seed=seed
+    )
     assert isinstance(lab, Lab)
     student = spec.function(lab, spec.config(**settings))
     assert len(lab.trained) == 1
@@ -321,6 +323,14 @@ def test_the_strong_ceiling_trains_on_gold_of_the_whole_pool():
     assert set(trained.settled.values()) == {1.0}
 
 
+def test_own_gold_trains_on_what_the_supervisor_was_tuned_on():
+    lab, trained = run("own_gold", truth=TRUTH, tuned_on={"s1": "a", "s2": "c"})
+    assert trained.targets == {"s1/gold/0": "a", "s2/gold/0": "c"}
+    assert lab.asked == []
+    with pytest.raises(PrerequisiteError, match="give the split 'supervisor_train' some"):
+        run("own_gold", truth=TRUTH)
+
+
 # All of them --------------------------------------------------------------------------------------------------------
 
 
@@ -373,7 +383,7 @@ def test_generated_answers_are_trained_on_as_they_were_written():
 
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_a_method_depends_on_answers_and_seed_alone_and_not_on_the_order_of_rows(name):
-    truth = TRUTH if METHODS[name].uses_gold else {}
+    truth, tuned_on = (TRUTH, {"s1": "a"}) if METHODS[name].uses_gold else ({}, {})
     bought = {f"k{i:02d}": "ab"[i % 3 == 0] for i in range(24)} if name.startswith("calibrated") else {}
     answers = pa.concat_tables(
         [table(), fake.answers_table({k: ["a", "a", "ab"[i % 2]] for i, k in enumerate(bought)})]
@@ -381,7 +391,7 @@ def test_a_method_depends_on_answers_and_seed_alone_and_not_on_the_order_of_rows
     upside_down = answers.take(list(range(answers.num_rows))[::-1])
 
     def facts(given):
-        trained = run(name, given, seed=3, truth=truth, bought=bought)[1]
+        trained = run(name, given, seed=3, truth=truth, bought=bought, tuned_on=tuned_on)[1]
         columns = ("row_id", "target", "probabilities", "weight")
         return sorted(zip(*(map(str, trained.column(c)) for c in columns), strict=True))
 
@@ -404,12 +414,12 @@ def test_a_choice_of_rows_becomes_a_method_of_a_lab_that_asks_notes_and_trains_o
     assert (spec.doc, spec.control, spec.uses_gold) == ("Train on the last wording alone.", True, False)
 
 
-def test_gold_is_declared_by_the_two_oracles_alone():
-    assert {name for name, spec in METHODS.items() if spec.uses_gold} == {"oracle_filtering", "strong_ceiling"}
+def test_gold_is_declared_by_the_oracles_and_the_reference_alone():
+    oracles = {"oracle_filtering", "own_gold", "strong_ceiling"}
+    assert {name for name, spec in METHODS.items() if spec.uses_gold} == oracles
     assert {name for name, spec in METHODS.items() if spec.control} == {
         "random_filtering",
         "shuffled_reweighting",
-        "oracle_filtering",
-        "strong_ceiling",
+        *oracles,
     }
     assert all(name == spec.name and spec.doc for name, spec in METHODS.items())

@@ -88,7 +88,7 @@ def find_method(name: str) -> MethodSpec:
     """
     known = offered()
     if name not in known and name in METHODS:
-        why = "is an oracle: it trains on gold" if METHODS[name].uses_gold else "trains more than once"
+        why = "uses gold" if METHODS[name].uses_gold else "trains more than once"
         raise ConfigError(f"{name} {why}, so it needs a recipe and `outgrow run`; curate offers {', '.join(known)}")
     if name not in known:
         raise ConfigError(unknown("method", name, known))
