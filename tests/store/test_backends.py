@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import uuid
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -455,17 +456,57 @@ def test_urls_that_cannot_be_stores(url, text, tmp_path, monkeypatch):
         Store(url)
 
 
-@pytest.mark.parametrize("url", ["gs://bucket/x", "gcs://bucket/x", "az://container/x", "abfs://container/x"])
-def test_other_clouds_are_opened_by_their_usual_variables(url, monkeypatch, tmp_path):
+@pytest.fixture
+def cloud():
+    """A server that takes a first PUT of a path and refuses others; its URL, and the headers of all."""
+    seen, paths = [], set()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_PUT(self):
+            self.rfile.read(int(self.headers["content-length"]))
+            seen.append(dict(self.headers))
+            self.send_response(412 if self.path in paths else 201)
+            self.send_header("ETag", '"1"')
+            self.end_headers()
+            paths.add(self.path)
+
+        def log_message(self, *arguments):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", seen
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("url", "condition"),
+    [
+        ("gs://bucket/x", ("x-goog-if-generation-match", "0")),
+        ("gcs://bucket/x", ("x-goog-if-generation-match", "0")),
+        ("az://container/x", ("if-none-match", "*")),
+        ("abfs://container/x", ("if-none-match", "*")),
+    ],
+)
+def test_other_clouds_are_found_by_their_variables_and_asked_to_create_on_condition(
+    url, condition, cloud, monkeypatch, tmp_path
+):
     pytest.importorskip("obstore")
-    key = {"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}
-    (tmp_path / "key.json").write_text(json.dumps(key))
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
+    names = ("private_key", "private_key_id", "client_email")
+    account = {"gcs_base_url": cloud[0], "disable_oauth": True, **dict.fromkeys(names, "")}
+    (tmp_path / "account.json").write_text(json.dumps(account))
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT", str(tmp_path / "account.json"))
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", "a2V5")
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", cloud[0])
     objects = Objects(url)
-    assert url.split("/")[2] in objects._store.config.values()
-    assert objects._path("a/b") == "x/a/b"
+    objects.write("a", b"x", "create")
+    with pytest.raises(FileExistsError):
+        objects.write("a", b"x", "create")
+    assert [headers.get(condition[0]) for headers in cloud[1]] == [condition[1]] * 2
 
 
 def test_without_obstore_urls_name_the_extra_and_folders_work(tmp_path, monkeypatch):
