@@ -139,7 +139,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[dict[str, str]]:
     """The settings that lead to a real S3 server on loopback."""
-    pytest.importorskip("s3fs")
+    pytest.importorskip("obstore")
     pytest.importorskip("moto")
     with _object_server().running() as settings:
         yield settings

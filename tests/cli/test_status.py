@@ -24,7 +24,7 @@ def place(request, tmp_path, monkeypatch):
         return str(tmp_path / "store")
     if request.param == "s3":
         return request.getfixturevalue("s3_url")
-    pytest.importorskip("fsspec")
+    pytest.importorskip("obstore")
     return f"memory://{uuid.uuid4().hex}/store"
 
 

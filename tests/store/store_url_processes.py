@@ -11,7 +11,6 @@ import time
 import warnings
 from pathlib import Path
 
-import s3fs  # noqa: F401 - once here, not in every child
 import store_processes
 from store_processes import wait
 

@@ -2,18 +2,14 @@
 
 import hashlib
 import math
-import subprocess
-import sys
 from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 import pytest
 
-import outgrow.core.errors
-import outgrow.store.keys
-from outgrow.core.errors import ConfigError, StoreError
-from outgrow.store import Step, canonical_json, source_fingerprint
+from outgrow.core.errors import ConfigError
+from outgrow.store import Step, canonical_json
 
 BASE = Step("train", 1, {"lr": 0.001, "epochs": 3, "lora": {"r": 8, "on": True}, "name": None}, {"rows": "ab12"})
 
@@ -92,78 +88,3 @@ def test_a_step_needs_a_name_and_inputs_need_hashes():
         Step("", 1, {})
     with pytest.raises(ConfigError, match="input 'rows' of step 'train' is ''"):
         Step("train", 1, {}, {"rows": ""})
-
-
-def one(x: int) -> int:
-    """Adds one."""
-    return x + 1
-
-
-def one_in_other_words(x: int) -> int:
-    # a comment, another docstring, another layout
-    return (
-        x +
-        1
-    )  # fmt: skip
-
-
-def two(x: int) -> int:
-    """Adds one."""
-    return x + 2
-
-
-def test_fingerprint_sees_code_but_not_comments_docstrings_or_layout(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(tmp_path))
-    texts = {
-        "first": 'def f(x):\n    """Doc."""\n    return x + 1\n',
-        "second": "# note\ndef f(x):\n\n    return (x\n      + 1)\n",
-        "third": "def f(x):\n    return x + 2\n",
-    }
-    prints = {}
-    for name, text in texts.items():
-        (tmp_path / "stepcode.py").write_text(text)
-        (tmp_path / "__pycache__").exists()
-        sys.modules.pop("stepcode", None)
-        import importlib
-        import linecache
-
-        importlib.invalidate_caches()
-        linecache.clearcache()
-        module = importlib.import_module("stepcode")
-        prints[name] = source_fingerprint(module), source_fingerprint(module.f)
-        sys.modules.pop("stepcode")
-    assert prints["first"] == prints["second"]
-    assert prints["first"][0] != prints["third"][0]
-    assert prints["first"][1] != prints["third"][1]
-
-
-def test_fingerprint_tells_functions_apart_and_ignores_the_order_of_its_arguments():
-    assert source_fingerprint(one) != source_fingerprint(two)
-    assert source_fingerprint(one) != source_fingerprint(one_in_other_words)  # another name is other code
-    assert source_fingerprint(one, two, StoreError) == source_fingerprint(StoreError, two, one)
-    assert source_fingerprint(one, two) != source_fingerprint(one)
-
-
-def test_fingerprint_of_a_package_counts_the_modules_below_it(tmp_path, monkeypatch):
-    package = tmp_path / "steppackage"
-    (package / "sub").mkdir(parents=True)
-    (package / "__init__.py").write_text("A = 1\n")
-    (package / "sub" / "deep.py").write_text("B = 1\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    import steppackage
-
-    before = source_fingerprint(steppackage)
-    (package / "sub" / "deep.py").write_text("B = 1  # the same\n")
-    assert source_fingerprint(steppackage) == before
-    (package / "sub" / "deep.py").write_text("B = 2\n")
-    assert source_fingerprint(steppackage) != before
-
-
-def test_fingerprint_is_the_same_with_and_without_run_time_type_checks():
-    script = (
-        "import outgrow.core.errors, outgrow.store.keys as k;"
-        "print(k.source_fingerprint(outgrow.core.errors, k, k.canonical_json, k.Step))"
-    )
-    plain = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
-    keys = outgrow.store.keys
-    assert source_fingerprint(outgrow.core.errors, keys, keys.canonical_json, keys.Step) == plain

@@ -1,5 +1,7 @@
 """Processes that share a store on S3 (a real server on loopback): raced, killed, suspended; and S3's own troubles."""
 
+import hashlib
+import io
 import json
 import os
 import subprocess
@@ -65,22 +67,40 @@ def test_wrong_credentials_are_named(s3_url, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("moto.settings.INITIAL_NO_AUTH_ACTION_COUNT", 0.0)  # the server knows no user at all
         for use in (store.prepare, lambda: store.open(KEY), lambda: list(store.steps())):
-            with pytest.raises(StoreError, match=r"refuses access to bucket-.*; check the credentials and rights"):
+            with pytest.raises(StoreError, match=r"refuses access: .*bucket-.*; check the credentials and rights"):
                 use()
     store.prepare()
 
 
-def test_a_backend_that_overwrites_in_spite_of_the_condition_is_refused(s3_url, monkeypatch):
+@pytest.fixture
+def meddle(monkeypatch):
+    """Puts a function between clients and the server: it gets environment, what answers, and how to answer itself."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+
+    def between(function):
+        true = DomainDispatcherApplication.__call__
+
+        def meddled(application, environment, start_response):
+            body = environment["wsgi.input"].read(int(environment.get("CONTENT_LENGTH") or 0))
+
+            def answer():
+                return true(application, {**environment, "wsgi.input": io.BytesIO(body)}, start_response)
+
+            return function(environment, answer, start_response)
+
+        monkeypatch.setattr(DomainDispatcherApplication, "__call__", meddled)
+
+    return between
+
+
+def test_a_backend_that_overwrites_in_spite_of_the_condition_is_refused(s3_url, meddle):
     """As an S3 look-alike that does not know If-None-Match does."""
-    import s3fs
 
-    call = s3fs.S3FileSystem._call_s3
+    def deaf(environment, answer, start_response):
+        environment.pop("HTTP_IF_NONE_MATCH", None)
+        return answer()
 
-    async def deaf(self, method, *args, **kwargs):
-        kwargs.pop("IfNoneMatch", None)
-        return await call(self, method, *args, **kwargs)
-
-    monkeypatch.setattr(s3fs.S3FileSystem, "_call_s3", deaf)
+    meddle(deaf)
     with pytest.raises(NoConditionalCreateError, match=r"creating the same object twice succeeded.*single_writer=True"):
         Store(s3_url).make(Step("s", 1, {}), lambda work: pytest.fail("made"))
     assert Objects(s3_url).sizes() == {}
@@ -88,41 +108,87 @@ def test_a_backend_that_overwrites_in_spite_of_the_condition_is_refused(s3_url, 
     assert made.json("x.json") == 1
 
 
-def test_a_create_whose_reply_was_lost_counts_as_made(s3_url, monkeypatch):
-    import s3fs
+def test_a_create_whose_reply_was_lost_counts_as_made(s3_url, meddle):
+    def asked_twice(environment, answer, start_response):
+        if "HTTP_IF_NONE_MATCH" in environment and lost:
+            list(answer())
+            lost.clear()
+        return answer()
 
-    call = s3fs.S3FileSystem._call_s3
-
-    async def asked_twice(self, method, *args, **kwargs):
-        if "IfNoneMatch" in kwargs:
-            await call(self, method, *args, **kwargs)
-        return await call(self, method, *args, **kwargs)
-
-    objects = Objects(s3_url)
-    monkeypatch.setattr(s3fs.S3FileSystem, "_call_s3", asked_twice)
+    objects, lost = Objects(s3_url), [True]
+    meddle(asked_twice)
     assert objects.create("a", b"mine")
-    monkeypatch.undo()
+    assert lost == []
     assert not objects.create("a", b"another's")
     assert objects.read("a") == b"mine"
 
 
-def test_two_that_create_at_once_and_hear_of_a_conflict_ask_again(s3_url, monkeypatch):
+def test_two_that_create_at_once_and_hear_of_a_conflict_ask_again(s3_url, meddle):
     """S3 answers 409 ConditionalRequestConflict to both; neither has written."""
-    import s3fs
 
-    call, conflicts = s3fs.S3FileSystem._call_s3, [1, 2]
-
-    async def busy(self, method, *args, **kwargs):
-        if "IfNoneMatch" in kwargs and conflicts:
+    def busy(environment, answer, start_response):
+        if "HTTP_IF_NONE_MATCH" in environment and conflicts:
             conflicts.pop()
-            from botocore.exceptions import ClientError
-            from s3fs.errors import translate_boto_error
+            start_response("409 Conflict", [("Content-Type", "application/xml")])
+            return [b"<Error><Code>ConditionalRequestConflict</Code></Error>"]
+        return answer()
 
-            said = {"Code": "ConditionalRequestConflict", "Message": "The conditional request cannot succeed"}
-            raise translate_boto_error(ClientError({"Error": said}, "PutObject"))
-        return await call(self, method, *args, **kwargs)
-
-    objects = Objects(s3_url)
-    monkeypatch.setattr(s3fs.S3FileSystem, "_call_s3", busy)
+    objects, conflicts = Objects(s3_url), [1, 2]
+    meddle(busy)
     assert objects.create("a", b"mine")
     assert conflicts == []
+    assert objects.read("a") == b"mine"
+
+
+def test_a_large_file_is_sent_fetched_and_copied_in_parts(s3_url, monkeypatch, tmp_path):
+    data = os.urandom(1 << 20) * 13  # 13 MiB: two parts of 8 MiB, five pieces of 3 MiB
+    (tmp_path / "large").write_bytes(data)
+    monkeypatch.setattr("outgrow.store.objects._PIECE", 3 << 20)
+    monkeypatch.setattr("outgrow.store.objects._COPIED", 1 << 20)
+    objects, digest = Objects(s3_url), hashlib.sha256(data).hexdigest()
+    objects.upload(tmp_path / "large", "a/large")
+    objects.copy("a/large", "b/large")
+    assert objects.sizes() == {"a/large": 13 << 20, "b/large": 13 << 20}
+    for name in ("a/large", "b/large"):
+        assert objects.download(name, tmp_path / name, digest)
+        assert (tmp_path / name).read_bytes() == data
+    assert not objects.download("a/large", tmp_path / "other", "0" * 64)
+    assert not (tmp_path / "other").exists()
+
+
+def test_names_and_prefixes_lie_in_the_bucket_letter_by_letter(s3_url):
+    """An older store is found where it is, whatever letters its URL has."""
+    import boto3
+
+    bucket = s3_url.split("/")[2]
+    Objects(f"s3://{bucket}/my%20runs é/#1").write("a b%?.json", b"x")
+    assert list(Objects(f"s3://{bucket}").sizes()) == ["my%20runs é/#1/a b%?.json"]
+    assert Objects(f"s3://{bucket}/my%20runs é").names() == ["#1"]
+    assert boto3.client("s3").get_object(Bucket=bucket, Key="my%20runs é/#1/a b%?.json")["Body"].read() == b"x"
+
+
+def test_credentials_of_the_aws_files_are_used_where_boto3_is_there(s3_url, monkeypatch, tmp_path):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    (tmp_path / "credentials").write_text("[lab]\naws_access_key_id = a\naws_secret_access_key = b\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_PROFILE", "lab")
+    Objects(s3_url).write("a", b"x")
+    assert Objects(s3_url).read("a") == b"x"
+    monkeypatch.setenv("AWS_PROFILE", "other")
+    with pytest.raises(StoreError, match=r"cannot be opened: .*profile \(other\) could not be found"):
+        Objects(s3_url)
+
+
+def test_a_forked_child_of_a_process_that_used_the_network_is_refused_and_does_not_hang(s3_url):
+    objects = Objects(s3_url)
+    objects.write("a", b"x")
+    pid = os.fork()
+    if not pid:
+        try:
+            objects.read("a")
+        except StoreError as error:
+            os._exit(7 if "forked" in str(error) and "'spawn'" in str(error) else 1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+    assert objects.read("a") == b"x"

@@ -253,6 +253,17 @@ def test_everything_is_on_disk_before_the_manifest_appears(tmp_path, monkeypatch
     assert {path.stat().st_ino for path in needed} <= set(before)
 
 
+def test_a_result_stays_though_its_maker_is_interrupted_right_after_the_commit(tmp_path, monkeypatch):
+    def interrupted(root, artefact):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("outgrow.store.local.trust", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            Store(tmp_path).make(STEP, maker)
+    assert Store(tmp_path).make(STEP, not_called).json("facts.json") == {"n": 2}
+
+
 def test_a_sealed_result_is_read_by_an_unsealed_store_only(tmp_path):
     bench, store = Store(tmp_path, unsealed=True), Store(tmp_path)
     with pytest.raises(SealedError, match="step 'label' is sealed"):

@@ -3,7 +3,7 @@
 from outgrow.store.artefact import Artefact, StoreWarning
 from outgrow.store.environment import environment, environment_id
 from outgrow.store.journal import DamagedWorkError, Journal
-from outgrow.store.keys import Step, canonical_json, source_fingerprint
+from outgrow.store.keys import Step, canonical_json
 from outgrow.store.lease import LeaseLostError
 from outgrow.store.store import StepBusyError, StepUse, Store
 from outgrow.store.work import Work
@@ -22,5 +22,4 @@ __all__ = [
     "canonical_json",
     "environment",
     "environment_id",
-    "source_fingerprint",
 ]

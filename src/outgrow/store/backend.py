@@ -14,7 +14,7 @@ from outgrow.store.keys import Step
 
 @runtime_checkable
 class Held(Protocol):
-    """A promise that one process makes a step (`lease.Lease`, `beat.BeatLease`)."""
+    """A promise that one process makes a step (`lease.Lease`, `heartbeat.BeatLease`)."""
 
     progress: tuple[int, int] | None
 
@@ -120,7 +120,7 @@ class Backend(Protocol):
         """Whether there is a manifest, sound or not."""
 
     def abandon(self, desk: Desk) -> None:
-        """Remove the attempt; its work stays."""
+        """Remove the attempt, unless it was committed; its work stays."""
 
     def set_work_aside(self, key: str) -> str:
         """Move damaged work away, so that the step begins anew; says where it is now."""

@@ -1,18 +1,13 @@
-"""What identifies a step: canonical JSON, the key made of it, and the fingerprint of its source code."""
+"""What identifies a step: canonical JSON, and the key made of it."""
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import inspect
 import json
 import math
-import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from outgrow.core.errors import ConfigError
@@ -101,37 +96,3 @@ class Step:
 
     def __hash__(self) -> int:
         return hash(self.key)
-
-
-def source_fingerprint(*sources: Any) -> str:
-    """SHA-256 of the code of modules, packages, classes or functions, in any order.
-
-    Comments, docstrings and layout do not count: a change of the fingerprint means that the code itself has
-    changed, and so perhaps its result. A package counts with all modules below it. Python versions agree.
-    """
-    parts = []
-    for source in sources:
-        if isinstance(source, ModuleType) and hasattr(source, "__path__"):
-            root = Path(source.__path__[0])
-            texts = {path.relative_to(root).as_posix(): path.read_text("utf-8") for path in root.rglob("*.py")}
-            parts += [(f"{source.__name__}/{name}", text) for name, text in texts.items()]
-        else:
-            target = source if isinstance(source, ModuleType | type) else inspect.unwrap(source)
-            name = target.__name__ if isinstance(target, ModuleType) else f"{target.__module__}.{target.__qualname__}"
-            parts.append((name, textwrap.dedent(inspect.getsource(target))))
-    described = [[name, _describe(ast.parse(text))] for name, text in sorted(parts)]
-    return hashlib.sha256(json.dumps(described).encode("ascii")).hexdigest()
-
-
-def _describe(node: Any) -> Any:
-    """A syntax tree as nested lists; empty fields are left out, because Python versions differ in those."""
-    if isinstance(node, list):
-        return [_describe(item) for item in node]
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    fields = dict(ast.iter_fields(node))
-    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-        first = node.body[0] if node.body else None
-        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-            fields["body"] = node.body[1:]
-    return [type(node).__name__, *([name, _describe(item)] for name, item in fields.items() if item not in (None, []))]

@@ -125,8 +125,10 @@ class Folder:
         return (self.path / key / MANIFEST).exists()
 
     def abandon(self, desk: Desk) -> None:
-        """Remove the attempt; its work stays."""
-        shutil.rmtree(desk.out, ignore_errors=True)
+        """Remove the attempt, unless an error came after its commit; its work stays."""
+        with contextlib.suppress(OSError):
+            if desk.out.name.encode("ascii") not in (read_manifest(self.path / desk.key / MANIFEST) or b""):
+                shutil.rmtree(desk.out, ignore_errors=True)
 
     def set_work_aside(self, key: str) -> str:
         """Move the work to `quarantine/`."""

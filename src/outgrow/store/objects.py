@@ -1,23 +1,29 @@
-"""Objects behind a URL: what a store needs of S3, Google Cloud Storage, Azure and their like, through fsspec."""
+"""Objects behind a URL: what a store needs of S3, Google Cloud Storage, Azure and their like, through obstore."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import threading
+import re
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from outgrow.core.errors import PrerequisiteError, StoreError
-from outgrow.store.cache import arrive
+from outgrow.store.cache import arrive, cache_folder
 
-_CONFLICTS = ("ConditionalRequestConflict", "OperationAborted")  # S3: two wrote at once, neither counts; ask again
-_PACKAGES = {"s3": "outgrow[s3]", "s3a": "outgrow[s3]", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
-_in_memory = threading.Lock()  # fsspec's `memory:` looks first and writes then
-_proven: set[tuple[int, str, str]] = set()  # what this process has tried out: (process, URL, type of file system)
+_REQUEST = {"allow_http": True, "timeout": "2min"}  # an endpoint is often http://; obstore's 30 s are short for a part
+_PART = 8 << 20  # bytes of an upload's request; S3 takes 10,000 of them
+_PIECE = 32 << 20  # bytes of a download's request
+_COPIED = 5_000_000_000  # bytes up to which S3 copies an object by itself
+_PATIENCE = (0.05, 0.1, 0.2, 0.4, 0.8, 0.0)  # seconds after a conflict in which neither of two writers wrote
+_memory: dict[str, Any] = {}  # what lies behind memory:// in this process
+_proven: set[str] = set()  # URLs that this process has tried out
+_used_by: set[int] = set()  # processes that have used the network here: this one and those it was forked from
 
 
 class NoConditionalCreateError(StoreError):
@@ -29,48 +35,59 @@ class Objects:
 
     Args:
         url: the root, for instance `s3://bucket/prefix`; credentials and endpoints are the backend's own business
-            (environment, configuration files).
+            (environment, roles; for S3 the files of `~/.aws` too, where boto3 is installed).
         single_writer: the caller promises that nobody else writes, so creation need not be exclusive.
 
     Raises:
-        PrerequisiteError: fsspec, or the package for this kind of URL, is not installed.
+        PrerequisiteError: obstore is not installed.
         StoreError: there is no such kind of URL, or the backend's settings are wrong.
     """
 
     def __init__(self, url: str, *, single_writer: bool = False) -> None:
         self.url = url.rstrip("/")
         self.single_writer = single_writer
-        self._made: tuple[int, Any, str] | None = None
-        self._connect()
+        self._kind, _, rest = self.url.partition("://")
+        bucket, _, self._root = rest.partition("/")
+        self._store = _open(self._kind, bucket, self.url)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_made": None}
+    def _path(self, name: str) -> str:
+        return "/".join(filter(None, (self._root, name)))
 
-    def _connect(self) -> tuple[Any, str]:
-        """The file system and the root inside it; made anew in a forked child, whose event loop is another."""
-        if self._made is None or self._made[0] != os.getpid():
-            system, root = _file_system(self.url)
-            self._made = (os.getpid(), system, root.rstrip("/"))
-        return self._made[1:]
-
-    def _call(self, action: Callable[[Any, str], Any], name: str) -> Any:
-        """Run `action(file system, full path)`; FileNotFoundError and FileExistsError pass.
+    @contextlib.contextmanager
+    def _talking(self, *, writing: bool = False) -> Iterator[None]:
+        """Make what the backend says an error of the store; FileNotFoundError and FileExistsError pass.
 
         Raises:
-            StoreError: anything else that the backend says, with what to look at.
+            NoConditionalCreateError: the backend has none.
+            StoreError: anything else that it says, with what to look at.
         """
-        system, root = self._connect()
-        path = f"{root}/{name}" if name else root
+        from obstore.exceptions import AlreadyExistsError
+
+        if self._kind != "memory":
+            _used_by.add(os.getpid())
+            if len(_used_by) > 1:
+                raise StoreError(
+                    f"the store {self.url} cannot be used in this process, which was forked from one that had used a "
+                    "store behind a URL; start it with the method 'spawn', or fork before"
+                )
         try:
-            return action(system, path)
-        except (FileNotFoundError, FileExistsError):
-            raise
-        except PermissionError as error:
-            raise StoreError(
-                f"the store {self.url} refuses access to {path}: {_words(error)}; check the credentials and rights"
-            ) from error
-        except Exception as error:  # each backend has errors of its own, and many are no OSError
-            raise StoreError(f"the store {self.url} cannot be used: {_words(error)}") from error
+            yield
+        except AlreadyExistsError as error:
+            raise FileExistsError from error
+        except NotImplementedError as error:
+            raise self._refusal("its client has none") from error
+        except Exception as error:  # of obstore, of the URL, of local files
+            words, kind = _words(error), type(error).__name__
+            absent = kind == "FileNotFoundError" or re.search("list request.*status code: 404", words)
+            if absent and not writing:
+                raise FileNotFoundError(words) from error
+            if absent:
+                words = f"cannot be written: {words}; the bucket or container must exist: create it, or correct the URL"
+            elif kind in ("PermissionDeniedError", "UnauthenticatedError") or re.search("status code: 40[13]", words):
+                words = f"refuses access: {words}; check the credentials and rights"
+            else:
+                words = f"cannot be used: {words}"
+            raise StoreError(f"the store {self.url} {words}") from error
 
     def read(self, name: str) -> bytes:
         """All bytes of an object.
@@ -78,84 +95,70 @@ class Objects:
         Raises:
             FileNotFoundError: there is none.
         """
-        return bytes(self._call(lambda system, path: system.cat_file(path), name))
+        with self._talking():
+            return bytes(self._store.get(self._path(name)).bytes())
 
     def read_many(self, names: Sequence[str]) -> dict[str, bytes]:
         """The bytes of objects, many at a time; those that are not there are left out."""
-        root = self._connect()[1]
 
-        def read(system: Any, path: str) -> dict[str, bytes]:
-            paths = [f"{root}/{name}" for name in names]
-            found: dict[str, Any] = system.cat(paths, on_error="return") if paths else {}
-            for value in found.values():
-                if isinstance(value, Exception) and not isinstance(value, FileNotFoundError):
-                    raise value
-            return {path: bytes(value) for path, value in found.items() if not isinstance(value, Exception)}
+        def read(name: str) -> bytes | None:
+            with contextlib.suppress(FileNotFoundError):
+                return self.read(name)
+            return None
 
-        return {path[len(root) :].lstrip("/"): data for path, data in self._call(read, "").items()}
+        with ThreadPoolExecutor(16) as pool:
+            return {name: data for name, data in zip(names, pool.map(read, names), strict=True) if data is not None}
 
-    def write(self, name: str, data: bytes) -> None:
-        """Create or replace an object; it appears whole."""
-        self._writing(lambda system, path: system.pipe_file(path, data), name)
+    def write(self, name: str, data: bytes, mode: str = "overwrite") -> None:
+        """Create or replace an object, which appears whole; with `mode` "create" FileExistsError if it exists."""
+        with self._talking(writing=True):
+            self._store.put(self._path(name), data, mode=mode, use_multipart=False)
 
     def create(self, name: str, data: bytes) -> bool:
         """Create an object unless it exists; False if it does. `data` must name its writer.
 
         A request whose reply was lost is sent again by the backend and then finds its own object; equal bytes say so.
+        S3 refuses both of two requests that come at once; then there is no object, and each is sent again.
         """
-        for patience in (0.05, 0.1, 0.2, 0.4, 0.8, None):
+        for patience in _PATIENCE:
+            if self.single_writer and self.read_many([name]):
+                return False
             try:
-                if self.single_writer and self.sizes(name):
-                    return False
-                self._writing(lambda system, path: _create(system, path, data, exclusive=not self.single_writer), name)
+                self.write(name, data, "overwrite" if self.single_writer else "create")
                 return True
             except FileExistsError:
                 with contextlib.suppress(FileNotFoundError):
                     return self.read(name) == data
-                return False
-            except StoreError as error:
-                if patience is None or not any(word in str(error) for word in _CONFLICTS):
-                    raise
-                time.sleep(patience)
+            time.sleep(patience)
         return False
 
     def sizes(self, prefix: str = "") -> dict[str, int]:
-        """Names (from the root on) and sizes of all objects whose name is `prefix` or begins with `prefix/`."""
-
-        def listed(system: Any, path: str) -> dict[str, Any]:
-            system.invalidate_cache()
-            found = system.find(path, detail=True)
-            return found if isinstance(found, dict) else {}
-
-        try:
-            found = self._call(listed, prefix)
-        except FileNotFoundError:
-            return {}
-        root = self._connect()[1]
-        return {path[len(root) :].lstrip("/"): int(facts["size"]) for path, facts in sorted(found.items())}
+        """Names (from the root on) and sizes of all objects whose name begins with `prefix/`."""
+        listed: list[Any] = []
+        with contextlib.suppress(FileNotFoundError), self._talking():
+            listed = self._store.list(self._path(prefix)).collect()
+        return dict(sorted((self._name(facts["path"]), int(facts["size"])) for facts in listed))
 
     def names(self) -> list[str]:
         """First parts of all names, each once: what lies directly at the root, without looking deeper."""
+        listed: dict[str, Any] = {"common_prefixes": [], "objects": []}
+        with contextlib.suppress(FileNotFoundError), self._talking():
+            listed = self._store.list_with_delimiter(self._root)
+        return sorted(map(self._name, [*listed["common_prefixes"], *(facts["path"] for facts in listed["objects"])]))
 
-        def listed(system: Any, path: str) -> list[str]:
-            system.invalidate_cache()
-            return [str(found) for found in system.ls(path, detail=False)]
-
-        try:
-            found = self._call(listed, "")
-        except FileNotFoundError:
-            return []
-        return sorted({path.rstrip("/").rpartition("/")[2] for path in found})
+    def _name(self, path: str) -> str:
+        return path[len(self._root) :].lstrip("/")
 
     def remove(self, *names: str) -> None:
         """Remove objects; those that are gone are passed over."""
         for name in names:
-            with contextlib.suppress(FileNotFoundError):
-                self._call(lambda system, path: system.rm_file(path), name)
+            with contextlib.suppress(FileNotFoundError), self._talking():
+                self._store.delete(self._path(name))
 
     def upload(self, source: Path, name: str) -> None:
         """Put a local file's bytes into an object."""
-        self._writing(lambda system, path: system.put_file(str(source), path), name)
+        with self._talking(writing=True):
+            self._store.put(self._path(name), source, chunk_size=_PART, max_concurrency=4)
 
     def download(self, name: str, target: Path, sha256: str) -> bool:
         """Put an object's bytes into a local file, which appears whole; False if they have another digest.
@@ -164,45 +167,47 @@ class Objects:
             FileNotFoundError: there is no such object.
         """
         with arrive(target) as arrival:
-            self._call(lambda system, path: system.get_file(path, str(arrival.temporary)), name)
+            with self._talking(), arrival.temporary.open("wb") as file:
+                file.writelines(self._pieces(self._path(name)))
             return arrival.accept(sha256)
 
-    def copy(self, source: str, target: str) -> None:
-        """Copy an object, without its bytes passing through here where the backend can."""
-        root = self._connect()[1]
-        self._writing(lambda system, path: system.cp_file(f"{root}/{source}", path), target)
+    def _pieces(self, path: str) -> Iterator[bytes]:
+        size = self._store.head(path)["size"]
+        for start in range(0, size, _PIECE):
+            yield bytes(self._store.get_range(path, start=start, end=min(start + _PIECE, size)))
 
-    def _writing(self, action: Callable[[Any, str], Any], name: str) -> None:
-        try:
-            self._call(action, name)
-        except FileNotFoundError as error:
-            raise StoreError(
-                f"the store {self.url} cannot be written: {_words(error)}; "
-                "the bucket or container must exist: create it, or correct the URL"
-            ) from error
+    def copy(self, source: str, target: str) -> None:
+        """Copy an object, without its bytes passing through here where the backend can.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+        """
+        origin, goal = self._path(source), self._path(target)
+        with self._talking():
+            if self._store.head(origin)["size"] <= _COPIED:
+                self._store.copy(origin, goal)
+                return
+            with tempfile.TemporaryFile(dir=cache_folder()) as file:
+                file.writelines(self._pieces(origin))
+                file.seek(0)
+                self._store.put(goal, file, chunk_size=_PART, max_concurrency=4)
 
     def prove(self) -> None:
         """Make sure, once per process, that the backend creates exclusively: one object is created twice.
 
         Raises:
-            NoConditionalCreateError: the second time succeeded, or the backend only looks before it writes.
+            NoConditionalCreateError: the second time succeeded, or the backend has no such create.
             StoreError: the store cannot be written.
         """
-        if self.single_writer:
+        if self.single_writer or self.url in _proven:
             return
-        system = self._connect()[0]
-        proof = (os.getpid(), self.url, type(system).__name__)
-        if proof in _proven:
-            return
-        if _looks_before_it_writes(system):
-            raise self._refusal("its fsspec backend looks whether an object exists and then writes, which two can do")
         name = f"work/probe-{uuid4().hex}"
         try:
-            self._writing(lambda system, path: _create(system, path, b"first", exclusive=True), name)
+            self.write(name, b"first", "create")
             try:
-                self._writing(lambda system, path: _create(system, path, b"second", exclusive=True), name)
+                self.write(name, b"second", "create")
             except FileExistsError:
-                _proven.add(proof)
+                _proven.add(self.url)
                 return
         finally:
             with contextlib.suppress(StoreError):
@@ -217,47 +222,28 @@ class Objects:
         )
 
 
-def _file_system(url: str) -> tuple[Any, str]:
+def _open(kind: str, bucket: str, url: str) -> Any:
+    """The bucket's client; the prefix is left to the names, because a URL's percent signs would be decoded in it."""
     try:
-        from fsspec.core import url_to_fs
+        from obstore.store import MemoryStore, from_url
     except ImportError as error:
-        raise PrerequisiteError(
-            f"the store {url} needs fsspec; install it with: pip install '{_PACKAGES.get(_kind(url), 'fsspec')}'"
-        ) from error
+        raise PrerequisiteError(f"the store {url} needs obstore; install it: pip install 'outgrow[s3]'") from error
+    options: dict[str, Any] = {"client_options": _REQUEST}
     try:
-        system, root = url_to_fs(url, use_listings_cache=False)
-    except ImportError as error:
-        package = _PACKAGES.get(_kind(url))
-        hint = f"install it with: pip install '{package}'" if package else "install the package that it names"
-        raise PrerequisiteError(f"the store {url} needs a package that is not there: {error}; {hint}") from error
+        if kind in ("s3", "s3a") and "AWS_ACCESS_KEY_ID" not in os.environ:
+            with contextlib.suppress(ImportError, ValueError):  # no boto3, or it knows of no credentials either
+                from obstore.auth.boto3 import Boto3CredentialProvider
+
+                options["credential_provider"] = Boto3CredentialProvider()
+        if kind == "memory":
+            return _memory.setdefault(bucket, MemoryStore())
+        return from_url(f"{kind.replace('gcs', 'gs')}://{bucket}", **options)
     except Exception as error:
-        raise StoreError(f"the store {url} cannot be opened: {_words(error)}") from error
-    return system, str(root)
-
-
-def _kind(url: str) -> str:
-    return url.partition("://")[0]
-
-
-def _create(system: Any, path: str, data: bytes, *, exclusive: bool) -> None:
-    with _in_memory if "memory" in _protocols(system) else contextlib.nullcontext():
-        system.pipe_file(path, data, mode="create" if exclusive else "overwrite")
-
-
-def _protocols(system: Any) -> tuple[str, ...]:
-    return (system.protocol,) if isinstance(system.protocol, str) else tuple(system.protocol)
-
-
-def _looks_before_it_writes(system: Any) -> bool:
-    """Whether a file system has no `pipe_file` of its own: fsspec's general one asks `exists` and then writes."""
-    from fsspec.asyn import AsyncFileSystem
-    from fsspec.spec import AbstractFileSystem
-
-    if isinstance(system, AsyncFileSystem):
-        return type(system)._pipe_file is AsyncFileSystem._pipe_file
-    return type(system).pipe_file is AbstractFileSystem.pipe_file
+        hint = "a store is a folder, or behind s3://, gs:// or az://"
+        raise StoreError(f"the store {url} cannot be opened: {_words(error)}; {hint}") from error
 
 
 def _words(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    """An error in one line, without markup, its history, and the queries of URLs, which may hold a signature."""
+    text = re.sub(r"(https?://[^\s?]*)\?\S*|<[^>]*>", r"\1 ", str(error).partition("\n\nDebug source")[0])
+    return " ".join(text.split()) or type(error).__name__

@@ -27,7 +27,7 @@ def is_url(path: str | os.PathLike[str]) -> bool:
 
 
 def backend_of(path: str | os.PathLike[str], *, single_writer: bool | None = None) -> Backend:
-    """The place of a store: a folder, also as `file://…`, or a URL of any fsspec backend with conditional create.
+    """The place of a store: a folder, also as `file://…`, or a URL of a backend with conditional create.
 
     Args:
         path: folder or URL.
@@ -41,8 +41,6 @@ def backend_of(path: str | os.PathLike[str], *, single_writer: bool | None = Non
         return Folder(Path(path))
     text = os.fspath(path)
     kind, _, rest = text.partition("://")
-    if "::" in text:
-        raise StoreError(f"the store {text} is a chain of file systems; give the URL of the last one alone")
     if kind in ("file", "local"):
         return Folder(Path(rest))
     if not rest.strip("/"):

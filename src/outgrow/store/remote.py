@@ -226,25 +226,28 @@ class Remote:
         self._savers.pop(desk.out.name).stop(last=False)
         folder = self._folder(desk.key, fields)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        desk.out.replace(folder)
+        with contextlib.suppress(OSError):  # another on this host has met the result and is bringing it here
+            desk.out.replace(folder)
+            self._checked.update(folder / name for name in fields["files"])
         shutil.rmtree(desk.dir.parent, ignore_errors=True)
-        self._checked.update(folder / name for name in fields["files"])
         artefact = Artefact(desk.key, fields, folder, partial(self._bring, desk.key, raw, fields))
         self._known[desk.key] = (raw, artefact)
         return artefact
 
     def committed(self, key: str) -> bool:
         """Whether there is a manifest, sound or not."""
-        return bool(self.objects.sizes(f"{key}/{MANIFEST}"))
+        return bool(self.objects.read_many([f"{key}/{MANIFEST}"]))
 
     def abandon(self, desk: Desk) -> None:
-        """Save the work and remove the attempt."""
+        """Save the work and remove the attempt, unless an error came after its commit."""
         saver = self._savers.pop(desk.out.name, None)
         if saver is not None:
             saver.stop(last=True)
         shutil.rmtree(desk.dir.parent, ignore_errors=True)
+        manifest = f"{desk.key}/{MANIFEST}"
         with contextlib.suppress(StoreError):
-            self.objects.remove(*self.objects.sizes(f"{desk.key}/{desk.out.name}"))
+            if desk.out.name.encode("ascii") not in self.objects.read_many([manifest]).get(manifest, b""):
+                self.objects.remove(*self.objects.sizes(f"{desk.key}/{desk.out.name}"))
 
     def set_work_aside(self, key: str) -> str:
         """Move the copies of the work to `quarantine/`."""

@@ -70,7 +70,7 @@ class Store:
     checkpoints of a step in progress; `quarantine/` what was found damaged.
 
     Args:
-        path: a folder, created when the first step is made; or a URL that fsspec understands (`s3://bucket/prefix`)
+        path: a folder, created when the first step is made; or a URL that obstore understands (`s3://bucket/prefix`)
             and whose backend can create an object only if there is none.
         lease_seconds: how long a process that cannot be asked may be silent before its step is taken over.
         wait: whether `make` waits for another process that is making the same step, or raises.

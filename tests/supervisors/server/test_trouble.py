@@ -56,9 +56,10 @@ def journal(tmp_path):
         {**chat("red"), "choices": []},
         {**chat("red"), "choices": [{"index": 0}]},
         chat("red " * 1000),
+        Sent(400, b"x" * (5 << 20)),  # read no further than 4 MiB and a little, so it is no refusal
         Sent(delay=3.0),
     ],
-    ids=range(14),
+    ids=range(15),
 )  # fmt: skip
 def test_trouble_that_passes_is_waited_out(fake, trouble):
     one = fake(lambda asked: trouble if asked.n < 2 else chat("green"))
