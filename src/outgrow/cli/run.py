@@ -45,14 +45,14 @@ def run(
     if not console.is_terminal:  # a file or a pipe has no edge to keep within
         console = Console(width=120)
     console.print(summary_table(result.results, console.width))
-    report(result.folder)
+    report(result.folder, keep=True)
 
 
-def report(folder: Path) -> None:
-    """Write the report of a run's folder and print where it is."""
+def report(folder: Path, *, keep: bool = False) -> None:
+    """Write the report of a run's folder, with `keep` the figures only where they changed, and print where it is."""
     from outgrow.reporting import write_report
 
-    files = write_report(folder)
+    files = write_report(folder, keep=keep)
     Console(soft_wrap=True, highlight=False).print(f"report: {files.html}", markup=False)
 
 
