@@ -10,8 +10,8 @@ from typing import Literal, get_args
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float
 
+from outgrow.core.arrays import Float
 from outgrow.core.encoding import encode
 from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.core.names import did_you_mean

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool, Float, Int
 
+from outgrow.core.arrays import Bool, Float, Int
 from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.core.tables import LABELS
 from outgrow.reliability.calibrators import Kind, Predict, fit_calibrator
