@@ -114,7 +114,9 @@ def test_run_reads_recipe_and_overrides_and_prints_table_and_report(cli, monkeyp
 
     monkeypatch.setattr("outgrow.execution.run.run_recipe", run_recipe)
     monkeypatch.setattr("outgrow.reporting.summary_table", lambda results, width: f"TABLE {results['n']}")
-    monkeypatch.setattr("outgrow.reporting.write_report", lambda folder: SimpleNamespace(html=folder / "report.html"))
+    monkeypatch.setattr(
+        "outgrow.reporting.write_report", lambda folder, keep: SimpleNamespace(html=folder / "report.html")
+    )
     found = cli("run", recipe_file, "seeds=[3,4]", "--store", tmp_path / "s", "--jobs", "2", "data_dir=/d")
     assert found.code == 0, found.err
     assert found.out.splitlines() == ["TABLE 1", f"report: {tmp_path / 'made' / 'report.html'}"]

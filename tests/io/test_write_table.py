@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from outgrow.core.errors import DataError, OutgrowError
 from outgrow.core.tables import ANSWERS, LABELS
 from outgrow.io import read_table, write_table
-from outgrow.io.text import guard, unguard
+from outgrow.io.csv_file import guard, unguard
 from outgrow.reliability import agreement
 
 FORMATS = [".jsonl", ".json", ".csv", ".parquet", ".pq"]

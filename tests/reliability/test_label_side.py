@@ -1,11 +1,14 @@
 """Labels without a student on the microworld: `benchmarks/label_side.py`, with the marks it must reach."""
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from outgrow.reliability.groups import group_sums
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,7 +24,7 @@ def label_side():
 
 
 def test_the_recipes_of_a_label_side_run_are_read_with_their_own_numbers_of_questions(label_side):
-    for name, mix in ((ROOT / "recipes" / "ignorance.yaml", "ignorance"), ("demo", "default")):
+    for name, mix in (("ignorance", "ignorance"), ("demo", "default")):
         recipe = label_side.load(name, ["ask.variants=4"])
         assert (recipe.task.mix, recipe.task.questions.known, recipe.task.questions.pool) == (mix, 200, 2000)
         assert recipe.ask.variants == 4
@@ -29,7 +32,7 @@ def test_the_recipes_of_a_label_side_run_are_read_with_their_own_numbers_of_ques
 
 @pytest.mark.slow
 def test_calibration_and_estimated_accuracy_on_ignorance_over_20_seeds(label_side, tmp_path):
-    found = label_side.run(label_side.load(ROOT / "recipes" / "ignorance.yaml"), tmp_path, range(20), show=False)
+    found = label_side.run(label_side.load("ignorance"), tmp_path, range(20), show=False)
     for kind in label_side.KINDS:
         assert np.mean([s.ece[kind] for s in found]) <= 0.05
     assert max(s.decoys.high - s.decoys.low for s in found) <= 0.10
@@ -42,3 +45,18 @@ def test_with_misconceptions_both_estimates_are_too_high(label_side, tmp_path):
     for s in found:
         assert min(s.votes.estimate, s.decoys.estimate) > s.truth
         assert min(s.ece.values()) < 0.1
+
+
+def test_labelling_imports_neither_jaxtyping_nor_what_trains():
+    heavy = ("jaxtyping", "asyncio", "torch", "sklearn", "scipy", "matplotlib")
+    code = (
+        "import sys, outgrow.io, outgrow.reliability, outgrow.experiment.curate, outgrow.reporting.explore; "
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_where_jaxtyping_is_there_shapes_are_checked():
+    with pytest.raises(TypeError, match="group_sums"):
+        group_sums(np.zeros((2, 2), np.int64), np.zeros(2), 2)

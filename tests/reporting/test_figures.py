@@ -8,8 +8,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from outgrow.reporting.figures import draw_all, to_inline
 from outgrow.reporting.figures.arms import draw_accuracy
+from outgrow.reporting.figures.draw import draw_all
+from outgrow.reporting.figures.drawn import to_inline
 from outgrow.reporting.figures.labels import draw_label_mix
 from outgrow.reporting.figures.reliability import draw_by_entropy, draw_heat, draw_risk_coverage
 from outgrow.reporting.figures.strata import draw_strata

@@ -7,6 +7,8 @@ import hashlib
 import json
 import re
 import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import pytest
@@ -171,3 +173,45 @@ def test_what_servers_charged_stands_in_both_forms_of_a_report_that_asked_one(re
     for text in (files.html.read_text("utf-8"), (folder / "report.md").read_text("utf-8")):
         assert "Answers from servers" in text
         assert "91,234" in text
+
+
+def test_figures_are_kept_only_for_the_same_results_code_and_files(tmp_path, results, monkeypatch):
+    from outgrow.reporting.figures import draw, kept
+
+    drawings = []
+    whole = draw.draw_all
+    monkeypatch.setattr(draw, "draw_all", lambda given: drawings.append(given) or whole(given))
+    results["arms"] = [dict(each, curves=[]) for each in results["arms"][:2]]
+    (tmp_path / "results.json").write_text(json.dumps(results), encoding="utf-8")
+
+    def drawn_again(**options):
+        before = len(drawings)
+        write_report(tmp_path, **options)
+        return len(drawings) > before
+
+    assert drawn_again(keep=True)  # the first
+    files = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    assert not drawn_again(keep=True)
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == files
+    assert drawn_again()  # asked for anew
+    (tmp_path / "figures" / "arms.svg").write_text("<svg/>", encoding="utf-8")
+    assert drawn_again(keep=True)
+    (tmp_path / "figures" / "arms.csv").unlink()
+    assert drawn_again(keep=True)
+    (tmp_path / kept.MANIFEST).write_text("[]", encoding="utf-8")
+    assert drawn_again(keep=True)
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == files
+    (tmp_path / "results.json").write_text(json.dumps(results | {"name": "another"}), encoding="utf-8")
+    assert drawn_again(keep=True)
+    monkeypatch.setattr(kept, "version", lambda name: "another")
+    assert drawn_again(keep=True)
+
+
+def test_a_report_with_kept_figures_does_not_import_matplotlib(tmp_path, results):
+    (tmp_path / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    write_report(tmp_path)
+    code = (
+        "import sys; from pathlib import Path; from outgrow.reporting import write_report; "
+        f"write_report(Path({str(tmp_path)!r}), keep=True); sys.exit('matplotlib' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -50,16 +50,16 @@ def _run(recipe: Recipe, **options: Any) -> None:
 
     from rich.console import Console
 
-    from outgrow.cli.report import report
     from outgrow.execution.run import run_recipe
-    from outgrow.reporting import summary_table
+    from outgrow.reporting import summary_table, write_report
 
     result = run_recipe(recipe, command=["outgrow", *sys.argv[1:]], **options)
     console = Console()
     if not console.is_terminal:  # a file or a pipe has no edge to keep within
         console = Console(width=120)
     console.print(summary_table(result.results, console.width))
-    report(result.folder)
+    files = write_report(result.folder, keep=True)
+    Console(soft_wrap=True, highlight=False).print(f"report: {files.html}", markup=False)
 
 
 def _dry(recipe: Recipe) -> None:

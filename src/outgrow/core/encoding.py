@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Int
+
+from outgrow.core.arrays import Int
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Int
 
+from outgrow.core.arrays import Int
 from outgrow.core.encoding import encode
 from outgrow.core.errors import DataError
 from outgrow.core.tables import ANSWERS

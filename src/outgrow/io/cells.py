@@ -10,11 +10,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from outgrow.core.encoding import encode
+
 NONE = type(None)
 AS_IS: dict[pa.DataType, set[type]] = {
     pa.string(): {str, NONE},
     pa.int64(): {int, NONE},
     pa.float64(): {int, float, NONE},
+}
+PLAIN = {  # numbers that Arrow and Python read alike
+    pa.int64(): r"^-?[0-9]+$",
+    pa.float64(): r"^-?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?$",
 }
 
 
@@ -48,13 +54,34 @@ def from_cells(cells: Sequence[Any], kind: pa.DataType, *, text: bool) -> pa.Arr
     return pa.array(found, kind)
 
 
+def from_text(given: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """A column of CSV cells as `kind`; maps, lists and structs are JSON there.
+
+    Raises:
+        CellError: a cell does not fit.
+    """
+    if pa.types.is_string(kind):
+        return given
+    if kind in PLAIN and pc.all(pc.match_substring_regex(given, PLAIN[kind])).as_py() is not False:
+        try:
+            return given.cast(kind)
+        except pa.ArrowInvalid:
+            pass  # out of range
+    distinct = encode(given)
+    try:
+        values = from_cells(distinct.names.to_pylist(), kind, text=True)
+    except CellError as error:
+        raise CellError(int(np.argmax(distinct.codes == error.row)), error.problem) from None
+    return pa.chunked_array([values.take(pa.array(distinct.codes, mask=distinct.codes < 0))])
+
+
 def _converter(kind: pa.DataType, text: bool) -> Callable[[Any], Any]:
     if pa.types.is_string(kind):
         return _text
     if pa.types.is_integer(kind):
         return (lambda cell: _integer(_number(cell))) if text else _integer
     if pa.types.is_floating(kind):
-        return _number if text else _real
+        return float if text else _real
     nested = _nested(kind)
     return (lambda cell: nested(json.loads(cell))) if text else nested
 

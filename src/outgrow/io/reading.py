@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from jaxtyping import Int
 
 from outgrow.core.errors import DataError
-from outgrow.io.cells import CellError, from_arrow, from_cells
-from outgrow.io.text import MISSING, Chunk, csv_chunks, first_keys, json_chunks
+from outgrow.io.cells import CellError, from_arrow, from_cells, from_text
+from outgrow.io.csv_file import csv_header, csv_line, csv_text
+from outgrow.io.text import MISSING, first_keys, json_chunks
 
 FORMATS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 
@@ -28,7 +27,7 @@ class Loaded:
 
     path: Path
     table: pa.Table
-    lines: Int[np.ndarray, "rows"] | None  # None: Parquet, rows are counted
+    line_of: Callable[[int], int] | None  # None: Parquet, rows are counted
 
     def where(self, row: int) -> str:
         """File and line (Parquet: file and row) of a row, for messages."""
@@ -36,7 +35,7 @@ class Loaded:
 
     def line(self, row: int) -> str:
         """Line (Parquet: row) of a row, for messages."""
-        return f"row {row + 1}" if self.lines is None else f"line {self.lines[row]}"
+        return f"row {row + 1}" if self.line_of is None else f"line {self.line_of(row)}"
 
 
 def table_format(path: Path | str) -> str:
@@ -83,7 +82,7 @@ def load(path: Path | str, schema: pa.Schema, *, required: Sequence[str], name: 
     if not path.is_file():
         raise DataError(f"{path}: not a file")
     try:
-        loaded = _load_parquet(path, schema, needed) if form == "parquet" else _load_text(path, form, schema, needed)
+        loaded = {"json": _load_json, "csv": _load_csv, "parquet": _load_parquet}[form](path, schema, needed)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
     _check_rows(loaded, schema, name)
@@ -116,7 +115,7 @@ def column_names(path: Path | str) -> list[str]:
         except (pa.ArrowInvalid, OSError):
             return []  # told by whoever reads it
     if form == "csv":
-        return list(next(csv_chunks(path)).columns)
+        return csv_header(path)
     return first_keys(path)
 
 
@@ -155,41 +154,54 @@ def _conformed(given: pa.Table, schema: pa.Schema, present: Sequence[str], where
     return _table(columns, schema, [n for n in present if n not in schema.names])
 
 
-def _load_text(path: Path, form: str, schema: pa.Schema, needed: Sequence[str]) -> Loaded:
-    chunks: Iterator[Chunk] = json_chunks(path, schema.names) if form == "json" else csv_chunks(path)
+def _load_csv(path: Path, schema: pa.Schema, needed: Sequence[str]) -> Loaded:
+    header, text = csv_text(path, schema.names)
+    if text.num_rows:
+        _check_columns(path, header, needed)
+    columns = []
+    for field in schema:
+        if field.name not in header:
+            columns.append(pa.chunked_array([pa.nulls(text.num_rows, field.type)]))
+            continue
+        try:
+            columns.append(from_text(text.column(field.name), field.type))
+        except CellError as error:
+            line = csv_line(path, error.row)
+            raise DataError(f"{path}, line {line}, column '{field.name}': {error.problem}") from None
+    ignored = [name for name in header if name not in schema.names]
+    return Loaded(path, _table(columns, schema, ignored), partial(csv_line, path))
+
+
+def _load_json(path: Path, schema: pa.Schema, needed: Sequence[str]) -> Loaded:
     parts: dict[str, list[pa.Array]] = {name: [] for name in schema.names}
-    lines: list[Int[np.ndarray, "rows"]] = []
+    lines: list[int] = []
     present: dict[str, None] = {}
     absent: dict[str, int] = {}  # first line without the key
-    for chunk in chunks:
-        lines.append(np.asarray(chunk.lines, dtype=np.int64))
+    for chunk in json_chunks(path, schema.names):
+        lines += chunk.lines
         for name, given in chunk.columns.items():
             if name not in parts:
                 present[name] = None
                 continue
-            cells: Any = given
-            if form == "csv" or any(cell is not MISSING for cell in given):
+            if any(cell is not MISSING for cell in given):
                 present[name] = None
-            if form == "json" and name in needed and name not in absent and MISSING in given:
+            if name in needed and name not in absent and MISSING in given:
                 absent[name] = chunk.lines[given.index(MISSING)]
-            if form == "json":
-                cells = [None if cell is MISSING else cell for cell in given]
-            kind = schema.field(name).type
+            cells = [None if cell is MISSING else cell for cell in given]
             try:
-                parts[name].append(from_cells(cells, kind, text=form == "csv"))
+                parts[name].append(from_cells(cells, schema.field(name).type, text=False))
             except CellError as error:
                 raise DataError(f"{path}, line {chunk.lines[error.row]}, column '{name}': {error.problem}") from None
-    if sum(map(len, lines)):
+    if lines:
         _check_columns(path, list(present), needed)
     for name, line in absent.items():
         raise DataError(f"{path}, line {line}: no '{name}'; write null where there is no value")
-    n_rows = sum(map(len, lines))
     columns = [
-        pa.chunked_array(parts[f.name], f.type) if parts[f.name] else pa.chunked_array([pa.nulls(n_rows, f.type)])
+        pa.chunked_array(parts[f.name], f.type) if parts[f.name] else pa.chunked_array([pa.nulls(len(lines), f.type)])
         for f in schema
     ]
     ignored = [name for name in present if name not in parts]
-    return Loaded(path, _table(columns, schema, ignored), np.concatenate(lines))
+    return Loaded(path, _table(columns, schema, ignored), lines.__getitem__)
 
 
 def _table(columns: Sequence[pa.ChunkedArray], schema: pa.Schema, ignored: Sequence[str]) -> pa.Table:

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from outgrow.core.files import whole_file
+from outgrow.io.csv_file import guard
 from outgrow.io.reading import table_format
-from outgrow.io.text import guard
 
 BATCH_ROWS = 50_000
 

@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float, Int
 
+from outgrow.core.arrays import Float, Int
 from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.tables import PROBABILITIES, ROWS, build
 from outgrow.reliability.groups import group_sums

@@ -8,8 +8,8 @@ from typing import Literal, get_args
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float, Int
 
+from outgrow.core.arrays import Float, Int
 from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.hashing import sha256_text
 from outgrow.core.names import unknown

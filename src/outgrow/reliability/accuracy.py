@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Bool, Float, Int
 
+from outgrow.core.arrays import Bool, Float, Int
 from outgrow.core.encoding import encode
 from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.reliability.options import flatten

@@ -6,8 +6,8 @@ from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float, Int
 
+from outgrow.core.arrays import Float, Int
 from outgrow.core.errors import ConfigError
 from outgrow.core.tables import LABELS, PROBABILITIES
 from outgrow.reliability.consensus import consensus

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool, Float, Int
 
+from outgrow.core.arrays import Bool, Float, Int
 from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.core.tables import LABELS
 from outgrow.reliability.calibrators import Kind, Predict, fit_calibrator
@@ -112,8 +112,9 @@ def known_right(known_labels: pa.Table, known_gold: pa.Table) -> Bool[np.ndarray
             f"there are {len(gold)} known gold values and {len(ids)} known labels; calibration learns from questions "
             f"that have both: {_check(next(iter(gold), None))}"
         )
+    labelled = set(ids)
     for what, lacking in (
-        ("gold values belong to no known label; were their questions asked?", [i for i in gold if i not in set(ids)]),
+        ("gold values belong to no known label; were their questions asked?", [i for i in gold if i not in labelled]),
         ("labels have no gold value; keep the labels whose gold is known", [i for i in ids if i not in gold]),
     ):
         if lacking:

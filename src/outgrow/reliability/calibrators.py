@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import numpy as np
-from jaxtyping import Bool, Float
 
+from outgrow.core.arrays import Bool, Float
 from outgrow.core.errors import ConfigError, DataError
 
 Kind = Literal["platt", "beta", "isotonic"]

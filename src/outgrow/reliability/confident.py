@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float, Int
 
+from outgrow.core.arrays import Float, Int
 from outgrow.core.errors import DataError, PrerequisiteError
 from outgrow.core.tables import LABELS
 from outgrow.reliability.groups import group_sums

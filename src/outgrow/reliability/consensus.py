@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float, Int
 
+from outgrow.core.arrays import Float, Int
 from outgrow.reliability.groups import group_means
 from outgrow.reliability.hashing import digests
 from outgrow.reliability.votes import Votes

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int
+
+from outgrow.core.arrays import Float, Int
 
 
 def group_sums(

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from json.encoder import encode_basestring
 
 import numpy as np
-from jaxtyping import Int
+
+from outgrow.core.arrays import Int
 
 
 def digests(prefix: Sequence[object], *columns: Iterable[str]) -> list[bytes]:

@@ -7,8 +7,8 @@ answers given once and invalid answers alike, so that equal patterns get equal b
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int
 
+from outgrow.core.arrays import Float, Int
 from outgrow.core.errors import ConfigError
 from outgrow.reliability.groups import group_sums
 from outgrow.reliability.votes import Votes

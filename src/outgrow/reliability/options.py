@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float, Int
 
+from outgrow.core.arrays import Float, Int
 from outgrow.reliability.groups import group_means, group_sums
 from outgrow.reliability.votes import Votes
 

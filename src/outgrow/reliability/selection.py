@@ -8,8 +8,8 @@ from typing import Literal, get_args
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool, Float, Int
 
+from outgrow.core.arrays import Bool, Float, Int
 from outgrow.core.encoding import encode
 from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.reliability.hashing import digests, hash_order

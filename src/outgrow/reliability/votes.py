@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool, Int
 
+from outgrow.core.arrays import Bool, Int
 from outgrow.core.encoding import encode
 from outgrow.core.errors import DataError, PrerequisiteError
 

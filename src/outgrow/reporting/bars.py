@@ -10,7 +10,8 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+
+from outgrow.core.arrays import Float
 
 MOST_BARS = 12
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float, Int
 from markupsafe import Markup
 
+from outgrow.core.arrays import Float, Int
 from outgrow.core.errors import DataError
 from outgrow.core.files import whole_file
 from outgrow.reliability.hashing import hash_order

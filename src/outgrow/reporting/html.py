@@ -13,12 +13,12 @@ from outgrow.reporting import formatting as forms
 from outgrow.reporting import result_tables, run_tables, summary, time_tables
 from outgrow.reporting.answers import answers_payload
 from outgrow.reporting.checks import Check
-from outgrow.reporting.figures import Drawn, to_inline
+from outgrow.reporting.figures.drawn import Shown, to_inline
 from outgrow.reporting.page import assets, environment, to_json_for_script
 from outgrow.reporting.run import RunFolder
 
 
-def build_html(run: RunFolder, checks: Sequence[Check], figures: Mapping[str, Drawn], data: Mapping[str, bytes]) -> str:
+def build_html(run: RunFolder, checks: Sequence[Check], figures: Mapping[str, Shown], data: Mapping[str, bytes]) -> str:
     """The whole page.
 
     Args:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from outgrow.reporting import formatting as forms
+from outgrow.reporting.figures.drawn import Drawn, Shown, to_inline
 from outgrow.reporting.figures.ladder import CEILING, draw_ladder, draw_ladder_pgr
-from outgrow.reporting.figures.style import Drawn, house_style, to_inline
+from outgrow.reporting.figures.style import house_style
 from outgrow.reporting.formatting import NO_DATA, percent, share
 from outgrow.reporting.html import as_yaml, data_link
 from outgrow.reporting.markdown import render_markdown
@@ -97,7 +98,7 @@ def in_words(cells: Sequence[Results]) -> list[str]:
     return [*paragraphs, "; ".join(told) + "."]
 
 
-def build_pages(run: RunFolder, drawn: Mapping[str, Drawn], data: Mapping[str, bytes]) -> Pages:
+def build_pages(run: RunFolder, drawn: Mapping[str, Shown], data: Mapping[str, bytes]) -> Pages:
     """The overview of a run with several cells.
 
     Args:

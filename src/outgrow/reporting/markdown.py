@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from outgrow.reporting.checks import Check
-from outgrow.reporting.figures import Drawn
+from outgrow.reporting.figures.drawn import Shown
 from outgrow.reporting.html import shared_context
 from outgrow.reporting.run import RunFolder
 from outgrow.reporting.views import TableView
@@ -18,7 +18,7 @@ _SPECIAL = re.compile(r"[\\`*|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\](?=[(\[:]
 _FIRST = re.compile(r"^(\d*)([-+=#]|(?<=\d)[.)])")
 
 
-def build_markdown(run: RunFolder, checks: Sequence[Check], figures: Mapping[str, Drawn]) -> str:
+def build_markdown(run: RunFolder, checks: Sequence[Check], figures: Mapping[str, Shown]) -> str:
     """The whole document; figures are linked as `figures/<key>.svg`, the table of answers is left to the page."""
     return render_markdown("report.md.j2", {**shared_context(run, checks), "drawn": figures})
 

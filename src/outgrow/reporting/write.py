@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from outgrow.core.files import whole_file
 from outgrow.io import write_table
 from outgrow.reporting.checks import check_run
+from outgrow.reporting.figures.drawn import Shown
+from outgrow.reporting.figures.kept import fingerprint, keep_figures, kept_figures
 from outgrow.reporting.run import RunFolder, load_run
 
 if TYPE_CHECKING:
-    from outgrow.reporting.figures import Drawn
+    from outgrow.reporting.figures.drawn import Drawn
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class ReportFiles:
     markdown: Path
 
 
-def write_report(folder: Path) -> ReportFiles:
+def write_report(folder: Path, *, keep: bool = False) -> ReportFiles:
     """Write report.html, report.md, figures/*.svg and figures/*.csv into a finished run's folder.
 
     A run of several cells gets a page with its ladder, and a report of each cell in a folder of its own.
@@ -35,62 +36,71 @@ def write_report(folder: Path) -> ReportFiles:
 
     Args:
         folder: what `outgrow run` left, with results.json and usually provenance.json and answers.parquet.
+        keep: leave the figures of an earlier report where the same code drew them of the same results (figures.json
+            says so), which saves most of the time; otherwise they are drawn anew.
 
     Raises:
-        DataError: results.json is missing or cannot be read.
+        DataError: results.json is missing or cannot be read, or the folder cannot be written to.
     """
     folder = Path(folder)
     run = load_run(folder)
     if len(run.cells) == 1:
-        return _write_cell(run, folder)
+        return _write_cell(run, folder, folder, keep=keep)
     from outgrow.reporting.ladder import build_pages, cell_folder, draw_all
 
     for results in run.cells:
         place = folder / cell_folder(results)
         place.mkdir(parents=True, exist_ok=True)
-        _write_cell(run.of_cell(results, place), place)
-    drawn = draw_all(run.cells)
-    pages = build_pages(run, drawn, _write_figures(folder, drawn, {"ladder", "ladder_pgr"}))
+        _write_cell(run.of_cell(results, place), place, folder, keep=keep)
+    figures = _figures(folder, folder, lambda: draw_all(run.cells), keep=keep)
+    pages = build_pages(run, figures, _data(folder, figures))
     _write(folder / "report.html", pages.html)
     _write(folder / "report.md", pages.markdown)
     return ReportFiles(folder / "report.html", folder / "report.md")
 
 
-def _write_cell(run: RunFolder, folder: Path) -> ReportFiles:
-    from outgrow.reporting.figures import DRAWINGS, draw_all
+def _write_cell(run: RunFolder, folder: Path, results: Path, *, keep: bool) -> ReportFiles:
+    """The report of one cell in `folder`; `results` holds results.json."""
     from outgrow.reporting.html import build_html
     from outgrow.reporting.markdown import build_markdown
 
+    def draw() -> Mapping[str, Drawn]:
+        from outgrow.reporting.figures.draw import draw_all
+
+        return draw_all(run.results)
+
     checks = check_run(run.results, run.provenance)
-    drawn = draw_all(run.results)
-    data = _write_figures(folder, drawn, set(DRAWINGS))
+    figures = _figures(folder, results, draw, keep=keep)
     files = ReportFiles(folder / "report.html", folder / "report.md")
-    _write(files.html, build_html(run, checks, drawn, data))
-    _write(files.markdown, build_markdown(run, checks, drawn))
+    _write(files.html, build_html(run, checks, figures, _data(folder, figures)))
+    _write(files.markdown, build_markdown(run, checks, figures))
     return files
 
 
-def _write_figures(folder: Path, drawn: Mapping[str, Drawn], known: set[str]) -> dict[str, bytes]:
-    """Write figures and their data; those of an earlier report that are not drawn any more go."""
-    (folder / "figures").mkdir(exist_ok=True)
-    for key in known - drawn.keys():
-        for suffix in ("svg", "csv"):
-            (folder / "figures" / f"{key}.{suffix}").unlink(missing_ok=True)
-    data = {}
-    for key, figure in drawn.items():
-        _write(folder / "figures" / f"{key}.svg", figure.svg)
-        write_table(figure.data, folder / "figures" / f"{key}.csv")
-        data[key] = (folder / "figures" / f"{key}.csv").read_bytes()
-    return data
+def _figures(
+    folder: Path, results: Path, draw: Callable[[], Mapping[str, Drawn]], *, keep: bool
+) -> Mapping[str, Shown]:
+    """The figures of an earlier report of the same results where they may be kept; else drawn and written anew."""
+    of = fingerprint((results / "results.json").read_bytes())
+    figures: Mapping[str, Shown] | None = kept_figures(folder, of) if keep else None
+    if figures is None:
+        drawn = draw()
+        (folder / "figures").mkdir(exist_ok=True)
+        for old in (folder / "figures").iterdir():
+            if old.suffix in (".svg", ".csv") and old.stem not in drawn:
+                old.unlink()
+        for key, figure in drawn.items():
+            _write(folder / "figures" / f"{key}.svg", figure.svg)
+            write_table(figure.data, folder / "figures" / f"{key}.csv")
+        figures = drawn
+        keep_figures(folder, of, figures)
+    return figures
+
+
+def _data(folder: Path, figures: Mapping[str, Shown]) -> dict[str, bytes]:
+    return {key: (folder / "figures" / f"{key}.csv").read_bytes() for key in figures}
 
 
 def _write(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as file:
+        file.write(text.encode("utf-8"))

@@ -10,20 +10,8 @@ from typing import Any
 import pyarrow as pa
 from matplotlib.axes import Axes
 
-from outgrow.reporting.figures.style import (
-    COLOUR_OF,
-    CONTROL,
-    INK,
-    LINE,
-    MARKER_OF,
-    MUTED,
-    ORACLE,
-    PAPER,
-    Drawn,
-    canvas,
-    label,
-    to_svg,
-)
+from outgrow.reporting.figures.drawn import COLOUR_OF, CONTROL, INK, LINE, MARKER_OF, MUTED, ORACLE, PAPER, Drawn
+from outgrow.reporting.figures.style import canvas, label, to_svg
 from outgrow.reporting.formatting import interval, percent, share
 from outgrow.reporting.schema import Accuracy, Arm, Recovered, Results
 

@@ -8,16 +8,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 from matplotlib.axes import Axes
 
-from outgrow.reporting.figures.style import (
-    LINE,
-    METHOD,
-    MUTED,
-    PAPER,
-    Drawn,
-    canvas,
-    label,
-    to_svg,
-)
+from outgrow.reporting.figures.drawn import LINE, METHOD, MUTED, PAPER, Drawn
+from outgrow.reporting.figures.style import canvas, label, to_svg
 from outgrow.reporting.figures.training import panel_title
 from outgrow.reporting.schema import Arm, Results
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 import pyarrow as pa
 from matplotlib.axes import Axes
 
-from outgrow.reporting.figures.style import CONTROL, INK, METHOD, MUTED, ORACLE, RIGHT, WRONG, Drawn, canvas, to_svg
+from outgrow.reporting.figures.drawn import CONTROL, INK, METHOD, MUTED, ORACLE, RIGHT, WRONG, Drawn
+from outgrow.reporting.figures.style import canvas, to_svg
 from outgrow.reporting.formatting import share
 from outgrow.reporting.schema import Accuracy, Arm, Recovered, Results
 

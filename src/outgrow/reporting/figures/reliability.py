@@ -8,20 +8,8 @@ import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from outgrow.reporting.figures.style import (
-    INK,
-    METHOD,
-    MUTED,
-    ON_COLOUR,
-    ORACLE,
-    RIGHT,
-    WRONG,
-    Drawn,
-    canvas,
-    heading,
-    label,
-    to_svg,
-)
+from outgrow.reporting.figures.drawn import INK, METHOD, MUTED, ON_COLOUR, ORACLE, RIGHT, WRONG, Drawn
+from outgrow.reporting.figures.style import canvas, heading, label, to_svg
 from outgrow.reporting.formatting import count, share
 from outgrow.reporting.schema import EntropyLevel, Heat, ReliabilityQuality, Results
 

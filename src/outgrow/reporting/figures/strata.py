@@ -7,19 +7,8 @@ import math
 import pyarrow as pa
 from matplotlib.axes import Axes
 
-from outgrow.reporting.figures.style import (
-    COLOUR_OF,
-    CONTROL,
-    INK,
-    LINE,
-    MARKER_OF,
-    MUTED,
-    PAPER,
-    Drawn,
-    canvas,
-    label,
-    to_svg,
-)
+from outgrow.reporting.figures.drawn import COLOUR_OF, CONTROL, INK, LINE, MARKER_OF, MUTED, PAPER, Drawn
+from outgrow.reporting.figures.style import canvas, label, to_svg
 from outgrow.reporting.formatting import count, percent
 from outgrow.reporting.schema import Results, Stratum
 

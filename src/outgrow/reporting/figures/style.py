@@ -1,8 +1,4 @@
-"""How every figure looks, and how it becomes SVG: once for its own file, once for inside the page.
-
-Colours have a role, not a value: the page maps each to a CSS variable, so that one drawing serves light and
-dark. Text stays text, so that figures can be searched, read aloud and restyled.
-"""
+"""How every figure looks, and how it becomes SVG, whose text stays text: it can be searched, read aloud, restyled."""
 
 from __future__ import annotations
 
@@ -12,41 +8,14 @@ import unicodedata
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
-import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from outgrow.reporting.figures.drawn import INK, LINE, MUTED, PAPER
 from outgrow.reporting.formatting import shorten
-
-INK = "#22262b"
-MUTED = "#6a727c"
-LINE = "#dfe3e8"
-PAPER = "#ffffff"
-ON_COLOUR = "#fefefe"
-METHOD = "#2563a8"
-CONTROL = "#7b8490"
-ORACLE = "#b27416"
-RIGHT = "#2a8391"
-WRONG = "#cf6138"
-
-_VARIABLES = {
-    INK: "--ink",
-    MUTED: "--muted",
-    LINE: "--line",
-    PAPER: "--paper",
-    ON_COLOUR: "--on-colour",
-    METHOD: "--method",
-    CONTROL: "--control",
-    ORACLE: "--oracle",
-    RIGHT: "--right",
-    WRONG: "--wrong",
-}
-COLOUR_OF: dict[str, str] = {"method": METHOD, "control": CONTROL, "oracle": ORACLE}
-MARKER_OF: dict[str, str] = {"method": "o", "control": "s", "oracle": "D"}
 
 _SETTINGS: dict[str, Any] = {
     "svg.hashsalt": "outgrow",
@@ -87,22 +56,6 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """One figure: its SVG file, its data, and the words that go with it.
-
-    `caption` says how to read it; `alt` says in one sentence what it shows to someone who cannot see it.
-    """
-
-    key: str
-    title: str
-    caption: str
-    alt: str
-    svg: str
-    data: pa.Table
-    wide: bool = True
-
-
 @contextmanager
 def house_style() -> Iterator[None]:
     """Our settings on top of matplotlib's own defaults, whatever the user's matplotlibrc says."""
@@ -126,22 +79,6 @@ def to_svg(figure: Figure) -> str:
     svg = buffer.getvalue()
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
     return re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path.group()), svg)
-
-
-def to_inline(drawn: Drawn) -> str:
-    """The SVG as part of a page: no XML prologue, ids of its own, colours as CSS variables, the page's font."""
-    svg = drawn.svg[drawn.svg.index("<svg") :]
-    svg = re.sub(r"<style type=\"text/css\">.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'\bid="([^"]+)"', rf'id="{drawn.key}-\1"', svg)
-    svg = svg.replace("url(#", f"url(#{drawn.key}-").replace('xlink:href="#', f'xlink:href="#{drawn.key}-')
-    svg = re.sub(r"(?<=: )#[0-9a-f]{6}(?=[;\"])", _as_variable, svg)
-    svg = svg.replace("font-family: 'DejaVu Sans'", "font-family: inherit")
-    return re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r'<svg \1aria-hidden="true"', svg, count=1)
-
-
-def _as_variable(match: re.Match[str]) -> str:
-    name = _VARIABLES.get(match.group())
-    return f"var({name})" if name else match.group()
 
 
 def label(text: str, limit: int = 32) -> str:

@@ -10,16 +10,8 @@ import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from outgrow.reporting.figures.style import (
-    COLOUR_OF,
-    INK,
-    MUTED,
-    PAPER,
-    Drawn,
-    canvas,
-    label,
-    to_svg,
-)
+from outgrow.reporting.figures.drawn import COLOUR_OF, INK, MUTED, PAPER, Drawn
+from outgrow.reporting.figures.style import canvas, label, to_svg
 from outgrow.reporting.formatting import mean
 from outgrow.reporting.schema import Arm, Curve, Results
 

@@ -1,0 +1,33 @@
+"""Every figure of a report. Importing this module imports matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from outgrow.reporting.figures.arms import draw_accuracy, draw_recovered
+from outgrow.reporting.figures.drawn import Drawn
+from outgrow.reporting.figures.labels import draw_label_mix
+from outgrow.reporting.figures.reliability import draw_by_entropy, draw_heat, draw_risk_coverage
+from outgrow.reporting.figures.strata import draw_strata
+from outgrow.reporting.figures.style import house_style
+from outgrow.reporting.figures.training import draw_loss, draw_validation
+from outgrow.reporting.schema import Results
+
+DRAWINGS: dict[str, Callable[[Results], Drawn | None]] = {
+    "arms": draw_accuracy,
+    "pgr": draw_recovered,
+    "strata": draw_strata,
+    "by_entropy": draw_by_entropy,
+    "risk_coverage": draw_risk_coverage,
+    "heat": draw_heat,
+    "label_mix": draw_label_mix,
+    "loss": draw_loss,
+    "validation": draw_validation,
+}
+
+
+def draw_all(results: Results) -> dict[str, Drawn]:
+    """Every figure that the results have data for, by key. The same results give the same bytes."""
+    with house_style():
+        drawn = {key: draw(results) for key, draw in DRAWINGS.items()}
+    return {key: each for key, each in drawn.items() if each is not None}
