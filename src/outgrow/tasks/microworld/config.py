@@ -130,12 +130,12 @@ class MicroworldConfig(Settled):
         if self.wordings != "instructions":
             raise ValueError(f"wordings '{self.wordings}': the family 'kind' shows no options; leave wordings out")
         possible = FACT_STRATA if self.relation in CUE_PART else UNCUED_STRATA
-        for split in ("pool", "supervisor_train"):
-            if absent := [stratum for stratum, share in self.shares(split).items() if share and stratum not in possible]:
-                raise ValueError(
-                    f"the mix asks for {absent}, and relation '{self.relation}' has only {list(possible)}; give shares of "
-                    f"those, or choose a relation that names say something about: {list(CUE_PART)}"
-                )
+        wanted = [name for split in ("pool", "supervisor_train") for name, n in self.shares(split).items() if n > 0]
+        if absent := [stratum for stratum in wanted if stratum not in possible]:
+            raise ValueError(
+                f"the mix asks for {absent}, and relation '{self.relation}' has only {list(possible)}; give shares of "
+                f"those, or choose a relation that names say something about: {list(CUE_PART)}"
+            )
         names, prior = self.classes or (), self.prior
         if prior is not None and len(prior) != len(names):
             raise ValueError(f"prior has {len(prior)} shares, and there are {len(names)} classes: {list(names)}")

@@ -195,7 +195,7 @@ def _first(candidates: list[Question], wanted: int, split: str, what: str) -> li
     if len(candidates) < wanted:
         raise ConfigError(
             f"task: {split} needs {wanted} questions of {what}, the world has {len(candidates)}; ask for fewer "
-            "questions or another mix"
+            f"questions or another {'prior' if 'class' in what else 'mix'}"
         )
     return candidates[:wanted]
 

@@ -31,9 +31,8 @@ def apportion(shares: Sequence[float], total: int) -> list[int]:
 class Kind(Family):
     """One question of an entity with classes that all questions share; the prompt begins a statement.
 
-    Groups are dealt at random, each with at least one value and otherwise in proportion to the prior, so what a group
-    means can be learnt from labels alone. Strata then go by group: a cue that points to another value of the right group
-    is helpful.
+    Values are dealt to groups at random, at least one to each and otherwise in proportion to the prior, so what a group
+    is can be learnt from labels alone. Strata go by group: a cue to another value of the right group is helpful.
     """
 
     @property
