@@ -188,8 +188,8 @@ def test_a_mix_gives_exact_counts():
 
 
 def test_a_class_that_runs_out_is_named():
-    # the pool draws from 620 entities, of which some 100 live in the marsh
-    message = r"split 'pool' needs 172 questions of stratum 'any' and class 'marsh', the world has .*another prior"
+    # supervisor_train draws from 1600 * 160 / 736 = 348 entities, of which some 45 live in the marsh
+    message = r"'supervisor_train' needs 86 questions of stratum 'any' and class 'marsh', the world has .*another prior"
     with pytest.raises(ConfigError, match=message):
         task(prior=(0.86, *[0.02] * 7)).examples("pool")
 
