@@ -1,12 +1,13 @@
-"""The base of every configuration model: frozen, strict about types, and closed to unknown keys."""
+"""The bases of configuration models: frozen, strict about types, and closed to unknown keys."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_serializer
 from pydantic_core import CoreSchema
 
 
@@ -29,6 +30,24 @@ class Config(BaseModel):
             if key in inner.get("properties", {}):
                 inner["properties"][key]["description"] = text
         return schema
+
+
+class Settled(Config):
+    """A configuration that has got new settings: those that are off are not written down.
+
+    What is written down goes into the keys of results, and a setting that is off changes none.
+
+    Attributes:
+        LATER: names of these settings.
+    """
+
+    LATER: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_off(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        fields = type(self).model_fields
+        off = {name for name in self.LATER if getattr(self, name) == fields[name].default}
+        return {name: value for name, value in handler(self).items() if name not in off}
 
 
 def attribute_docs(model: type[BaseModel]) -> dict[str, str]:

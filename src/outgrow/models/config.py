@@ -3,30 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_serializer, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from outgrow.core.config import Config
-
-
-class Settled(Config):
-    """A configuration that has got new settings: those that are off are not written down.
-
-    What is written down goes into the keys of results, and a setting that is off changes none.
-
-    Attributes:
-        LATER: names of these settings.
-    """
-
-    LATER: ClassVar[tuple[str, ...]] = ()
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_off(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        fields = type(self).model_fields
-        off = {name for name in self.LATER if getattr(self, name) == fields[name].default}
-        return {name: value for name, value in handler(self).items() if name not in off}
+from outgrow.core.config import Config, Settled
 
 
 class ModelRef(Settled):

@@ -110,7 +110,7 @@ def save(loaded: Loaded, folder: Path) -> None:
         else:
             from peft import get_peft_model_state_dict
 
-            tensors = get_peft_model_state_dict(loaded.adapter)
+            tensors = get_peft_model_state_dict(loaded.adapter, save_embedding_layers=False)  # they are as they were
             save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, folder / "adapter_model.safetensors")
             loaded.adapter.peft_config["default"].save_pretrained(folder)
     if isinstance(loaded.head, ClassifierHead):

@@ -64,7 +64,7 @@ def _benchmark(kind: str, config: str, doc: str) -> TaskSpec:
 _OURS = (
     TaskSpec(
         kind="microworld",
-        doc="a generated world of invented entities: choice, claim and sums; needs no files",
+        doc="a generated world of invented entities: choice, claim, sums and kind; needs no files",
         config="outgrow.tasks.microworld.task:MicroworldConfig",
         task="outgrow.tasks.microworld.task:MicroworldTask",
         reads_files=False,

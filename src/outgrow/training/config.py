@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from outgrow.models.config import Lora, Settled
+from outgrow.core.config import Settled
+from outgrow.models.config import Lora
 
 
 class TrainConfig(Settled):

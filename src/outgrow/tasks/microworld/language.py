@@ -1,7 +1,7 @@
 """How the world is talked about: statements, questions, and the wordings of the tasks.
 
 Training text and tasks share the language but not the templates: what a task asks, and how, never occurs in
-training text.
+training text. Only the prompts of kinds are beginnings of statements.
 """
 
 from __future__ import annotations
@@ -87,6 +87,13 @@ CLAIM_STATEMENTS: Mapping[str, str] = {
     "colour": "The colour of {e} is {v}.",
     "mentor": "The one who taught {e} is {v}.",
 }
+KIND_PROMPTS: Mapping[str, tuple[str, ...]] = {
+    "habitat": ("The home of {e} is the", "{e} lives in the", "{e} was seen in the", "{e} sleeps in the"),
+    "food": ("The meal of {e} is", "{e} eats", "{e} gathers", "{e} feeds on"),
+    "colour": ("The coat of {e} is", "{e} is", "{e} looks"),
+    "mentor": ("The teacher of {e} is", "{e} was taught by", "{e} learned from", "{e} is a pupil of"),
+}
+KIND_INSTRUCTIONS = ("Complete: {q}", "Fill in the next word. {q}")
 SUM_TEMPLATES = (
     "Problem: {p} Solution:",
     "Solve this. {p} Solution:",

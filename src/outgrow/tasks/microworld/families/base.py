@@ -1,0 +1,109 @@
+"""What a family of questions is: which there are, how they are put into words, and how answers are read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from outgrow.core.tables import Example
+from outgrow.tasks.base import Wording
+from outgrow.tasks.microworld.config import MicroworldConfig
+from outgrow.tasks.microworld.ladder import LADDER
+from outgrow.tasks.microworld.world import RELATIONS, Fact, World
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with its answer.
+
+    Attributes:
+        group: the entity it is about.
+        question: its text.
+        choices: its own options, or None.
+        gold: the world's answer.
+        stratum: why the reader would be right or wrong about it.
+        meta: what is known about it, sealed.
+    """
+
+    group: str
+    question: str
+    choices: tuple[str, ...] | None
+    gold: str
+    stratum: str
+    meta: Mapping[str, object]
+
+
+class Family(ABC):
+    """One family of questions.
+
+    Args:
+        config: what is asked.
+        world: which the questions are about.
+
+    Attributes:
+        permutations: orders of the options that make different wordings.
+        max_new_tokens: enough for any generated answer.
+    """
+
+    permutations: ClassVar[int] = 1
+    max_new_tokens: ClassVar[int] = 8
+
+    def __init__(self, config: MicroworldConfig, world: World) -> None:
+        self.config = config
+        self.world = world
+        self.share = LADDER[config.reader].share
+
+    @property
+    @abstractmethod
+    def templates(self) -> tuple[str, ...]:
+        """Prompts with places for the question and its options, the identity's first."""
+
+    @property
+    def n_variants(self) -> int:
+        """Distinct wordings, identity included."""
+        templates = len(self.templates)
+        if self.permutations == 1:
+            return templates
+        mixed = self.permutations * templates
+        return {"permutations": self.permutations, "instructions": templates, "mixed": mixed}[self.config.wordings]
+
+    def variant(self, number: int) -> tuple[int, int]:
+        """Template and permutation of a variant."""
+        if self.permutations == 1 or self.config.wordings == "instructions":
+            return number, 0
+        if self.config.wordings == "permutations":
+            return 0, number
+        templates = len(self.templates)
+        return number % templates, (number // templates + number % templates) % self.permutations
+
+    def candidates(self, entities: Sequence[str], count: int) -> Iterator[Question]:
+        """Questions about `entities` to draw `count` of."""
+        for entity in entities:
+            for relation in RELATIONS:
+                yield self.question(self.world.facts[entity][relation])
+
+    def question(self, fact: Fact) -> Question:
+        """The question about a fact."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def wording(self, example: Example, variant: int) -> Wording:
+        """The example in a wording that exists."""
+
+    def solution(self, example: Example, value: str) -> str:
+        """What to train on when only the gold value is known: the value itself, or a worked answer."""
+        return value
+
+    def extract(self, text: str, wording: Wording) -> str | None:
+        """The value of the option that a text says; None for anything else."""
+        answer = text.strip().strip(".").casefold()
+        for option, value in zip(wording.options or (), wording.values or (), strict=True):
+            if option.casefold() == answer:
+                return value
+        return None
+
+    def label(self, variant: int) -> str:
+        """What tables call a variant's kind."""
+        return "identity" if variant == 0 else self.config.wordings
