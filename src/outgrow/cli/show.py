@@ -2,105 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from outgrow.core.errors import DataError, PrerequisiteError
-from outgrow.core.names import did_you_mean
-from outgrow.core.tables import ROWS
-from outgrow.io import read_table
-from outgrow.models.config import ModelRef
-from outgrow.models.files import resolve
-
-GIVEN = pa.schema([pa.field(f.name, f.type) for f in ROWS])
-
-
-@dataclass(frozen=True)
-class Token:
-    """One position: its id, its text, and the share of the row's loss it carries (0 in the prompt)."""
-
-    id: int
-    text: str
-    share: float
-
-
-def tokens_of(tokenizer: Any, prompt: str, target: str | None, *, chat: bool) -> list[Token]:
-    """The positions of a row under head `lm`; the row's loss is the mean over its target tokens (definition 5)."""
-    from outgrow.models.text import Coder
-
-    coder = Coder(tokenizer, chat=chat)
-    (ids,) = coder.prompts([prompt])
-    answer = coder.targets([prompt], [target])[0] if target is not None else []
-    shares = [0.0] * len(ids) + [1 / len(answer) for _ in answer]
-    return [Token(i, str(tokenizer.decode([i])), share) for i, share in zip([*ids, *answer], shares, strict=True)]
-
 
 def show(path: Path, *, model: str, row: str, chat: bool, classifier: bool) -> None:
     """Print a row's tokens, which of them are learned, and its weight."""
-    found = pick(read_table(path, GIVEN, required=("prompt",), name="training rows"), row, path)
-    if not found["prompt"]:
-        raise DataError(
-            f"{path}: row {row} has no prompt; only rows in words can be shown (curate answers with prompts)"
-        )
-    if found["target"] is None and not found["probabilities"]:
-        raise DataError(
-            f"{path}: row {row} has neither a target nor probabilities; show reads our own rows "
-            "(curate --format rows), not those of other trainers"
-        )
-    tokenizer = _tokenizer(ModelRef(model=model, chat=chat))
-    weight = 1.0 if found["weight"] is None else found["weight"]
+    from outgrow.models.show import show as look
+
+    shown = look(path, row, model=model, chat=chat, classifier=classifier)
     console = Console(highlight=False)
-    title = found["row_id"] or found["example_id"] or f"row {row}"
-    console.print(f"{title}: weight {weight:g}, target {found['target']!r}", markup=False, soft_wrap=True)
-    if found["probabilities"]:
-        shares = ", ".join(f"{name} {share:.3f}" for name, share in found["probabilities"])
+    title = shown.row["row_id"] or shown.row["example_id"] or f"row {row}"
+    target = shown.row["target"]
+    console.print(f"{title}: weight {shown.weight:g}, target {target!r}", markup=False, soft_wrap=True)
+    if shown.row["probabilities"]:
+        shares = ", ".join(f"{name} {share:.3f}" for name, share in shown.row["probabilities"])
         console.print(f"soft target: {shares}", markup=False, soft_wrap=True)
-    if classifier:
-        ids = tokenizer(found["prompt"])["input_ids"]
-        tokens = [Token(i, str(tokenizer.decode([i])), 0.0) for i in ids]
-    else:
-        tokens = tokens_of(tokenizer, found["prompt"], found["target"], chat=chat)
     table = Table("position", "id", "token", "learned", "weight in the loss", box=None, pad_edge=False)
-    for position, token in enumerate(tokens):
+    for position, token in enumerate(shown.tokens):
         learned = "yes" if token.share else ""
-        share = f"{weight * token.share:.4f}" if token.share else "0"
+        share = f"{shown.weight * token.share:.4f}" if token.share else "0"
         table.add_row(str(position), str(token.id), escape(repr(token.text)), learned, share)
     console.print(table)
     if classifier:
         console.print("a classifier reads these tokens and learns the class; no token is predicted")
-
-
-def pick(rows: pa.Table, wanted: str, path: Path) -> dict[str, Any]:
-    """The row of that number, `row_id` or `example_id` (the first).
-
-    Raises:
-        DataError: there is none.
-    """
-    if wanted.isdigit() and int(wanted) < rows.num_rows:
-        return dict(rows.slice(int(wanted), 1).to_pylist()[0])
-    names = [name for column in ("row_id", "example_id") for name in rows[column].to_pylist()]
-    if wanted not in names:
-        near = did_you_mean(wanted, [name for name in names if name][:10_000])
-        raise DataError(
-            f"{path}: no row '{wanted}'{near or f'; give a number from 0 to {rows.num_rows - 1}, or an id'}"
-        )
-    return dict(rows.slice(names.index(wanted) % rows.num_rows, 1).to_pylist()[0])
-
-
-def _tokenizer(ref: ModelRef) -> Any:
-    try:
-        from transformers import AutoTokenizer
-    except ModuleNotFoundError as error:
-        raise PrerequisiteError(
-            f'showing tokens needs the extra "train" ({error}); install it: pip install "outgrow[train]"'
-        ) from error
-    try:
-        return AutoTokenizer.from_pretrained(str(resolve(ref.model)), revision=ref.revision)
-    except (OSError, ValueError) as error:
-        raise PrerequisiteError(f"the tokenizer of {ref.model!r} cannot be loaded: {error}") from error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from outgrow.io import write_table
 from outgrow.reporting.checks import check_run
-from outgrow.reporting.run import RunFolder, load_run
+from outgrow.reporting.run import RunFolder, read_folder
 
 if TYPE_CHECKING:
     from outgrow.reporting.figures import Drawn
@@ -40,7 +40,7 @@ def write_report(folder: Path) -> ReportFiles:
         DataError: results.json is missing or cannot be read.
     """
     folder = Path(folder)
-    run = load_run(folder)
+    run = read_folder(folder)
     if len(run.cells) == 1:
         return _write_cell(run, folder)
     from outgrow.reporting.ladder import build_pages, cell_folder, draw_all

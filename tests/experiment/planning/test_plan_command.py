@@ -140,7 +140,7 @@ def test_a_model_is_measured_by_real_passes_and_counted_bytes():
     ("arguments", "says"),
     [
         (["--device", "h1000"], "unknown device 'h1000'; did you mean 'h100'"),
-        (["--device", "h100", "--mfu", "0"], "--mfu is 0.0"),
+        (["--device", "h100", "--mfu", "0"], "mfu is 0.0"),
         (["--device", "h100", "--measure"], "one of them"),
         (["--machine", "nowhere.json"], "cannot be read"),
         (["--shape", "x"], "MODEL=FOLDER"),
