@@ -23,7 +23,6 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_heading_anchors = 3
 default_role = "code"
 napoleon_use_ivar = True
-autodoc_class_signature = "separated"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
@@ -56,7 +55,13 @@ def add_front_page(app: Sphinx, error: Exception | None) -> None:
         shutil.copy(Path(app.outdir) / f"{root_doc}.html", Path(app.outdir) / "index.html")
 
 
+def without_signature(app: Sphinx, what: str, *details: object) -> tuple[str, None] | None:
+    """A class is described by its attributes; the signature of a model of settings would fill a page."""
+    return ("", None) if what == "class" else None
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("source-read", add_contents)
+    app.connect("autodoc-process-signature", without_signature)
     app.connect("build-finished", add_front_page)
