@@ -73,8 +73,8 @@ class Result:
         if len(wanted) != 1:
             names = ", ".join(f"{cell.supervisor.name} and {student_of(cell)}" for cell in self.cells)
             raise ConfigError(
-                f"{len(wanted)} cells of {self.name!r} fit supervisor {supervisor!r} and student {student!r}; take one: "
-                f"result.cell(supervisor=..., student=...). The cells are {names}"
+                f"{len(wanted)} cells of {self.name!r} fit supervisor {supervisor!r} and student {student!r}; take one "
+                f"by result.cell(supervisor=..., student=...). The cells are {names}"
             )
         if len(self.cells) == 1:
             return self
