@@ -95,7 +95,7 @@ def test_a_plan_counts_and_prints_what_a_recipe_takes(tmp_path, monkeypatch):
     }
     plan = outgrow.plan(raw, overrides=["seeds=[0]"], device="h100")
     numbers = plan.numbers()
-    assert [job["name"] for job in numbers["jobs"]] == ["zero_shot", "supervisor", "naive"]
+    assert [job["name"] for job in numbers["jobs"]] == ["zero_shot", "nano", "naive"]
     assert numbers["total"]["steps"] == 16 / 8 + 24 / 8
     assert numbers["seconds"] > 0
     assert "on H100 SXM, 1 job(s) at a time" in str(plan)

@@ -37,7 +37,7 @@ def test_a_process_that_dies_costs_nobody_else_anything(tmp_path):
 UNGUARDED = """
 from types import SimpleNamespace
 from outgrow.execution.local import Processes
-from outgrow.experiment.jobs import Job
+from outgrow.experiment.graph import Job
 
 print("begun", flush=True)
 with Processes(SimpleNamespace(threads=1), "store", 1) as processes:
