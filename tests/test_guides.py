@@ -3,12 +3,19 @@
 import importlib.util
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-_spec = importlib.util.spec_from_file_location("guide", Path(__file__).with_name("guide.py"))
-guide = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(guide)
+
+def _module(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+guide = _module(Path(__file__).with_name("guide.py"))
 
 
 def test_a_new_users_first_path_works_as_readme_says_it(tmp_path):
@@ -18,19 +25,37 @@ def test_a_new_users_first_path_works_as_readme_says_it(tmp_path):
     assert "learnt from 12 known gold labels" in said
 
 
-def test_every_python_example_runs_top_to_bottom(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def trained(tmp_path, monkeypatch):
+    """Instead of training: a finished run whose answers are made up. What the recipe would have been is kept."""
+    fabricate = _module(guide.ROOT / "tests" / "reporting" / "fabricate.py")
+    recipes = []
+
+    def run_recipe(recipe, **options):
+        recipes.append(recipe)
+        fabricate.fabricate(tmp_path / "run", questions=400, seeds=3)
+        return SimpleNamespace(folder=tmp_path / "run")
+
+    monkeypatch.setattr("outgrow.execution.run.run_recipe", run_recipe)
+    return recipes
+
+
+def test_every_python_example_runs_top_to_bottom(tmp_path, monkeypatch, capsys, trained):
     shutil.copytree(guide.ROOT / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
     examples = guide.blocks("docs/python.md", "python")
-    assert len(examples) >= 7
+    assert len(examples) >= 11
     names = {}
     for number, example in enumerate(examples):
         exec(compile(example, f"docs/python.md, example {number + 1}", "exec"), names)
-    assert "'value': 'billing'" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "'value': 'billing'" in said
+    assert str(tmp_path / "run" / "report.html") in said
+    assert [(recipe.name, recipe.train.epochs) for recipe in trained] == [("small", 2)]
     assert (tmp_path / "train.jsonl").read_text().count("\n") == 12
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/supervisors.md", "docs/tasks.md", "docs/python.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/supervisors.md", "docs/tasks.md", "docs/python.md", "docs/api.md"])
 def test_links_between_the_pages_lead_somewhere(page):
     import re
 

@@ -5,40 +5,98 @@ The names below are imported when they are first used, so that `import outgrow` 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-_PUBLIC = {
-    "accuracy_from_votes": "outgrow.reliability:accuracy_from_votes",
-    "agreement": "outgrow.reliability:agreement",
-    "as_answers": "outgrow.io:as_answers",
-    "as_one_source": "outgrow.io:as_one_source",
-    "calibrate": "outgrow.reliability:calibrate",
-    "label": "outgrow.experiment.label:label",
-    "load_recipe": "outgrow.recipe.recipe:load_recipe",
-    "load_task": "outgrow.tasks:load",
-    "most_certain": "outgrow.reliability:most_certain",
-    "read_answers": "outgrow.io:read_answers",
-    "read_table": "outgrow.io:read_table",
-    "register": "outgrow.core.registry:register",
-    "run": "outgrow.execution.run:run_recipe",
-    "write_explorer": "outgrow.reporting.explore:write_explorer",
-    "write_report": "outgrow.reporting:write_report",
-    "write_rows": "outgrow.io.export:write_rows",
-    "write_table": "outgrow.io:write_table",
-}
+if TYPE_CHECKING:
+    from outgrow.core.errors import OutgrowError as OutgrowError
+    from outgrow.core.lab import Lab as Lab
+    from outgrow.core.registry import register as register
+    from outgrow.experiment.curate import curate as curate
+    from outgrow.experiment.label import label as label
+    from outgrow.experiment.planning.plan import plan as plan
+    from outgrow.io import (
+        as_answers as as_answers,
+        as_one_source as as_one_source,
+        read_answers as read_answers,
+        read_gold as read_gold,
+        read_table as read_table,
+        write_table as write_table,
+    )
+    from outgrow.io.export import write_rows as write_rows
+    from outgrow.io.questions import read_questions as read_questions
+    from outgrow.models.doctor import doctor as doctor
+    from outgrow.models.show import show as show
+    from outgrow.recipe import Recipe as Recipe, load_recipe as load_recipe
+    from outgrow.recipe.lists import (
+        list_methods as list_methods,
+        list_recipes as list_recipes,
+        list_tasks as list_tasks,
+    )
+    from outgrow.reliability import (
+        accuracy_from_votes as accuracy_from_votes,
+        agreement as agreement,
+        calibrate as calibrate,
+        most_certain as most_certain,
+    )
+    from outgrow.reporting.explore import write_explorer
+    from outgrow.reporting.result import Result as Result, load_run as load_run, run as run
+    from outgrow.reporting.trained import export as export
+    from outgrow.reporting.write import write_report
+    from outgrow.store.status import status as status
+    from outgrow.tasks import load
 
-__all__ = ["__version__", *sorted(_PUBLIC)]
+    explore, load_task, report = write_explorer, load, write_report
+
+_HOMES = {
+    "Lab": "core.lab",
+    "OutgrowError": "core.errors",
+    "Recipe": "recipe",
+    "Result": "reporting.result",
+    "accuracy_from_votes": "reliability",
+    "agreement": "reliability",
+    "as_answers": "io",
+    "as_one_source": "io",
+    "calibrate": "reliability",
+    "curate": "experiment.curate",
+    "doctor": "models.doctor",
+    "explore": "reporting.explore:write_explorer",
+    "export": "reporting.trained",
+    "label": "experiment.label",
+    "list_methods": "recipe.lists",
+    "list_recipes": "recipe.lists",
+    "list_tasks": "recipe.lists",
+    "load_recipe": "recipe",
+    "load_run": "reporting.result",
+    "load_task": "tasks:load",
+    "most_certain": "reliability",
+    "plan": "experiment.planning.plan",
+    "read_answers": "io",
+    "read_gold": "io",
+    "read_questions": "io.questions",
+    "read_table": "io",
+    "register": "core.registry",
+    "report": "reporting.write:write_report",
+    "run": "reporting.result",
+    "show": "models.show",
+    "status": "store.status",
+    "write_rows": "io.export",
+    "write_table": "io",
+}
+"""Each public name's module, and after a colon what it is called there if not the same."""
+
+__all__ = ["__version__", *sorted(_HOMES)]
 
 
 def __getattr__(name: str) -> Any:
     """The public object of that name, imported now."""
-    if name not in _PUBLIC:
+    if name not in _HOMES:
         raise AttributeError(f"module 'outgrow' has no attribute '{name}'; it has {', '.join(__all__)}")
     from outgrow.core.names import import_attr
 
-    return import_attr(_PUBLIC[name])
+    module, _, attribute = _HOMES[name].partition(":")
+    return import_attr(f"outgrow.{module}:{attribute or name}")
 
 
 def __dir__() -> list[str]:

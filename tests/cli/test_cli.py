@@ -257,17 +257,3 @@ def test_microworld_shows_facts_and_questions(cli):
     assert found.code == 0, found.err
     assert found.out.count("gold: ") == 2
     assert cli("microworld", "sample", "--split", "pol").code == 2
-
-
-# The package ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", sorted(set(outgrow.__all__) - {"__version__"}))
-def test_every_public_name_is_there(name):
-    assert callable(getattr(outgrow, name))
-    assert name in dir(outgrow)
-
-
-def test_an_unknown_public_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="no attribute 'nosuch'"):
-        outgrow.nosuch  # noqa: B018

@@ -1,6 +1,7 @@
 """Run by test_local.py in a process of its own: made-up jobs in real processes, which die, fail and hang.
 
-`python local_jobs.py MODE FOLDER`. What a job does stands in its name; its processes import this file too.
+`python local_jobs.py MODE FOLDER`. What a job does stands in its name. Its processes import this
+file too, because the recipe holds something of it.
 """
 
 import io
@@ -48,7 +49,7 @@ def main(mode, folder):
     jobs = [Job(seed, arm) for seed, arm in enumerate(arms)]
     after = Job(9, "fine")
     graph = Graph({**dict.fromkeys(jobs, ()), after: (jobs[-1],)})
-    recipe = SimpleNamespace(threads=1, folder=folder)
+    recipe = SimpleNamespace(threads=1, folder=folder, made_up=made_up)
     with Processes(recipe, str(folder / "store"), 2) as processes:
         found = run_jobs(graph, processes, Overview(graph, Progress(io.StringIO(), live=False)))
     print(

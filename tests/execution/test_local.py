@@ -37,6 +37,28 @@ def test_a_process_that_dies_costs_nobody_else_anything(tmp_path):
     assert found["notes"] == [["1", local.MALLOC["MALLOC_TOP_PAD_"]]] * 4  # set before the process began
 
 
+UNGUARDED = """
+from types import SimpleNamespace
+from outgrow.execution.local import Processes
+from outgrow.experiment.graph import Job
+
+print("begun", flush=True)
+with Processes(SimpleNamespace(threads=1), "store", 1) as processes:
+    processes.begin(Job(0, "naive"), wait=False)
+    news = []
+    while len(news) < 2:
+        news += processes.news(10.0)
+print([type(each).__name__ for each in news])
+"""
+
+
+def test_a_script_without_a_guard_is_not_run_again_by_its_processes(tmp_path):
+    (tmp_path / "script.py").write_text(UNGUARDED)
+    ended = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines() == ["begun", "['Told', 'Failed']"]  # there is no such recipe
+
+
 def alive(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"

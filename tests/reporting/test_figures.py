@@ -16,14 +16,14 @@ from outgrow.reporting.figures.reliability import draw_by_entropy, draw_heat, dr
 from outgrow.reporting.figures.strata import draw_strata
 from outgrow.reporting.figures.style import house_style, label
 from outgrow.reporting.figures.training import draw_loss, draw_validation, thin
-from outgrow.reporting.run import as_results, load_run
+from outgrow.reporting.run import as_results, read_folder
 
 ALL = {"arms", "pgr", "strata", "by_entropy", "risk_coverage", "heat", "label_mix", "loss", "validation"}
 
 
 @pytest.fixture(scope="module")
 def drawn(folder):
-    return draw_all(load_run(folder).results)
+    return draw_all(read_folder(folder).results)
 
 
 @pytest.fixture

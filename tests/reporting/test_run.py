@@ -8,18 +8,18 @@ import math
 import pytest
 
 from outgrow.core.errors import DataError
-from outgrow.reporting.run import as_results, load_run
+from outgrow.reporting.run import as_results, read_folder
 
 
 def test_a_folder_without_results_says_what_to_give(tmp_path):
     with pytest.raises(DataError, match=r"no results\.json here; give the folder that 'outgrow run' wrote"):
-        load_run(tmp_path)
+        read_folder(tmp_path)
 
 
 def test_broken_json_is_named_with_its_file(tmp_path):
     (tmp_path / "results.json").write_text("{", encoding="utf-8")
     with pytest.raises(DataError, match=r"results\.json is not valid JSON"):
-        load_run(tmp_path)
+        read_folder(tmp_path)
 
 
 def test_every_fault_of_the_results_is_shown_at_once(results):
@@ -50,7 +50,7 @@ def test_keys_of_a_later_version_are_ignored(results):
 
 def test_answers_and_provenance_may_be_missing(tmp_path, results):
     (tmp_path / "results.json").write_text(json.dumps(results), encoding="utf-8")
-    run = load_run(tmp_path)
+    run = read_folder(tmp_path)
     assert run.answers is None
     assert run.provenance is None
 
@@ -62,7 +62,7 @@ def test_answers_that_lack_a_column_are_refused(tmp_path, results):
     (tmp_path / "results.json").write_text(json.dumps(results), encoding="utf-8")
     pq.write_table(pa.table({"example_id": ["a"], "question": ["?"]}), tmp_path / "answers.parquet")
     with pytest.raises(DataError, match=r"missing columns \['gold', 'seed'\]"):
-        load_run(tmp_path)
+        read_folder(tmp_path)
 
 
 def test_arms_are_methods_controls_or_oracles_and_gold_outweighs_control(results):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from outgrow.cli.options import Plugin, RecipeAndSettings, split_arguments
 
 if TYPE_CHECKING:
-    from outgrow.experiment.planning.machine import Machine
-    from outgrow.experiment.planning.steps import Planner
+    from outgrow.recipe.recipe import Recipe
 
 
 def plan(
@@ -34,75 +32,43 @@ def plan(
     plugin: Plugin = None,
 ) -> None:
     """Say what a recipe would take: memory, time, tokens, cost. Nothing is trained or fetched."""
-    import importlib.util
+    import json
 
-    from outgrow.core.errors import ConfigError
+    from outgrow.experiment.planning.plan import can_plan
+    from outgrow.experiment.planning.plan import plan as make
+    from outgrow.experiment.planning.show import show
     from outgrow.recipe.recipe import load_recipe
 
-    if not 0 < mfu <= 1:
-        raise ConfigError(f"--mfu is {mfu}; it is a share above 0 and at most 1")
-    if measure and device is not None:
-        raise ConfigError("--measure measures this machine, --device plans for another: give one of them")
     recipe = load_recipe(*split_arguments(arguments or []))
-    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
-        _counts(recipe, wants=measure or as_json)
+    if not (can_plan() or measure or as_json):
+        _counts(recipe)
         return
-    from outgrow.experiment.planning.estimate import Hardware, estimate
-    from outgrow.experiment.planning.machine import known_machine
-    from outgrow.experiment.planning.show import numbers, show
-    from outgrow.experiment.planning.steps import Planner
-    from outgrow.models.known_shapes import given_shapes
-
-    there = None if device is None else known_machine(device, mfu)
-    kind = "cpu" if there is None else there.kind
-    planner = Planner(recipe, given_shapes(shape or []), sample=sample, device=kind, devices=devices)
-    if there is None:
-        there = _here(machine or default_file(), planner, measure=measure, asked_for=machine is not None)
-    hardware = Hardware(there, devices, jobs or recipe.jobs or 1, price_per_hour)
-    estimated = estimate(planner, hardware)
+    made = make(
+        recipe,
+        device=device,
+        devices=devices,
+        mfu=mfu,
+        jobs=jobs,
+        price_per_hour=price_per_hour,
+        measure=measure,
+        machine=machine,
+        shapes=shape or (),
+        sample=sample,
+        say=lambda text: typer.echo(text, err=True),
+    )
     if as_json:
-        import json
-
-        typer.echo(json.dumps(numbers(recipe, estimated, hardware), indent=1))
+        typer.echo(json.dumps(made.numbers(), indent=1))
     else:
-        show(recipe, estimated, hardware)
+        show(made.recipe, made.estimate, made.hardware)
 
 
-def default_file() -> Path:
-    """Where measurements are kept unless the user says otherwise."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "outgrow" / "machine.json"
-
-
-def _here(file: Path, planner: Planner, *, measure: bool, asked_for: bool) -> Machine | None:
-    from outgrow.experiment.planning.machine import read_machine
-
-    if not measure:
-        return read_machine(file) if asked_for or file.exists() else None
-    from outgrow.experiment.planning.calibrate import measure_machine, measure_models
-    from outgrow.models.machine import threads
-
-    threads(planner.recipe.threads)
-
-    def say(what: str) -> None:
-        typer.echo(f"measuring {what}", err=True)
-
-    machine = read_machine(file) if file.exists() else measure_machine(say)
-    machine = measure_models(machine, planner, [step for job in planner.jobs() for step in job.steps], say)
-    machine.save(file)
-    typer.echo(f"kept in {file}; remove it to measure the machine anew", err=True)
-    return machine
-
-
-def _counts(recipe: Any, *, wants: bool) -> None:
+def _counts(recipe: Recipe) -> None:
     """Without torch: jobs, prompts, rows and steps alone."""
     from rich.console import Console
 
-    from outgrow.core.errors import PrerequisiteError
     from outgrow.experiment.dry import dry_run
+    from outgrow.experiment.planning.plan import NEEDED
     from outgrow.experiment.sketch import planned_task
 
-    needed = "tokens, time and memory need torch and transformers; install them with: pip install 'outgrow[train]'"
-    if wants:
-        raise PrerequisiteError(needed)
     Console().print(dry_run(recipe, planned_task(recipe)))
-    typer.echo(f"note: {needed}")
+    typer.echo(f"note: {NEEDED}")

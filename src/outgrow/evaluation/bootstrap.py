@@ -122,6 +122,16 @@ class Bootstrap:
 
         Raises:
             DataError: an array does not have one row per seed and one column per question, or holds NaN.
+
+        Examples:
+        The mean of a score, which is its sum over the number of questions:
+
+        >>> right = np.tile([1.0, 1.0, 1.0, 0.0], (2, 25))
+        >>> arms = {"naive": np.stack([right, np.ones_like(right)], axis=2)}
+        >>> drawn = Bootstrap(np.arange(100), 2).draw_all(arms, lambda sums: sums[..., 0] / sums[..., 1])
+        >>> interval = drawn["naive"].interval()
+        >>> interval.value, interval.low < 0.75 < interval.high
+        (0.75, True)
         """
         for statistics in arms.values():
             self.check(statistics)

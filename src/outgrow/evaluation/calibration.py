@@ -48,10 +48,10 @@ def ece(
     draws: int = 10_000,
     seed: int = 0,
 ) -> Calibration:
-    """Expected calibration error over equal-mass bins: sum_b n_b/n |mean prob - share right|.
+    """Expected calibration error over equal-mass bins: `sum_b n_b/n |mean prob - share right|`.
 
     The interval resamples groups (items, if no groups are given) with the bins held fixed. The debiased
-    value subtracts, per bin, how much |gap| grows when the share right is redrawn from a normal
+    value subtracts, per bin, how much `|gap|` grows when the share right is redrawn from a normal
     distribution with the binomial variance (after arXiv 1909.10155, here in closed form).
 
     Raises:
@@ -80,6 +80,10 @@ def brier(prob: Float[np.ndarray, "n"], correct: Bool[np.ndarray, "n"]) -> float
 
     Raises:
         DataError: the lengths differ, there is no item, or a probability is outside 0 to 1.
+
+    Examples:
+        >>> brier(np.array([1.0, 0.5]), np.array([True, False]))
+        0.125
     """
     _check(prob, correct)
     return float(((prob - correct) ** 2).mean())

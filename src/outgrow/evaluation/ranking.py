@@ -19,6 +19,10 @@ def auroc(score: Float[np.ndarray, "n"], correct: Bool[np.ndarray, "n"]) -> floa
 
     Raises:
         DataError: the lengths differ, or a score is NaN.
+
+    Examples:
+        >>> auroc(np.array([0.9, 0.8, 0.8, 0.3]), np.array([True, True, False, False]))
+        0.875
     """
     _check(score, correct)
     n_right = int(correct.sum())

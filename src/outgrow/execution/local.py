@@ -9,6 +9,7 @@ import pickle
 import signal
 import sys
 import threading
+import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -117,7 +118,7 @@ class Processes:
         own = {**MALLOC, **os.environ, "OMP_NUM_THREADS": str(self._threads)}
         if self._cards:
             own["CUDA_VISIBLE_DEVICES"] = self._cards[place % len(self._cards)]
-        with _environment(own), _no_interrupt():
+        with _environment(own), _no_interrupt(), _no_script(self._recipe):
             process.start()
         far_end.close()  # so that its death ends the pipe
         worker = self._workers[place] = _Worker(process, link)
@@ -199,6 +200,21 @@ def _no_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _no_script(recipe: Recipe) -> Iterator[None]:
+    """A process that is started meanwhile does not run the user's script, which would begin the run a second time.
+
+    Unless the recipe holds something that only the script defines; then the script has to guard its own start.
+    """
+    before = sys.modules["__main__"]
+    if b"__main__" not in pickle.dumps(recipe):
+        sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = before
 
 
 def cards() -> list[str]:

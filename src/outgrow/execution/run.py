@@ -113,6 +113,7 @@ def run_recipe(
     on: str | None = None,
     gpus: int | float | None = None,
     fail_fast: bool = False,
+    progress: Progress | None = None,
 ) -> RunResult:
     """Carry a recipe out and write its folder: results, provenance, tables.
 
@@ -128,6 +129,7 @@ def run_recipe(
         gpus: on Ray, graphics cards per job, or a fraction that several jobs share; by default 1 where the cluster
             has any, else 0. With 0 a job does not see a card, which decides its numbers.
         fail_fast: stop everything at the first failure.
+        progress: where it is shown how far the run is; stderr by default.
 
     Raises:
         RunFailedError: jobs failed; `.failures` says which. Everything that did not need them is done and in the store.
@@ -139,8 +141,8 @@ def run_recipe(
     graph = Graph(jobs_of(recipe))
     with executor_of(on, recipe, place_for_store, jobs, gpus) as executor:
         executor.check(recipe, place_for_store)
-        with Progress() as progress:
-            overview = Overview(graph, progress)
+        with progress or Progress() as shown:
+            overview = Overview(graph, shown)
             with executor.workers(overview) as workers:
                 ended = run_jobs(graph, workers, overview, fail_fast=fail_fast)
         if graph.failures:

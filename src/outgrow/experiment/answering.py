@@ -131,4 +131,4 @@ class Answer(StepRequest[pa.Table]):
     @property
     def server(self) -> Any:
         """The server's settings, if it is one."""
-        return self.handle.config if self.handle.kind == "server" else None
+        return self.handle.config if isinstance(self.handle, Elsewhere) and self.handle.kind == "server" else None

@@ -139,6 +139,16 @@ def curate(
         DataError: no question, given label or known gold belongs to an answered question.
         PrerequisiteError: several sources, or the answers lack what the method goes by: repeated answers, option
             probabilities, given labels, known gold.
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> from outgrow.io import as_answers
+        >>> table = pa.table({"example_id": [*"pppqqq"], "value": [*"aab", *"bbb"], "prompt": ["p?"] * 3 + ["q?"] * 3})
+        >>> curated = curate(as_answers(table), method="uncertainty_filtering", keep=0.5)
+        >>> curated.rows.select(["prompt", "target", "weight"]).to_pylist()
+        [{'prompt': 'q?', 'target': 'b', 'weight': 1.0}]
+        >>> curated.summary.mix_before, curated.summary.mix_after
+        ({'a': 0.5, 'b': 0.5}, {'b': 1.0})
     """
     spec = find_method(method)
     config = _config(spec, settings)

@@ -20,6 +20,7 @@ from outgrow.experiment.work import PlannedWork
 from outgrow.models.config import ModelRef
 from outgrow.objectives import identity
 from outgrow.store import Artefact, Step, Work
+from outgrow.supervisors.queries import Decoding
 from outgrow.tasks.base import Task
 from outgrow.tasks.equivalence import same_as
 from outgrow.training.config import TrainConfig
@@ -75,7 +76,7 @@ class Train(StepRequest[Student]):
     name: str
     validation: Mapping[str, str] | None
     checks: pa.Table | None
-    decoding: str
+    decoding: Decoding
     sealed: bool
     only: Part
     report: Report

@@ -22,7 +22,7 @@ class Labelled:
 
     Attributes:
         supervisor: its name.
-        answers: answers (`records.ANSWERS`); reliability and curation go on from here.
+        answers: answers (`outgrow.core.tables.ANSWERS`); reliability and curation go on from here.
         usage: what servers charged for the answers (and paraphrases), one entry per asking; empty without servers.
     """
 

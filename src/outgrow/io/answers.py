@@ -26,7 +26,7 @@ GIVEN = pa.schema([pa.field(f.name, f.type, nullable=f.name != "example_id") for
 
 
 def read_answers(path: Path | str, *, columns: Sequence[str] | None = None, numbered: bool = True) -> pa.Table:
-    """Answers from JSON Lines, CSV or Parquet, in `records.ANSWERS`.
+    """Answers from JSON Lines, CSV or Parquet, in `outgrow.core.tables.ANSWERS`.
 
     `example_id` and `value` must be there. A file that has `task`, `label` and perhaps `worker` instead, as tools for
     crowdsourcing write it, is read as if they were named `example_id`, `value` and `source`. A null or blank `value`
@@ -64,6 +64,12 @@ def as_answers(table: Any) -> pa.Table:
 
     Raises:
         DataError: as `read_answers`; rows are counted from 1.
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> crowd = pa.table({"task": ["q", "q"], "worker": ["ann", "bob"], "label": ["x", "y"]})
+        >>> as_answers(crowd)["source"].to_pylist()
+        ['ann', 'bob']
     """
     given = pa.table(table)
     if {"task", "label"} <= set(given.column_names) and "example_id" not in given.column_names:

@@ -22,7 +22,7 @@ def read_labels(path: Path | str) -> pa.Table | None:
         reliability, n_valid): then it holds answers.
 
     Raises:
-        DataError: as `tables.read_table`, or a question and source stand there twice.
+        DataError: as `read_table`, or a question and source stand there twice.
     """
     if "example_id" not in (present := column_names(path)) and {"task", "label"} <= set(present):
         return None  # answers as tools for crowdsourcing write them

@@ -25,7 +25,7 @@ def read_questions(path: Path | str) -> pa.Table:
     """Questions from JSON Lines, CSV or Parquet: `example_id`, `question`, and if there are any `choices`, `label`.
 
     Raises:
-        DataError: as `tables.read_table`, or a question stands there twice.
+        DataError: as `read_table`, or a question stands there twice.
     """
     return _read(path, QUESTIONS, required=("example_id", "question"), name="questions")
 
@@ -34,7 +34,7 @@ def read_given(path: Path | str) -> pa.Table:
     """Given labels from JSON Lines, CSV or Parquet: `example_id` and `label`.
 
     Raises:
-        DataError: as `tables.read_table`, or a question stands there twice.
+        DataError: as `read_table`, or a question stands there twice.
     """
     return _read(path, GIVEN, required=("example_id", "label"), name="given labels")
 

@@ -17,11 +17,18 @@ def as_one_source(answers: pa.Table, name: str) -> pa.Table:
     more than another. What a single member is worth has to be estimated from the sources apart.
 
     Args:
-        answers: answers table (`records.ANSWERS`) of any number of sources.
+        answers: answers table (`outgrow.core.tables.ANSWERS`) of any number of sources.
         name: of the crowd.
 
     Returns:
         Answers in the same order, variant 0 throughout.
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> from outgrow.io import as_answers
+        >>> answers = as_answers(pa.table({"example_id": ["q", "q"], "source": ["ann", "bob"], "value": ["x", "y"]}))
+        >>> as_one_source(answers, "crowd").select(["source", "sample"]).to_pylist()
+        [{'source': 'crowd', 'sample': 0}, {'source': 'crowd', 'sample': 1}]
     """
     sample = numbers_within(encode(answers.column("example_id")).codes)
     columns = {field.name: answers.column(field.name) for field in ANSWERS}

@@ -11,11 +11,11 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from outgrow import tasks
+from outgrow.core.config import Settled
 from outgrow.core.config_errors import fault, report, validate
 from outgrow.core.errors import ConfigError
 from outgrow.core.names import did_you_mean, unknown
 from outgrow.core.plugins import load_plugin, loaded_plugins, restore_plugins
-from outgrow.models.config import Settled
 from outgrow.recipe.parts import (
     Arm,
     Ask,
@@ -294,19 +294,27 @@ def about(path: Path) -> tuple[str, str]:
     return lines[0].removeprefix("# "), needs.removeprefix("# Needs: ")
 
 
-def load_recipe(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(source: Recipe | Mapping[str, Any] | str | Path | None = None, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe.
 
     Args:
-        path: a YAML file, or the name of a recipe that ships with the package; None for the demo.
+        source: a YAML file, the name of a recipe that ships with the package, plain values, or a recipe; None for the
+            demo.
         overrides: `key.sub=value` each, the value in YAML; applied in order.
 
     Raises:
         ConfigError: the file or an override is wrong; all faults at once, each with its key, the value seen and,
             where one is near, a suggestion.
     """
-    source, raw = _read(path, overrides)
-    return parse_recipe(raw, name=str(path or "the demo recipe"), path=str(source))
+    if isinstance(source, Recipe):
+        if not overrides:
+            return source
+        raw = apply_overrides(dict(source.given) or source.resolved(), overrides)
+        return parse_recipe(raw, name=source.name, path=source.path)
+    if isinstance(source, Mapping):
+        return parse_recipe(apply_overrides(dict(source), overrides))
+    path, raw = _read(source, overrides)
+    return parse_recipe(raw, name=str(source or "the demo recipe"), path=str(path))
 
 
 def load_labelling(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Labelling:

@@ -89,7 +89,7 @@ def apply_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, 
     """
     result = copy.deepcopy(raw)
     faults = []
-    for override in overrides:
+    for override in [overrides] if isinstance(overrides, str) else overrides:
         key, equals, text = override.partition("=")
         if not equals or not key.strip():
             faults.append(f"  {override!r}: expected key=value, for instance seeds=[0,1,2] or train.epochs=3")

@@ -51,6 +51,19 @@ def agreement(
         ConfigError: unknown estimator, or a temperature that is not positive.
         DataError: a column is missing, or the table is empty.
         PrerequisiteError: several sources.
+
+    Examples:
+        Three of five agree; the others say one other thing, or nothing that could be parsed:
+
+        >>> import pyarrow as pa
+        >>> values = [*"aaabb", *"aaa", None, None]
+        >>> labels = agreement(pa.table({"example_id": ["q1"] * 5 + ["q2"] * 5, "value": values}))
+        >>> labels["value"].to_pylist()
+        ['a', 'a']
+        >>> labels["entropy"].to_numpy().round(4).tolist()
+        [0.673, 0.9503]
+        >>> labels["reliability"].to_numpy().round(4).tolist()
+        [0.7311, 0.787]
     """
     if estimator not in get_args(Estimator):
         raise ConfigError(f"unknown estimator {estimator!r}; choose one of {', '.join(get_args(Estimator))}")
@@ -101,6 +114,12 @@ def row_reliability(answers: pa.Table, *, temperature: float = 0.2) -> Float[np.
     """R of the answer each row gave, in row order (the row weights of the published re-weighting).
 
     NaN for an invalid answer and where K = 1. Raises as `agreement` does.
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> answers = pa.table({"example_id": ["q"] * 5, "value": [*"aaabb"]})
+        >>> row_reliability(answers).round(4).tolist()
+        [0.7311, 0.7311, 0.7311, 0.2689, 0.2689]
     """
     votes = count_votes(answers, one_label_per_source=True)
     measure = softmax_reliability(votes, temperature)

@@ -51,6 +51,24 @@ def calibrate(
         DataError: no known labels, gold that contradicts itself or belongs to no known label (or the reverse),
             several labels of one question, or known labels all (but those of one fold) right or wrong.
         PrerequisiteError: no feature is there for every label.
+
+    Examples:
+        Known are ten unanimous labels, nine of them right, and ten split ones, five right. Few labels draw the two
+        probabilities together:
+
+        >>> import pyarrow as pa
+        >>> from outgrow.reliability import agreement
+        >>> ids = [f"q{i}" for i in range(20)]
+        >>> values = ["aaaaa" if i < 10 else "aaabb" for i in range(20)]
+        >>> answers = pa.table({"example_id": [i for i in ids for _ in range(5)], "value": [*"".join(values)]})
+        >>> labels = agreement(answers)
+        >>> gold = pa.table({"example_id": ids, "value": [*"aaaaaaaaab", *"ababababab"]})
+        >>> new = agreement(pa.table({"example_id": [*"xxxxxyyyyy"], "value": [*"bbbbb", *"cccaa"]}))
+        >>> rated = calibrate(new, labels, gold)
+        >>> rated["reliability"].to_numpy().round(1).tolist()
+        [0.8, 0.6]
+        >>> rated.schema.metadata[b"known_labels"]
+        b'20'
     """
     if folds < 2:
         raise ConfigError(f"folds must be at least 2, not {folds!r}: a known label is rated by a fit without it")

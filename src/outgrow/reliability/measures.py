@@ -19,6 +19,13 @@ def entropy(votes: Votes) -> Float[np.ndarray, "questions"]:
 
     H = -sum_a (n_a/K) ln(n_a/K) + (n_inv/K) ln K, arXiv 2406.19032 ("uncertainty"), computed as
     ln K - (1/K) sum_a n_a ln n_a.
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> from outgrow.reliability.votes import count_votes
+        >>> answers = pa.table({"example_id": [*"pppqqq"], "value": [*"aab", "a", None, None]})
+        >>> entropy(count_votes(answers, one_label_per_source=False)).round(4).tolist()
+        [0.6365, 1.0986]
     """
     asked = votes.asked.astype(np.float64)
     counts = votes.entry_count.astype(np.float64)

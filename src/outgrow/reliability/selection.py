@@ -31,6 +31,13 @@ def most_certain(
         ConfigError: unknown `by` or `stratify`.
         DataError: a question has several labels, or none has a consensus.
         PrerequisiteError: the fraction is not above 0 up to 1, or the measure is missing for a question.
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> from outgrow.reliability import agreement
+        >>> answers = pa.table({"example_id": [*"ppprrrsss"], "value": [*"aab", *"bbb", *"abc"]})
+        >>> most_certain(agreement(answers), fraction=0.5, seed=0)["example_id"].to_pylist()
+        ['p', 'r']
     """
     if by not in get_args(By):
         raise ConfigError(f"unknown order {by!r}; choose one of {', '.join(get_args(By))}")
@@ -121,7 +128,13 @@ def with_consensus(labels: pa.Table) -> Bool[np.ndarray, "questions"]:
 
 
 def label_mix(labels: pa.Table) -> dict[str, float]:
-    """Share of each value among the labels (or training rows' targets) that have one, largest first."""
+    """Share of each value among the labels (or training rows' targets) that have one, largest first.
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> label_mix(pa.table({"value": ["no", "yes", None, "yes", "yes"]}))
+        {'yes': 0.75, 'no': 0.25}
+    """
     values = labels.column("value" if "value" in labels.column_names else "target").drop_null()
     counts = {c["values"]: c["counts"] for c in values.value_counts().to_pylist()}
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))

@@ -40,7 +40,7 @@ def write_explorer(
     """Write the page, complete or not at all.
 
     Args:
-        labels: labels table (`records.LABELS`; measures may be null throughout).
+        labels: labels table (`outgrow.core.tables.LABELS`; measures may be null throughout).
         path: the page.
         answers: the answers behind the labels, shown with their prompts when a row opens.
         name: the page's title.

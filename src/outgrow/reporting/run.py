@@ -39,7 +39,7 @@ class RunFolder:
         return RunFolder(results, self.provenance, _read_answers(folder / "answers.parquet"), (results,))
 
 
-def load_run(folder: Path) -> RunFolder:
+def read_folder(folder: Path) -> RunFolder:
     """Read the folder that `outgrow run` wrote.
 
     Args:

@@ -26,17 +26,17 @@ _MARK = {"method": "", "control": " *", "oracle": " †"}
 _STYLE = {"method": "", "control": "dim", "oracle": "yellow"}
 
 
-def summary_table(results: Mapping[str, Any], width: int = WIDE) -> Table:
+def summary_table(results: Sequence[Results] | Mapping[str, Any], width: int = WIDE) -> Table:
     """Floor, zero-shot and every arm: accuracy, PGR, difference to naive, adjusted p, rows.
 
     Args:
-        results: the raw contents of results.json.
+        results: the raw contents of results.json, or the cells in them.
         width: columns there are; below 100 only the differences keep their intervals, and rows are left out.
 
     Raises:
         DataError: the contents are not those of a finished run.
     """
-    cells = as_cells(results)
+    cells = as_cells(results) if isinstance(results, Mapping) else results
     if len(cells) > 1:
         return _ladder(cells)
     run = cells[0]

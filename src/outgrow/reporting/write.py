@@ -12,7 +12,7 @@ from outgrow.io import write_table
 from outgrow.reporting.checks import check_run
 from outgrow.reporting.figures.drawn import Shown
 from outgrow.reporting.figures.kept import fingerprint, keep_figures, kept_figures
-from outgrow.reporting.run import RunFolder, load_run
+from outgrow.reporting.run import RunFolder, read_folder
 
 if TYPE_CHECKING:
     from outgrow.reporting.figures.drawn import Drawn
@@ -43,7 +43,7 @@ def write_report(folder: Path, *, keep: bool = False) -> ReportFiles:
         DataError: results.json is missing or cannot be read, or the folder cannot be written to.
     """
     folder = Path(folder)
-    run = load_run(folder)
+    run = read_folder(folder)
     if len(run.cells) == 1:
         return _write_cell(run, folder, folder, keep=keep)
     from outgrow.reporting.ladder import build_pages, cell_folder, draw_all

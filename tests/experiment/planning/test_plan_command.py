@@ -9,9 +9,9 @@ import yaml
 from typer.testing import CliRunner
 
 from outgrow.core.errors import ConfigError, PrerequisiteError
-from outgrow.experiment.planning.formulas import Passes
 from outgrow.experiment.planning.machine import Machine, Pace, known_machine, pace_key, read_machine
 from outgrow.experiment.planning.memory import Held
+from outgrow.experiment.work import Passes
 from outgrow.models.known_shapes import KNOWN
 from outgrow.models.shapes import shape_of
 
@@ -140,7 +140,7 @@ def test_a_model_is_measured_by_real_passes_and_counted_bytes():
     ("arguments", "says"),
     [
         (["--device", "h1000"], "unknown device 'h1000'; did you mean 'h100'"),
-        (["--device", "h100", "--mfu", "0"], "--mfu is 0.0"),
+        (["--device", "h100", "--mfu", "0"], "mfu is 0.0"),
         (["--device", "h100", "--measure"], "one of them"),
         (["--machine", "nowhere.json"], "cannot be read"),
         (["--shape", "x"], "MODEL=FOLDER"),

@@ -11,10 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from outgrow.core.tables import iter_examples
-from outgrow.experiment.planning.formulas import Passes
 from outgrow.experiment.planning.recording import BytesTokenizer, Texts, counting
 from outgrow.experiment.planning.training_passes import training_passes
-from outgrow.experiment.work import NOTHING, Pass, PlannedWork
+from outgrow.experiment.work import NOTHING, Pass, Passes, PlannedWork
 from outgrow.models.assemble import make_tokenizer
 from outgrow.models.config import ModelRef
 from outgrow.models.shapes import Shape

@@ -12,8 +12,9 @@ import numpy as np
 from outgrow.core.errors import ConfigError
 from outgrow.core.hashing import sha256_text
 from outgrow.core.names import unknown
-from outgrow.experiment.planning.formulas import Passes, forward_flops, training_flops
+from outgrow.experiment.planning.formulas import forward_flops, training_flops
 from outgrow.experiment.planning.memory import Held
+from outgrow.experiment.work import Passes
 from outgrow.models.config import Lora
 from outgrow.models.shapes import Shape
 

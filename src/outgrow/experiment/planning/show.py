@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from outgrow.experiment.planning.estimate import Cost, Estimate, Hardware
 from outgrow.experiment.work import PlannedJob
 from outgrow.recipe.recipe import Recipe
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def count(value: int | float) -> str:
@@ -40,8 +43,8 @@ def kinds(found: Estimate) -> list[tuple[PlannedJob, Cost, int]]:
     return [(*own[0], len(own)) for own in rows.values()]
 
 
-def show(recipe: Recipe, found: Estimate, hardware: Hardware) -> None:
-    """Print the plan."""
+def show(recipe: Recipe, found: Estimate, hardware: Hardware, console: Console | None = None) -> None:
+    """Print the plan; to stdout where no console is given."""
     from rich.console import Console
     from rich.table import Table
 
@@ -60,9 +63,10 @@ def show(recipe: Recipe, found: Estimate, hardware: Hardware) -> None:
             stage, name, times, f"{cost.answers:,.0f}", f"{cost.steps:,}", count(tokens), count(cost.flops),
             duration(cost.seconds), memory(cost.memory.total), count(cost.disk),
         )  # fmt: skip
-    console = Console(highlight=False)
-    if not console.is_terminal:  # a file or a pipe has no edge to keep within
-        console = Console(width=160, highlight=False)
+    if console is None:
+        console = Console(highlight=False)
+        if not console.is_terminal:  # a file or a pipe has no edge to keep within
+            console = Console(width=160, highlight=False)
     console.print(table)
     for line in lines(recipe, found, hardware):
         console.print(line, markup=False, soft_wrap=True)

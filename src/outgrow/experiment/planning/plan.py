@@ -1,0 +1,130 @@
+"""What a recipe would take: memory, time, tokens, cost. Nothing is trained or fetched."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from outgrow.core.errors import ConfigError, PrerequisiteError
+from outgrow.experiment.planning.estimate import Estimate, Hardware, estimate
+from outgrow.experiment.planning.machine import Machine, known_machine, read_machine
+from outgrow.experiment.planning.show import numbers, show
+from outgrow.experiment.planning.steps import Planner
+from outgrow.models.known_shapes import given_shapes
+from outgrow.recipe.recipe import Recipe, load_recipe
+
+NEEDED = "tokens, time and memory need torch and transformers; install them with: pip install 'outgrow[train]'"
+
+
+@dataclass(frozen=True, repr=False)
+class Plan:
+    """A recipe's plan. Printing it shows its table.
+
+    Attributes:
+        recipe: what was planned.
+        estimate: its jobs, each with its cost, and their total.
+        hardware: where it would run.
+    """
+
+    recipe: Recipe
+    estimate: Estimate
+    hardware: Hardware
+
+    def numbers(self) -> dict[str, Any]:
+        """The plan as plain values: seconds, bytes, counts; what `outgrow plan --json` prints."""
+        return numbers(self.recipe, self.estimate, self.hardware)
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        text = io.StringIO()
+        show(self.recipe, self.estimate, self.hardware, Console(file=text, width=160, color_system=None))
+        return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+    __repr__ = __str__
+
+
+def plan(
+    recipe: Recipe | Mapping[str, Any] | str | Path | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    device: str | None = None,
+    devices: int = 1,
+    mfu: int | float = 0.4,
+    jobs: int | None = None,
+    price_per_hour: int | float | None = None,
+    measure: bool = False,
+    machine: str | Path | None = None,
+    shapes: Sequence[str] = (),
+    sample: int = 200,
+    say: Callable[[str], None] = lambda text: None,
+) -> Plan:
+    """Say what a recipe would take.
+
+    Args:
+        recipe: as for `outgrow.run`.
+        overrides: `key.sub=value` each.
+        device: plan for this device, such as `h100`, instead of this machine.
+        devices: that one job is spread over.
+        mfu: with `device`, the share of its peak that is achieved, above 0, at most 1.
+        jobs: at a time; by default the recipe's, else 1.
+        price_per_hour: of one device.
+        measure: measure this machine and the recipe's models first, and keep that in `machine`.
+        machine: the file of measurements; by default in the user's cache. Without one there are counts and no time.
+        shapes: `MODEL=FOLDER`, `MODEL=OTHER_MODEL` or `MODEL={key: value, ...}`, for models that are not here.
+        sample: questions of each split that are looked at.
+        say: told what is being measured.
+
+    Raises:
+        ConfigError: the recipe or an argument is wrong.
+        PrerequisiteError: the extra `train` is not installed.
+    """
+    if not 0 < mfu <= 1:
+        raise ConfigError(f"mfu is {mfu}; it is a share above 0 and at most 1")
+    if measure and device is not None:
+        raise ConfigError("measure is for this machine, device for another: give one of them")
+    if not can_plan():
+        raise PrerequisiteError(NEEDED)
+    recipe = load_recipe(recipe, overrides)
+    where = None if device is None else known_machine(device, mfu)
+    kind = "cpu" if where is None else where.kind
+    planner = Planner(recipe, given_shapes(list(shapes)), sample=sample, device=kind, devices=devices)
+    if where is None:
+        file = default_file() if machine is None else Path(machine)
+        if measure:
+            where = _measured(file, planner, say)
+        elif machine is not None or file.exists():
+            where = read_machine(file)
+    hardware = Hardware(where, devices, jobs or recipe.jobs or 1, price_per_hour)
+    return Plan(recipe, estimate(planner, hardware), hardware)
+
+
+def can_plan() -> bool:
+    """Whether torch and transformers are installed."""
+    return all(importlib.util.find_spec(name) is not None for name in ("torch", "transformers"))
+
+
+def default_file() -> Path:
+    """Where measurements are kept unless the user says otherwise."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "outgrow" / "machine.json"
+
+
+def _measured(file: Path, planner: Planner, say: Callable[[str], None]) -> Machine:
+    from outgrow.experiment.planning.calibrate import measure_machine, measure_models
+    from outgrow.models.machine import threads
+
+    threads(planner.recipe.threads)
+
+    def measuring(what: str) -> None:
+        say(f"measuring {what}")
+
+    machine = read_machine(file) if file.exists() else measure_machine(measuring)
+    machine = measure_models(machine, planner, [step for job in planner.jobs() for step in job.steps], measuring)
+    machine.save(file)
+    say(f"kept in {file}; remove it to measure the machine anew")
+    return machine
