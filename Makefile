@@ -44,6 +44,7 @@ check: $(VENV)/.all docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 docs: $(VENV)/.all
 	$(BIN)/python -m sphinx -q -W --keep-going -b html -c docs . docs/_build

@@ -192,6 +192,7 @@ def collector(**attributes):
     made = object.__new__(_Cell)
     given = {
         "pool": POOL,
+        "trained_on": POOL.gold,
         "seeds": [seed_of(SAID)],
         "runner": SimpleNamespace(task=MicroworldTask(MicroworldConfig())),
         "answered_freely": {},

@@ -74,6 +74,8 @@ class _Cell:
         self.folder = f"cells/{cell.folder}/" if cell.name else ""
         self.test, self.pool = self._split("test"), self._split("pool")
         self.known = self._split("known") if "known" in runner.task.splits else None
+        owned = gold_values(runner.gold("supervisor_train")) if "supervisor_train" in runner.task.splits else {}
+        self.trained_on = {**owned, **self.pool.gold}  # gold of every question that training rows may be about
         self.answered_freely = self._answered_freely()
         recipe = self.recipe
         self.seeds = [self._seed(seed) for seed in recipe.seeds]
@@ -367,7 +369,7 @@ class _Cell:
             ids.append(row["example_id"])
             values.append(said)
             weights.append(row["weight"])
-        right = same_as(task, self.pool.gold, ids, values)
+        right = same_as(task, self.trained_on, ids, values)
         total = math.fsum(weights)
         return math.fsum(w for w, ok in zip(weights, right, strict=True) if ok) / total if total else math.nan
 

@@ -60,4 +60,5 @@ def labels_table(seeds: Sequence[Seed], pool: Split) -> pa.Table:
 def write_tables(tables: Mapping[str, pa.Table], folder: Path) -> None:
     """Parquet files, each whole or not at all."""
     for name, table in tables.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write_table(table, folder / name)

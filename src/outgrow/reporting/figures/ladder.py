@@ -83,7 +83,7 @@ def _draw(
     panels[-1].legend(fontsize=7, frameon=False, loc="best")
     return Drawn(
         key=key, title=title, caption=caption, alt=f"{title}: a line per supervisor over the students.",
-        svg=to_svg(figure), data=_data(lines, students), wide=len(arms) > 2,
+        svg=to_svg(figure), data=_data(lines, students),
     )  # fmt: skip
 
 
