@@ -77,7 +77,8 @@ def several(folder, *commands, site=None):
 
 
 def arms(folder):
-    return {arm["name"]: arm for arm in json.loads((folder / "results.json").read_text())["arms"]}
+    (cell,) = json.loads((folder / "results.json").read_text())["cells"]
+    return {arm["name"]: arm for arm in cell["arms"]}
 
 
 def test_what_an_installed_package_brings_runs_in_worker_processes(place):
@@ -91,9 +92,12 @@ def test_what_an_installed_package_brings_runs_in_worker_processes(place):
     assert 0 < made["firm_votes"]["rows"][0] < 24
     results = json.loads((place / "out" / "results.json").read_text())
     assert results["recipe"]["methods"][3]["objective"] == {"name": "clipped", "most": 1.5}
-    assert (results["task"]["name"], results["supervisor"]["model"]) == ("parity", "a guess")
+    (cell,) = results["cells"]
+    assert (results["task"]["name"], cell["supervisor"]["model"]) == ("parity", "a guess")
+    assert made["clipped"]["curves"][0]["loss"][0][1] <= 1.5 < made["naive"]["curves"][0]["loss"][0][1]
+    assert [stage["name"] for stage in made["twice"]["stages"]] == ["first", "second"]
     kept = {t["name"]: t["key"] for t in json.loads((place / "out" / "provenance.json").read_text())["trained"]}
-    assert "loss" in {metric["name"] for metric in results["metrics"]}
+    assert "loss" in {metric["name"] for metric in cell["metrics"]}
     assert kept["naive"] != kept["clipped"]  # another objective is another training
 
 

@@ -269,6 +269,13 @@ def test_all_faults_are_shown_at_once_with_the_values_seen(write):
     assert "  reliability.temperature: must be greater than 0 (seen: -1)" in told
 
 
+def test_faults_of_students_are_told_where_they_are_written(write):
+    alone = MINIMAL.replace("student: {model: microworld/base}\n", "")
+    assert faults(write, alone)[1:] == ["  student: is missing (seen: null)"]
+    lines = faults(write, alone, "students=[{model: microworld/base, layer: 1}]")[1:]
+    assert [line.partition(":")[0].strip() for line in lines] == ["students.0.layer"]
+
+
 def test_a_fault_in_the_shared_training_is_told_once(write):
     assert faults(write, MINIMAL, "train.batch_size=0")[0].endswith("has 1 error:")
 

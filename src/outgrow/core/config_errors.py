@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import typing
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -40,11 +40,17 @@ def below(error: ValidationError, *loc: int | str) -> ValidationError:
     return _validation_error((loc + item["loc"], item["msg"], item["input"]) for item in error.errors())
 
 
-def report(error: ValidationError, title: str) -> str:
-    """All faults of an error that `validate` raised, one line each, under a title that says how many there are."""
+def report(error: ValidationError, title: str, *, silent: Collection[str] = ()) -> str:
+    """All faults of an error that `validate` raised, one line each, under a title that says how many there are.
+
+    Args:
+        error: the faults.
+        title: what has them.
+        silent: first keys that nobody has written, because they repeat others.
+    """
     faults: dict[tuple[Any, ...], list[str]] = {}
     values: dict[tuple[Any, ...], Any] = {}
-    for item in error.errors():
+    for item in (each for each in error.errors() if not each["loc"] or each["loc"][0] not in silent):
         messages = faults.setdefault(item["loc"], [])
         if item["msg"] not in messages:
             messages.append(item["msg"])

@@ -94,7 +94,11 @@ def _job(parcel: Parcel, expected: str, job: Job, wait: bool, board: Any) -> Out
         return Failed(job, Failure.of(job.label, _other_version(here, expected)))
     board.tell.remote(Told(job))
     tell = seldom(lambda event: board.tell.remote(Told(job, event)), every=EVERY)
-    return attempt(parcel.open(), parcel.store, job, wait=wait, sink=tell)
+    try:
+        recipe = parcel.open()
+    except Exception as error:  # a plugin that cannot be loaded there
+        return Failed(job, Failure.of(job.label, error))
+    return attempt(recipe, parcel.store, job, wait=wait, sink=tell)
 
 
 def _call(parcel: Parcel, function: Callable[..., Any], *more: Any) -> Any:

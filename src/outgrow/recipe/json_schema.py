@@ -19,7 +19,7 @@ def recipe_schema() -> dict[str, Any]:
     plain = _tidied(schema, shared)
     plain["$defs"] |= shared
     plain["required"] = [key for key in plain["required"] if key not in ("student", "students")]
-    plain["oneOf"] = [{"required": ["student"]}, {"required": ["students"]}]
+    plain["anyOf"] = [{"required": ["student"]}, {"required": ["students"]}]
     return {"$schema": DIALECT, **plain, "title": "A recipe of outgrow"}
 
 

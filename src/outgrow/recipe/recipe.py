@@ -260,7 +260,8 @@ def _parse(model: type[Kind], raw: Mapping[str, Any], name: str, path: str | Non
     try:
         recipe = validate(model, _fill_in(raw))
     except ValidationError as error:
-        raise ConfigError(report(error, name)) from None
+        repeated = {"student"} if "students" in raw and "student" not in raw else {"students"} - set(raw)
+        raise ConfigError(report(error, name, silent=repeated)) from None
     recipe._given, recipe._path = dict(raw), path
     return recipe
 
