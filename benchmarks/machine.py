@@ -16,7 +16,7 @@ from typing import Any
 
 COMPARED = (
     "outgrow", "torch", "transformers", "trl", "peft", "accelerate", "tokenizers", "lm_eval", "crowd-kit", "pandas",
-    "numpy", "pyarrow",
+    "polars", "duckdb", "numpy", "pyarrow",
 )  # fmt: skip
 SIZES = ((1024, 768, 3072), (2048, 768, 3072), (2048, 3072, 768), (2048, 2048, 2048))
 
@@ -147,7 +147,7 @@ def spent(*command: str, **environment: str) -> dict[str, float]:
 
 
 class PeakMemory:
-    """MiB that a piece of work takes above what the process holds when it begins.
+    """Most MiB that this process holds while a piece of work runs, libraries and weights included.
 
     On a GPU by torch's allocator. On Linux by the kernel's high-water mark of resident memory, set back at the start
     (`/proc/self/clear_refs`); elsewhere by `ru_maxrss`, which earlier peaks can hide.
@@ -159,19 +159,17 @@ class PeakMemory:
             import torch
 
             torch.cuda.reset_peak_memory_stats()
-            self.base = torch.cuda.memory_allocated() / 2**20
             return
         with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-        self.base = _status("VmRSS") or _maxrss()
 
     def mib(self) -> float:
-        """The peak since the start, less what was there then."""
+        """The peak since the start."""
         if self.device == "cuda":
             import torch
 
-            return torch.cuda.max_memory_allocated() / 2**20 - self.base
-        return (_status("VmHWM") or _maxrss()) - self.base
+            return torch.cuda.max_memory_allocated() / 2**20
+        return _status("VmHWM") or _maxrss()
 
 
 def _status(field: str) -> float | None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from outgrow.tasks.microworld.ladder import LADDER
+
 LETTERS = ("A", "B", "C", "D")
 ORDERS = ((0, 1, 2, 3), (1, 2, 3, 0), (2, 3, 0, 1), (3, 0, 1, 2), (3, 2, 1, 0))
+MICROWORLD = tuple(f"microworld/{name}" for name in LADDER)
 WORDS = ("[pad]", "[end]", *LETTERS, ":", ")", "Instruction", "Question", "Options", "Answer")
 
 
@@ -30,6 +34,11 @@ class Shape:
     vocabulary: int
     feed_forward: int
 
+    @property
+    def words(self) -> int:
+        """How many made-up words a question may draw from."""
+        return min(20_000, self.vocabulary - len(WORDS))
+
     def forward_flops(self, positions: float, pairs: float, places: float) -> float:
         """Additions and multiplications of a forward pass; the last feed-forward part is needed at places alone.
 
@@ -45,7 +54,7 @@ class Shape:
 
 def config_of(name: str) -> Any:
     """Configuration of a shape by name."""
-    from transformers import GPT2Config, GPTNeoXConfig, Qwen3Config
+    from transformers import AutoConfig, GPT2Config, GPTNeoXConfig, Qwen3Config
 
     ends = {"bos_token_id": 1, "eos_token_id": 1, "pad_token_id": 0}
     if name in ("gpt2-124m", "tiny"):
@@ -62,7 +71,10 @@ def config_of(name: str) -> Any:
             hidden_size=896, intermediate_size=4864, num_hidden_layers=24, num_attention_heads=14, head_dim=64,
             num_key_value_heads=2, vocab_size=151936, max_position_embeddings=4096, tie_word_embeddings=True, **ends,
         )  # fmt: skip
-    raise SystemExit(f"no shape {name!r}")
+    if name in MICROWORLD:
+        models = resources.files("outgrow.tasks.microworld") / "models"
+        return AutoConfig.from_pretrained(str(models / name.removeprefix("microworld/")))
+    raise SystemExit(f"no shape {name!r}; there are gpt2-124m, pythia-70m, qwen-0.5b, {', '.join(MICROWORLD)}")
 
 
 def make(name: str, folder: Path) -> tuple[Path, Shape]:

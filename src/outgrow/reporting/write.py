@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from outgrow.reporting.figures.drawn import Drawn
 
 
+LADDER = ("ladder", "ladder_pgr")  # the figures of a run of several cells
+
+
 @dataclass(frozen=True)
 class ReportFiles:
     """Where the report lies."""
@@ -84,11 +87,13 @@ def _figures(
     of = fingerprint((results / "results.json").read_bytes())
     figures: Mapping[str, Shown] | None = kept_figures(folder, of) if keep else None
     if figures is None:
+        from outgrow.reporting.figures.draw import DRAWINGS
+
         drawn = draw()
         (folder / "figures").mkdir(exist_ok=True)
-        for old in (folder / "figures").iterdir():
-            if old.suffix in (".svg", ".csv") and old.stem not in drawn:
-                old.unlink()
+        for key in {*DRAWINGS, *LADDER} - drawn.keys():  # of an earlier report; other files there are the user's
+            for suffix in ("svg", "csv"):
+                (folder / "figures" / f"{key}.{suffix}").unlink(missing_ok=True)
         for key, figure in drawn.items():
             _write(folder / "figures" / f"{key}.svg", figure.svg)
             write_table(figure.data, folder / "figures" / f"{key}.csv")
