@@ -106,6 +106,14 @@ def test_register_takes_what_a_registry_holds_and_no_name_that_is_taken(fruits):
         register(ACME)
 
 
+def test_only_what_a_program_registers_itself_needs_it_in_workers(fruits, plugin):
+    load_plugin(plugin())
+    assert fruits["pear"] is PEAR
+    assert not room.registered_here()
+    register(Fruit("kiwi"))
+    assert room.registered_here()
+
+
 PLUGIN = """
 from {module} import register, Fruit
 from dataclasses import dataclass

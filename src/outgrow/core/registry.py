@@ -266,6 +266,12 @@ def register(spec: Named) -> None:
     raise ConfigError(f"register takes one of {kinds or 'the specifications'}, not a {type(spec).__name__}")
 
 
+def registered_here() -> bool:
+    """Whether this program has registered something itself: neither an installed package nor a plugin file."""
+    origins = {entry.origin for registry in _REGISTRIES for entry in registry.entries()} - {OURS}
+    return any(not origin.version and origin not in PLUGIN_MODULES.values() for origin in origins)
+
+
 def code_identity(value: object) -> dict[str, str]:
     """`Origin.identity` of whoever wrote the class of `value`."""
     return Origin.of_module(type(value).__module__).identity()

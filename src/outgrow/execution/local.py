@@ -19,6 +19,7 @@ from typing import Any
 
 from outgrow.core.errors import Failure
 from outgrow.core.events import Event, Number, seldom
+from outgrow.core.registry import registered_here
 from outgrow.execution.outcome import Died, Failed, Outcome, Told, attempt
 from outgrow.experiment.graph import Job
 from outgrow.models.machine import has_cuda
@@ -203,13 +204,14 @@ def _no_interrupt() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _no_script(recipe: Recipe) -> Iterator[None]:
+def _no_script(recipe: bytes) -> Iterator[None]:
     """A process that is started meanwhile does not run the user's script, which would begin the run a second time.
 
-    Unless the recipe holds something that only the script defines; then the script has to guard its own start.
+    Unless the recipe holds something that only the script defines, or the script has registered something; then it has
+    to guard its own start.
     """
     before = sys.modules["__main__"]
-    if b"__main__" not in pickle.dumps(recipe):
+    if b"__main__" not in recipe and not registered_here():
         sys.modules["__main__"] = types.ModuleType("__main__")
     try:
         yield
