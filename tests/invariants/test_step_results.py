@@ -267,7 +267,7 @@ def cases():
     found |= {"training of an adapter": adapter, "students": students}
     families = [(family, {}) for family in microworld.FAMILIES] + [("choice", {"answer": "letter"})]
     for family, options in families:
-        wordings = {} if family == "sums" else {"wordings": "mixed"}
+        wordings = {} if family in ("sums", "kind") else {"wordings": "mixed"}
         config = {**world(family, **wordings, **options)}
         found[" ".join(["microworld", family, *options])] = questions(
             "microworld questions", microworld.WORDINGS_VERSION, partial(world_task, config)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from outgrow.cli.run import run
+from outgrow.experiment.cells import cells_of
 from outgrow.experiment.dry import plan
 from outgrow.recipe.recipe import builtin_recipes, load_recipe, parse_recipe
 
@@ -50,9 +51,10 @@ def test_a_recipe_runs_dry(small):
     recipe = small
     if recipe.task.kind == "table" and not (SHARED / next(iter(recipe.task.paths().values()))).exists():
         pytest.skip("the recipe's files are not in ../shared/data")
-    jobs = {job.name: job for job in plan(recipe)}
-    assert set(jobs) >= {arm.id for arm in recipe.methods}
-    arms = [jobs[arm.id] for arm in recipe.methods]
+    jobs = [job for job in plan(recipe) if job.stage == "arm"]
+    # Cells that need the same training ask for it once: the later ones have nothing left to do.
+    arms = [next(job for job in jobs if job.name.partition(", ")[0] == arm.id) for arm in recipe.methods]
+    assert len(jobs) == len(recipe.methods) * len(cells_of(recipe))
     assert all(arm.rows > 0 for arm in arms)
     assert len({arm.steps for arm in arms}) == 1  # the same budget for every arm (definition 6)
 
