@@ -102,6 +102,7 @@ def test_every_arm_shares_the_supervisor_and_its_answers(here, first):
 def test_results_hold_what_the_answers_say(here, first):
     results = json.loads(results_of(first.folder))
     assert results == first.results
+    results = first.only
     table = pq.read_table(first.folder / "answers.parquet").to_pydict()
     gold = np.array(table["gold"])
     seeds = np.array(table["seed"])
@@ -121,7 +122,7 @@ def test_results_hold_what_the_answers_say(here, first):
 
 
 def test_arms_are_trained_alike(first):
-    arms = {arm["name"]: arm for arm in first.results["arms"]}
+    arms = {arm["name"]: arm for arm in first.only["arms"]}
     assert list(arms) == [m if isinstance(m, str) else m["name"] for m in tiny.METHODS]
     for arm in arms.values():
         assert arm["steps"] == [15, 15]  # 3 epochs of 5 steps of 8 rows, whatever the arm's rows
@@ -138,8 +139,8 @@ def test_arms_are_trained_alike(first):
 
 
 def test_the_gap_recovered_is_measured_between_floor_and_ceiling(first):
-    arms = {arm["name"]: arm for arm in first.results["arms"]}
-    floor, ceiling = first.results["supervisor"]["floor"]["value"], arms["strong_ceiling"]["accuracy"]["value"]
+    arms = {arm["name"]: arm for arm in first.only["arms"]}
+    floor, ceiling = first.only["supervisor"]["floor"]["value"], arms["strong_ceiling"]["accuracy"]["value"]
     for arm in arms.values():
         if arm["pgr"]["defined"]:
             expected = (arm["accuracy"]["value"] - floor) / (ceiling - floor)
@@ -171,7 +172,7 @@ def test_the_report_and_the_table_come_out_of_the_command_line(here, first, tmp_
         main()
     assert not stop.value.code
     shown = capfd.readouterr().out
-    assert all(arm["name"].split()[0] in shown for arm in first.results["arms"])
+    assert all(arm["name"].split()[0] in shown for arm in first.only["arms"])
     assert f"report: {tmp_path / 'out' / 'report.html'}" in shown
     html = (tmp_path / "out" / "report.html").read_text()
     assert "uncertainty_filtering" in html

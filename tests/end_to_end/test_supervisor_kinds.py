@@ -77,7 +77,7 @@ def test_a_server_supervises_an_experiment_and_is_paid_once(here, fake, tmp_path
     server = fake(lambda asked: chat(colour_of(asked.text)))
     supervisor = {"kind": "server", "model": "weak-1", "base_url": server.url, "prompt_price": 1.0}
     first = tiny.run(here, tmp_path / "store", tmp_path / "out", **settings(supervisors=[supervisor]))
-    told = first.results["supervisor"]
+    told = first.only["supervisor"]
     assert (told["kind"], told["model"], told["unanswered_test"]) == ("server", "weak-1", 0)
     assert 0.6 < told["floor"]["value"] < 0.9
     assert "127.0.0.1" not in (tmp_path / "out" / "results.json").read_text()
@@ -93,7 +93,7 @@ def test_a_server_supervises_an_experiment_and_is_paid_once(here, fake, tmp_path
     assert (again.folder / "results.json").read_bytes() == (first.folder / "results.json").read_bytes()
     page = write_report(first.folder).html.read_text(encoding="utf-8")
     assert "Answers from servers" in page
-    known = {arm["name"]: arm["known"] for arm in first.results["arms"]}
+    known = {arm["name"]: arm["known"] for arm in first.only["arms"]}
     assert known == {
         "naive": [0], "calibrated_filtering": [40], "calibrated_reweighting": [40], "strong_ceiling": [0]
     }  # fmt: skip
@@ -122,7 +122,7 @@ def test_paraphrases_of_another_model_are_asked_and_marked(here, fake, tmp_path)
     check = next(c for c in run_checks(made.results) if c.code == "W2S010")
     assert check.severity == "note"
     assert "written by giant" in check.finding
-    assert made.results["supervisor"]["missing_share"] == pytest.approx(0.0)
+    assert made.only["supervisor"]["missing_share"] == pytest.approx(0.0)
 
 
 # A file -------------------------------------------------------------------------------------------------------------
@@ -143,10 +143,10 @@ def test_a_file_without_test_answers_gives_a_student_but_no_floor(here, tmp_path
     changes = settings(supervisors=[{"kind": "file", "path": "said.jsonl", "name": "crowd", "together": True}])
     write_answers(here, ("pool", "known"), changes)
     made = tiny.run(here, tmp_path / "store", tmp_path / "out", **changes)
-    told = made.results["supervisor"]
+    told = made.only["supervisor"]
     assert (told["kind"], told["model"], told["unanswered_test"]) == ("file", "answers in said.jsonl", 48)
     assert told["floor"]["value"] is None
-    arms = {arm["name"]: arm for arm in made.results["arms"]}
+    arms = {arm["name"]: arm for arm in made.only["arms"]}
     assert arms["naive"]["pgr"]["defined"] is False
     assert arms["naive"]["pgr"]["reason"] == "the supervisor was not asked 48 of 48 test questions"
     assert arms["naive"]["asked"] == [40]
@@ -163,7 +163,7 @@ def test_a_file_with_test_answers_has_a_floor(here, tmp_path):
     )
     write_answers(here, ("pool", "known", "test", "validation"), changes)
     made = tiny.run(here, tmp_path / "store", tmp_path / "out", **changes)
-    told = made.results["supervisor"]
+    told = made.only["supervisor"]
     assert told["unanswered_test"] == 0
     assert 0.6 < told["floor"]["value"] < 0.9
 
@@ -199,7 +199,7 @@ def test_decoys_estimate_the_accuracy_of_labels_in_a_run(tmp_path):
         "evaluation": {"draws": 200},
     }  # fmt: skip
     made = run_recipe(parse_recipe(raw), store=tmp_path / "store", out=tmp_path / "out", jobs=1)
-    found = made.results["reliability"]["label_free"]
+    found = made.only["reliability"]["label_free"]
     assert (found["method"], found["reason"]) == ("decoys", None)
     (one,) = found["seeds"]
     assert one["low"] <= one["estimate"] <= one["high"]

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from outgrow.core.errors import DataError
-from outgrow.reporting.run import as_results, read_folder
+from outgrow.reporting.run import as_cells, as_results, read_folder
 
 
 def test_a_folder_without_results_says_what_to_give(tmp_path):
@@ -33,9 +33,30 @@ def test_every_fault_of_the_results_is_shown_at_once(results):
 
 
 def test_another_format_is_refused(results):
-    results["format"] = 2
-    with pytest.raises(DataError, match="format 2, but this version reads format 1"):
+    results["format"] = 3
+    with pytest.raises(DataError, match="format 3, but this version reads formats 1 and 2"):
         as_results(results)
+
+
+def test_a_cell_of_format_2_reads_as_format_1_does(results):
+    shared = ("name", "recipe", "seeds", "task", "primary")
+    cell = {key: value for key, value in results.items() if key not in (*shared, "format")} | {"name": "a to b"}
+    new = {"format": 2, **{key: results[key] for key in shared}, "cells": [cell, cell]}
+    first, second = as_cells(new)
+    assert first.cell == second.cell == "a to b"
+    old = as_results(results)
+    assert (first.name, first.arms, first.comparisons, first.strata) == (
+        old.name,
+        old.arms,
+        old.comparisons,
+        old.strata,
+    )
+
+
+@pytest.mark.parametrize("cells", [None, [], {}, [1]])
+def test_format_2_without_cells_is_refused(results, cells):
+    with pytest.raises(DataError, match="expected a list with an object for each cell"):
+        as_cells({**results, "format": 2, "cells": cells})
 
 
 def test_null_is_no_data_and_not_zero(results):

@@ -215,3 +215,26 @@ def test_a_report_with_kept_figures_does_not_import_matplotlib(tmp_path, results
         f"write_report(Path({str(tmp_path)!r}), keep=True); sys.exit('matplotlib' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_several_cells_get_a_ladder_and_a_report_each(results, tmp_path):
+    """Two supervisors teach one student: lines of the ladder, a table of all cells, and a page for each."""
+    shared = ("name", "recipe", "seeds", "task", "primary")
+    body = {key: value for key, value in results.items() if key not in (*shared, "format")}
+    body["arms"] = [dict(each, curves=[]) for each in results["arms"][:2]]
+    cells = [
+        body
+        | {"name": f"{weak} to big", "supervisor": results["supervisor"] | {"name": weak}, "student": {"name": "big"}}
+        for weak in ("tiny", "little")
+    ]
+    new = {"format": 2, **{key: results[key] for key in shared}, "cells": cells}
+    (tmp_path / "results.json").write_text(json.dumps(new), encoding="utf-8")
+    files = write_report(tmp_path)
+    page, twin = files.html.read_text("utf-8"), files.markdown.read_text("utf-8")
+    for weak in ("tiny", "little"):
+        assert f'href="cells/{weak}-to-big/report.html"' in page
+        assert (tmp_path / "cells" / f"{weak}-to-big" / "report.html").is_file()
+        assert f"cells/{weak}-to-big/report.md" in twin
+    lines = (tmp_path / "figures" / "ladder.csv").read_text("utf-8").splitlines()
+    assert lines[0] == "arm,supervisor,student,value,low,high"
+    assert len(lines) == 1 + 2 * 2  # an arm and a supervisor each

@@ -36,6 +36,16 @@ class RunResult:
     folder: Path
     results: dict[str, Any]
 
+    @property
+    def only(self) -> dict[str, Any]:
+        """The results of the only cell, beside what the run says of itself.
+
+        Raises:
+            ValueError: there are several cells.
+        """
+        (cell,) = self.results["cells"]
+        return {**cell, **{name: value for name, value in self.results.items() if name != "cells"}}
+
 
 @runtime_checkable
 class Executor(Protocol):

@@ -28,7 +28,7 @@ def test_a_run_on_a_benchmark(folders, tmp_path, kind, options, decoding, rows):
             "seeds": [0],
         }
     )
-    results = run_recipe(recipe, store=tmp_path / "store", out=tmp_path / "out", jobs=1).results
+    results = run_recipe(recipe, store=tmp_path / "store", out=tmp_path / "out", jobs=1).only
     arm = results["arms"][0]
     assert arm["name"] == "strong_ceiling"
     assert arm["rows"] == [rows]
