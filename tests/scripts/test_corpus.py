@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+import os
 import re
 import subprocess
 import sys
@@ -55,7 +56,10 @@ class Read:
 def corpora():
     """The beginning of every model's text behind the warm-up."""
     command = [sys.executable, reader.__file__, str(SIZE), *map(str, MODELS)]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout.splitlines()
+    scripts = str(Path(__file__).parents[2] / "scripts")
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [scripts, os.environ.get("PYTHONPATH")]))}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600, env=env)
+    lines = done.stdout.splitlines()
     return {share: json.loads(line) for share, line in zip(MODELS, lines, strict=True)}
 
 

@@ -149,6 +149,10 @@ def _cut(config: Any, layers: int | None) -> None:
         text.layer_types = list(text.layer_types)[:layers]
 
 
+BLOCK = 64
+"""Weights of a row that share a scale in 4 bits (bitsandbytes' default)."""
+
+
 def _complete(found: Any) -> Any:
     """The model, if every weight was in the files; its activation functions in their fast form."""
     model, info = found
@@ -157,6 +161,9 @@ def _complete(found: Any) -> Any:
             f"the model's files lack {len(missing)} weights, for instance {missing[:3]}; is the head right?"
         )
     fuse_activations(model)
+    for module in model.modules():
+        if getattr(module, "support_avx512bf16_for_cpu", False) and module.in_features % BLOCK:
+            module.support_avx512bf16_for_cpu = False  # bitsandbytes packs whole blocks only, and fails on others
     return model
 
 

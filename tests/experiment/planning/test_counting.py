@@ -172,12 +172,12 @@ def test_arms_that_would_train_on_the_same_rows_share_a_training():
 def test_an_untuned_greedy_supervisor_is_asked_once_for_all_seeds():
     jobs = Planner(recipe(supervisors=[{"model": "microworld/nano", "name": "weak", "train": None}])).jobs()
     fresh = {(job.name, job.seed): steps for job, steps in own_steps(jobs)}
-    assert {step.about for step in fresh["supervisor", 0]} == {"pool", "validation", "test"}
-    assert fresh["supervisor", 1] == []
-    drawn = Planner(recipe(supervisors=[{"model": "microworld/nano", "train": None}],
+    assert {step.about for step in fresh["weak", 0]} == {"pool", "validation", "test"}
+    assert fresh["weak", 1] == []
+    drawn = Planner(recipe(supervisors=[{"model": "microworld/nano", "name": "weak", "train": None}],
                            ask={"variants": 2, "temperature": 1.0})).jobs()  # fmt: skip
     again = {(job.name, job.seed): steps for job, steps in own_steps(drawn)}
-    assert {step.about for step in again["supervisor", 1]} == {"pool", "test"}  # the greedy answers are shared
+    assert {step.about for step in again["weak", 1]} == {"pool", "test"}  # the greedy answers are shared
 
 
 def test_a_tokenizer_that_is_not_here_is_replaced_by_bytes():

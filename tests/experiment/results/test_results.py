@@ -231,9 +231,8 @@ def test_target_accuracy_of_soft_labels_is_that_of_the_most_probable_value():
 def test_target_accuracy_of_worked_answers_is_that_of_the_parsed_number():
     task = MicroworldTask(MicroworldConfig(family="sums"))
     stories = {name: Example(name, "Bo", f"Bo had {n} nuts, got 1.") for name, n in (("s1", 6), ("s2", 2), ("s3", 4))}
-    made = collector(
-        pool=split_of({"s1": "7", "s2": "3", "s3": "5"}), runner=SimpleNamespace(task=task), answered_freely=stories
-    )
+    pool = split_of({"s1": "7", "s2": "3", "s3": "5"})
+    made = collector(pool=pool, trained_on=pool.gold, runner=SimpleNamespace(task=task), answered_freely=stories)
     rows = training_rows(("s1", "6 + 1 = 7. So 7.", 1.0), ("s2", "2 + 1 = 4. So 4", 1.0), ("s3", "So 15", 2.0))
     assert made._target_accuracy(rows) == pytest.approx(1 / 4)
     assert made._target_accuracy(training_rows(("s2", "3", 1.0), source="gold")) == 1.0  # gold is the value itself
