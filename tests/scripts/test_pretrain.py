@@ -13,14 +13,13 @@ from microworld.pretrain import (
     BLOCK,
     BOS,
     EOS,
-    LADDER,
     PAD,
-    Rung,
     learning_rate,
     packed,
     pretrain,
 )
 from outgrow.core.errors import ConfigError
+from outgrow.tasks.microworld.ladder import LADDER, Rung
 from outgrow.tasks.microworld.language import CHOICE_TEMPLATES, CLAIM_TEMPLATES, QUESTIONS, SUM_TEMPLATES
 from outgrow.tasks.microworld.world import World, WorldConfig, split_name
 
