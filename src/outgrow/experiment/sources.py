@@ -71,11 +71,15 @@ class Sources:
         recipe: who is there, and with how many threads models are computed.
         task: whose classes a classifier chooses from.
         steps: says what identifies a model's files.
+
+    Attributes:
+        sketches: made-up answers, where results are imagined.
     """
 
     def __init__(self, recipe: Labelling, task: Task, steps: Steps) -> None:
         self.recipe, self.task, self.steps = recipe, task, steps
         self._handles: dict[str, ModelHandle | Elsewhere] = {}
+        self.sketches: dict[tuple[int, str, int, int, int], pa.Table] = {}
 
     def base(self, ref: ModelRef, name: str) -> ModelHandle:
         """A base model as it comes; one folder used with other layers, head or pooling is another model."""
