@@ -76,7 +76,7 @@ class Origin:
 
 
 OURS = Origin("outgrow")
-SESSION = Origin("this session")
+SESSION = Origin("this program")
 WHATS = ("method", "task", "objective", "supervisor", "metric")
 """What there are registries of."""
 PLUGIN_MODULES: dict[str, Origin] = {}
