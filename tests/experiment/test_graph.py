@@ -11,7 +11,7 @@ import pytest
 from outgrow.core.errors import ConfigError, SealedError
 from outgrow.core.lab import How
 from outgrow.experiment.cells import Cell, cells_of
-from outgrow.experiment.dry import count_jobs, fresh_steps, plan
+from outgrow.experiment.dry import count_jobs, counted_steps, plan
 from outgrow.experiment.graph import Job, jobs_of, perform
 from outgrow.experiment.planning.steps import Planner
 from outgrow.experiment.progress import states
@@ -95,7 +95,7 @@ def test_a_new_kind_of_step_and_a_method_in_stages_are_run_counted_planned_looke
 
     counted = [
         (step.request.step.name, step.request.meta["detail"].partition(", seed")[0])
-        for _, steps in fresh_steps(count_jobs(recipe))
+        for _, steps in counted_steps(count_jobs(recipe))
         for step in steps
     ]
     assert sorted(counted) == made  # counted beforehand is what was made, step by step

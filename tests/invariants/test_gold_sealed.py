@@ -17,6 +17,7 @@ from outgrow.core.tables import EXAMPLES, GOLD, ROWS, build, make_example_id
 from outgrow.experiment.cells import Cell
 from outgrow.experiment.graph import Job, run_arm
 from outgrow.experiment.step_runner import StepRunner, gold_values
+from outgrow.experiment.steps import StepRequest
 from outgrow.methods import METHODS, MethodSpec
 from outgrow.methods.naive import Naive
 from outgrow.methods.rows import gold_rows
@@ -344,3 +345,23 @@ def test_results_that_are_not_sealed_hold_no_gold(within, runner, supervisors, c
             pairs = list(zip(table["example_id"].to_pylist(), said, strict=True))
             assert any(truth.get(i, v) != v for i, v in pairs) or set(truth).isdisjoint(i for i, _ in pairs)
     assert kinds == {"answer", "train"}
+
+
+def test_a_step_of_the_methods_own_does_not_open_a_sealed_result(within, runner, ceiling):
+    facts = runner.steps.store.open(ceiling.key).manifest
+
+    class Names(StepRequest):
+        step = Step(facts["step"], facts["version"], facts["config"], facts["inputs"])
+        what = "naming the ceiling"
+
+        def make(self, work):
+            raise AssertionError
+
+        def read(self, artefact):
+            return artefact.table("rows.parquet")
+
+        def sketch(self):
+            raise AssertionError
+
+    with pytest.raises(SealedError, match="asked for a step whose result holds gold"):
+        within(lambda lab: lab.do(Names()))

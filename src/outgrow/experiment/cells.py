@@ -26,10 +26,10 @@ class Cell:
     student: int
     name: str = ""
 
-    @property
-    def folder(self) -> str:
-        """A name for files."""
-        return re.sub(r"[^A-Za-z0-9._=+-]+", "-", self.name)
+
+def cell_folder(name: str) -> str:
+    """Where the files of a cell of that name lie, from the run's folder; an empty text for the only one."""
+    return "cells/" + re.sub(r"[^A-Za-z0-9._=+-]+", "-", name) + "/" if name else ""
 
 
 def cells_of(recipe: Recipe) -> tuple[Cell, ...]:

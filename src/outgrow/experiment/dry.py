@@ -10,6 +10,7 @@ from outgrow.experiment.question_tables import Questions
 from outgrow.experiment.sketch import planned_task
 from outgrow.experiment.step_runner import StepRunner
 from outgrow.experiment.steps import Counted, Counter, Size
+from outgrow.experiment.work import fresh_steps
 from outgrow.recipe.recipe import Recipe
 from outgrow.tasks.base import Task
 
@@ -48,18 +49,9 @@ def count_jobs(recipe: Recipe, task: Task | None = None) -> list[CountedJob]:
     return [CountedJob(job, alike[job.arm, job.place, job.seed is None]) for job in jobs]
 
 
-def fresh_steps(jobs: list[CountedJob]) -> list[tuple[CountedJob, list[Counted]]]:
+def counted_steps(jobs: list[CountedJob]) -> list[tuple[CountedJob, list[Counted]]]:
     """Jobs with the steps that no earlier job has asked for."""
-    seen: set[tuple[str, int | None]] = set()
-    fresh = []
-    for job in jobs:
-        new = []
-        for step in job.steps:
-            if (identity := (step.request.step.key, job.job.seed if step.seeded else None)) not in seen:
-                seen.add(identity)
-                new.append(step)
-        fresh.append((job, new))
-    return fresh
+    return fresh_steps((job, job.job.seed, job.steps) for job in jobs)
 
 
 def name_of(recipe: Recipe, job: Job) -> str:
@@ -90,7 +82,7 @@ def plan(recipe: Recipe, task: Task | None = None) -> list[Planned]:
         task: its `planned_task`, where that is at hand.
     """
     planned = []
-    for job, steps in fresh_steps(count_jobs(recipe, task)):
+    for job, steps in counted_steps(count_jobs(recipe, task)):
         if job.job.seed in (None, recipe.seeds[0]):
             sizes = [step.request.size() for step in steps]
             total = Size(*(sum(column) for column in zip(*sizes, strict=True))) if sizes else Size()

@@ -13,12 +13,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from outgrow.core.errors import ConfigError
+from outgrow.core.errors import ConfigError, SealedError
 from outgrow.core.lab import How, Source, Student
 from outgrow.experiment.cells import Cell, cells_of
 from outgrow.experiment.lab import Doors, MethodLab, first_variants, public, sealed
 from outgrow.experiment.readings import HiddenStates, Score
 from outgrow.experiment.step_runner import StepRunner, gold_values, identity_values
+from outgrow.experiment.steps import Lookup, Maker, StepRequest
 from outgrow.methods import METHODS
 from outgrow.models.config import ModelRef
 from outgrow.recipe.parts import Arm
@@ -210,7 +211,7 @@ class _Arm:
         recipe, sources = self.recipe, self.runner.sources
         doors = Doors(
             _plain(self._ask), _plain(self._train), _plain(self._score), _plain(self._activations),
-            _plain(self.runner.steps.do), _plain(self._known_gold), _plain(self._in_form_of),
+            _plain(self._do), _plain(self._known_gold), _plain(self._in_form_of),
             _plain(self._gold) if self.uses_gold else sealed(self.name),
         )  # fmt: skip
         models = zip(recipe.models, recipe.model_names, strict=True)
@@ -308,6 +309,15 @@ class _Arm:
         return self.runner.steps.do(
             HiddenStates(self.runner.sources, handle, self.runner.task, examples, tuple(layers), pool)
         )
+
+    def _do(self, step: StepRequest[Any]) -> Any:
+        """A step of the method's own; one that names a sealed result is refused."""
+        steps = self.runner.steps
+        if isinstance(steps, Maker | Lookup) and not self.uses_gold:
+            there = steps.store.get(step.step)
+            if step.meta.get("sealed") or (there is not None and there.manifest["meta"].get("sealed")):
+                raise SealedError(f"the method '{self.name}' asked for a step whose result holds gold labels")
+        return steps.do(step)
 
     def _known_gold(self) -> pa.Table:
         self.bought.update(self.splits["known"]["example_id"].to_pylist())

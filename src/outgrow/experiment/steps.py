@@ -189,6 +189,10 @@ class Counted:
     request: StepRequest[Any]
     seeded: bool
 
+    def identity(self, seed: int | None) -> tuple[str, int | None]:
+        """Its key, for one seed."""
+        return self.request.step.key, seed if self.seeded else None
+
 
 @dataclass
 class Counter:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from outgrow.models.config import ModelRef
 from outgrow.training.config import TrainConfig
@@ -179,15 +180,33 @@ class PlannedJob:
     steps: tuple[PlannedStep, ...]
 
 
-def own_steps(jobs: list[PlannedJob]) -> list[tuple[PlannedJob, list[PlannedStep]]]:
-    """Jobs with the steps that no earlier job has made."""
-    made: set[tuple[str, int | None]] = set()
-    found = []
-    for job in jobs:
-        fresh = []
-        for step in job.steps:
-            if (own := step.identity(job.seed)) not in made:
-                made.add(own)
-                fresh.append(step)
-        found.append((job, fresh))
-    return found
+@runtime_checkable
+class AskedStep(Protocol):
+    """A step that a job asks for."""
+
+    def identity(self, seed: int | None) -> tuple[str, int | None]:
+        """What tells it from others, for one seed."""
+        ...
+
+
+AStep = TypeVar("AStep", bound=AskedStep)
+AJob = TypeVar("AJob")
+
+
+def fresh_steps(jobs: Iterable[tuple[AJob, int | None, Sequence[AStep]]]) -> list[tuple[AJob, list[AStep]]]:
+    """Jobs, given with their seed and their steps, with the steps that no earlier job has asked for."""
+    seen: set[tuple[str, int | None]] = set()
+    fresh = []
+    for job, seed, steps in jobs:
+        new = []
+        for step in steps:
+            if (identity := step.identity(seed)) not in seen:
+                seen.add(identity)
+                new.append(step)
+        fresh.append((job, new))
+    return fresh
+
+
+def own_steps(jobs: Sequence[PlannedJob]) -> list[tuple[PlannedJob, list[PlannedStep]]]:
+    """Planned jobs with the steps that no earlier job has made."""
+    return fresh_steps((job, job.seed, job.steps) for job in jobs)

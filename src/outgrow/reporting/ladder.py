@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from outgrow.experiment.cells import cell_folder
 from outgrow.reporting import formatting as forms
 from outgrow.reporting.figures.drawn import Drawn, Shown, to_inline
 from outgrow.reporting.figures.ladder import CEILING, draw_ladder, draw_ladder_pgr
@@ -28,11 +28,6 @@ class Pages:
 
     html: str
     markdown: str
-
-
-def cell_folder(results: Results) -> str:
-    """Where the report of a cell lies, from the run's folder."""
-    return "cells/" + re.sub(r"[^A-Za-z0-9._=+-]+", "-", results.cell)
 
 
 def draw_all(cells: Sequence[Results]) -> dict[str, Drawn]:
@@ -109,7 +104,7 @@ def build_pages(run: RunFolder, drawn: Mapping[str, Shown], data: Mapping[str, b
     cells = run.cells
     context = {
         "results": run.results,
-        "cells": [(cell.cell, cell_folder(cell)) for cell in cells],
+        "cells": [(cell.cell, cell_folder(cell.cell)) for cell in cells],
         "table": cells_table(cells),
         "paragraphs": in_words(cells),
         "recipe": as_yaml(run.results.recipe),

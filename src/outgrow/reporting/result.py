@@ -78,9 +78,9 @@ class Result:
             )
         if len(self.cells) == 1:
             return self
-        from outgrow.reporting.ladder import cell_folder  # brings matplotlib
+        from outgrow.experiment.cells import cell_folder
 
-        return Result(self.folder / cell_folder(wanted[0]), (wanted[0],))
+        return Result(self.folder / cell_folder(wanted[0].cell), (wanted[0],))
 
     @property
     def results(self) -> Results:

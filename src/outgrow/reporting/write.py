@@ -49,10 +49,11 @@ def write_report(folder: Path, *, keep: bool = False) -> ReportFiles:
     run = read_folder(folder)
     if len(run.cells) == 1:
         return _write_cell(run, folder, folder, keep=keep)
-    from outgrow.reporting.ladder import build_pages, cell_folder, draw_all
+    from outgrow.experiment.cells import cell_folder
+    from outgrow.reporting.ladder import build_pages, draw_all
 
     for results in run.cells:
-        place = folder / cell_folder(results)
+        place = folder / cell_folder(results.cell)
         place.mkdir(parents=True, exist_ok=True)
         _write_cell(run.of_cell(results, place), place, folder, keep=keep)
     figures = _figures(folder, folder, lambda: draw_all(run.cells), keep=keep)

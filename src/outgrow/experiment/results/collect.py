@@ -14,7 +14,7 @@ from jaxtyping import Float
 from outgrow import evaluation as ev
 from outgrow.core.lab import Source, Student
 from outgrow.core.tables import LABELS, Example, iter_examples
-from outgrow.experiment.cells import Cell, cells_of
+from outgrow.experiment.cells import Cell, cell_folder, cells_of
 from outgrow.experiment.graph import Done, zero_shot
 from outgrow.experiment.lab import identity_answers
 from outgrow.experiment.question_tables import questions_of
@@ -71,7 +71,7 @@ class _Cell:
     def __init__(self, runner: StepRunner, place: int, cell: Cell, done: Sequence[Done]) -> None:
         assert isinstance(runner.recipe, Recipe)
         self.recipe, self.runner, self.cell = runner.recipe, runner, cell
-        self.folder = f"cells/{cell.folder}/" if cell.name else ""
+        self.folder = cell_folder(cell.name)
         self.test, self.pool = self._split("test"), self._split("pool")
         self.known = self._split("known") if "known" in runner.task.splits else None
         owned = gold_values(runner.gold("supervisor_train")) if "supervisor_train" in runner.task.splits else {}
