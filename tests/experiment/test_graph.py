@@ -1,8 +1,10 @@
 """One graph, several interpreters: what is run is what was counted, planned and looked up, whatever asks for it."""
 
 import importlib.util
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -196,3 +198,65 @@ def test_cells_pair_supervisors_with_students_as_the_grid_says(folder):
     )  # fmt: skip
     assert cells("smaller") == (Cell((0,), 1),)  # the small one teaches the large one
     assert cells("together") == (Cell((0, 1), 0, "a + b to weak"), Cell((0, 1), 1, "a + b to strong"))
+
+
+@dataclass(frozen=True)
+class AgainstReference:
+    """-log sigmoid of how much more probable a target has become than it is under the reference."""
+
+    version: ClassVar[int] = 1
+    reading: ClassVar[str] = "softmax"
+
+    of_options: bool = False
+    name: str = "against reference"
+
+    def prepare(self, targets):
+        return {}
+
+    def __call__(self, outputs, batch, progress, state):
+        from torch.nn.functional import softplus
+
+        from outgrow.objectives.base import Losses
+        from outgrow.objectives.losses import answer_nll, row_units
+        from outgrow.objectives.options import choices
+
+        if self.of_options:
+            view = choices(outputs, batch)
+            gained = ((view.logits - batch.fields["reference"]) * view.target).sum(dim=1)
+        else:
+            gained = -answer_nll(outputs.logits, batch.tokens) - batch.fields["reference"]
+        return Losses(softplus(-gained), row_units(batch), {}, {})
+
+    def advance(self, state, observed):
+        return state
+
+
+@pytest.mark.parametrize("of_options", [False, True])
+def test_a_training_against_its_own_start_begins_at_ln_2(recipe, monkeypatch, tmp_path, of_options):
+    """What the reference says was made as training reads the rows, so that nothing has been gained at the first step."""
+
+    def action(lab):
+        rows = answer_rows(lab.ask(lab.supervisors[0], lab.pool))
+        objective = AgainstReference(of_options)
+        other = lab.train(lab.student, rows, objective, stage="other", reference=lab.supervisors[0])
+        return lab.train(lab.student, rows, objective, reference=lab.student), other
+
+    (own, other), runner = within(recipe, monkeypatch, tmp_path, action)
+    losses = [step["loss"] for step in runner.fit_facts(own)["history"]]
+    assert losses[0] == pytest.approx(math.log(2), abs=1e-6)
+    assert losses[-1] < losses[0] - 0.05
+    assert abs(runner.fit_facts(other)["history"][0]["loss"] - math.log(2)) > 1e-3
+    scores = runner.training_rows(own)["reference"].to_pylist()
+    assert all(len(score) == 3 for score in scores) if of_options else all(score < 0 for score in scores)
+    assert [use.name for use in runner.steps.store.log].count("reference") == 2
+
+
+def test_a_reference_is_not_given_twice(recipe, monkeypatch, tmp_path):
+    def action(lab):
+        rows = answer_rows(lab.ask(lab.supervisors[0], lab.pool))
+        rows = rows.append_column("reference", pa.array([0.0] * rows.num_rows))
+        with pytest.raises(ConfigError, match="a column 'reference' of their own"):
+            lab.train(lab.student, rows, reference=lab.student)
+        return True
+
+    assert within(recipe, monkeypatch, tmp_path, action)[0]

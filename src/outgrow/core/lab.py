@@ -128,6 +128,7 @@ class Lab(Protocol):
         stage: str = "",
         select: Literal["weak", "gold", "last"] = "weak",
         settings: Mapping[str, Any] = MappingProxyType({}),
+        reference: Source | None = None,
         only: Literal["all", "head"] = "all",
     ) -> Student:
         """`start` fine-tuned on `rows`; prompts and targets that are not in words yet are put into words.
@@ -141,6 +142,8 @@ class Lab(Protocol):
             select: the checkpoint that agrees best with the supervisor's answers to `validation`, with its gold (for
                 methods declared `uses_gold=True`, which is their default), or the last.
             settings: what differs from the recipe's `train`.
+            reference: a model, kept as it is, whose log-probabilities of the rows the objective gets as the field
+                `reference` (`outgrow.training.reference`); where training starts from it, they are the student's own.
             only: `head` trains a classifier's last layer alone.
         """
         ...

@@ -97,7 +97,7 @@ class Train(StepRequest[Student]):
     @cached_property
     def step(self) -> Step:
         """What identifies the result."""
-        inputs = {"model": self.start.source.key, "rows": content_hash(self.rows)}
+        inputs = {"model": self.start.source.key, "rows": self.rows_hash}
         if self.validation is not None:
             inputs["validation"] = sha256_text(sorted(self.validation.items()))
         return Step("train", TRAIN_VERSION, self._deciding, inputs)
@@ -121,10 +121,19 @@ class Train(StepRequest[Student]):
         return plain
 
     @cached_property
+    def rows_hash(self) -> str:
+        """Of the rows."""
+        return content_hash(self.rows)
+
+    @property
+    def of_options(self) -> bool:
+        """Whether hard rows get options: where the objective weighs them against each other."""
+        return bool(getattr(self.objective, "of_options", False)) and self.start.ref.head == "lm"
+
+    @cached_property
     def worded(self) -> list[TrainRow]:
-        """The rows as prompts and targets; with options where the objective weighs them against each other."""
-        options = bool(getattr(self.objective, "of_options", False)) and self.start.ref.head == "lm"
-        return render_rows(self.task, self.rows, self.examples, options=options)
+        """The rows as prompts and targets."""
+        return render_rows(self.task, self.rows, self.examples, options=self.of_options)
 
     def make(self, work: Work) -> None:
         """Train; a training that was stopped goes on from its last checkpoint."""

@@ -257,7 +257,7 @@ class _Arm:
 
     def _train(
         self, start: Source, rows: pa.Table, objective: Any, *, weights: str, stage: str, select: str,
-        settings: Any, only: Any,
+        settings: Any, reference: Source | None, only: Any,
     ) -> Student:  # fmt: skip
         recipe, runner = self.recipe, self.runner
         splits = {self.where.get(i) for i in rows["example_id"].to_pylist()}
@@ -271,6 +271,7 @@ class _Arm:
             validation=self._validation(select), sealed=self.uses_gold, only=only,
             kept={split: runner.examples(split) for split in ("validation", "test")}
             if recipe.evaluation.checkpoints else None,
+            reference=None if reference is None else runner.sources.model(reference),
         )  # fmt: skip
         self.stages.append(Stage(stage, student, self.asked()))
         usual = total_steps(self.splits["pool"].num_rows, recipe.train)

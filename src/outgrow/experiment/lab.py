@@ -96,12 +96,14 @@ class MethodLab:
         stage: str = "",
         select: Literal["weak", "gold", "last"] = "weak",
         settings: Mapping[str, Any] = MappingProxyType({}),
+        reference: Source | None = None,
         only: Literal["all", "head"] = "all",
     ) -> Student:
         """See `core.lab.Lab.train`."""
         return self._train(
-            start, rows, objective, weights=weights, stage=stage, select=select, settings=settings, only=only
-        )
+            start, rows, objective, weights=weights, stage=stage, select=select, settings=settings,
+            reference=reference, only=only,
+        )  # fmt: skip
 
     def score(self, source: Source, prompts: Sequence[str], targets: Sequence[str]) -> pa.Table:
         """See `core.lab.Lab.score`."""

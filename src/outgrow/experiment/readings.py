@@ -1,4 +1,4 @@
-"""Steps that read a model: log-probabilities of given texts, and hidden states."""
+"""Steps that read a model: log-probabilities of given texts and of training rows, and hidden states."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from outgrow.core.hashing import sha256_text
 from outgrow.core.tables import iter_examples
+from outgrow.experiment.fitting import Train
 from outgrow.experiment.sources import ModelHandle, Sources, settings_of
 from outgrow.experiment.steps import Size, StepRequest
 from outgrow.models.config import ModelRef
@@ -19,6 +20,7 @@ from outgrow.tasks.base import Task
 
 SCORE_VERSION = 1
 STATES_VERSION = 1
+REFERENCE_VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +75,66 @@ class Score(StepRequest[pa.Table]):
     def size(self) -> Size:
         """A prompt each."""
         return Size(prompts=len(self.prompts))
+
+    @property
+    def model(self) -> ModelRef | None:
+        """The model."""
+        return self.handle.ref
+
+
+@dataclass(frozen=True, eq=False)
+class Reference(StepRequest[pa.Array]):
+    """What a frozen model thinks of training rows, seen as a training sees them (`training.reference`).
+
+    Attributes:
+        handle: the frozen model.
+        training: whose rows, words and settings these are.
+    """
+
+    handle: ModelHandle
+    training: Train
+
+    @property
+    def what(self) -> str:
+        """Whose scores of what."""
+        return f"{self.handle.source.name} scores the rows of {self.training.name}"
+
+    @cached_property
+    def step(self) -> Step:
+        """What identifies the scores."""
+        of = self.training
+        config = {
+            **of.sources.deciding(self.handle.ref, of.task),
+            "train": {name: getattr(of.config, name) for name in ("max_length", "precision")},
+            "adapter": of.config.lora is not None,  # whose base stays in the type it was loaded in
+            "options": of.of_options,
+        }
+        return Step("reference", REFERENCE_VERSION, config, {"model": self.handle.source.key, "rows": of.rows_hash})
+
+    def make(self, work: Work) -> None:
+        """Score."""
+        from outgrow.training.reference import reference_scores
+
+        of = self.training
+        scores = reference_scores(of.sources.load(self.handle), of.worded, of.config)
+        work.save_table(pa.table({"reference": pa.array(scores)}))
+
+    def read(self, artefact: Artefact) -> pa.Array:
+        """A number or a list of numbers per row."""
+        return artefact.table()["reference"].combine_chunks()
+
+    def sketch(self) -> pa.Array:
+        """Made-up scores."""
+        return pa.array(np.full(self.training.rows.num_rows, -1.0))
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """With whether gold is in it."""
+        return {**super().meta, "sealed": self.training.sealed}
+
+    def size(self) -> Size:
+        """A prompt each."""
+        return Size(prompts=self.training.rows.num_rows)
 
     @property
     def model(self) -> ModelRef | None:

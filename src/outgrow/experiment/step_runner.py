@@ -18,6 +18,7 @@ from outgrow.experiment.answering import Answer, Report, silent
 from outgrow.experiment.fitting import CHECKPOINT_ANSWERS, Part, Train
 from outgrow.experiment.lab import identity_answers
 from outgrow.experiment.question_tables import Questions
+from outgrow.experiment.readings import Reference
 from outgrow.experiment.sources import ModelHandle, Sources
 from outgrow.experiment.steps import Lookup, Maker, Steps
 from outgrow.methods.rows import gold_rows, normalise_weights
@@ -190,6 +191,7 @@ class StepRunner:
         sealed: bool = False,
         only: Part = "all",
         kept: Mapping[str, pa.Table] | None = None,
+        reference: ModelHandle | None = None,
     ) -> Student:
         """`start` fine-tuned on `rows` about `examples`.
 
@@ -208,8 +210,10 @@ class StepRunner:
             sealed: the rows hold gold, so the result's rows are for the runner alone.
             only: `all` weights, or those of a classifier's `head`.
             kept: questions by split that every checkpoint answers (`fitting.CHECKPOINT_ANSWERS`).
+            reference: a frozen model whose log-probabilities of the rows the objective sees (`Batch.fields`).
 
         Raises:
+            ConfigError: a reference, and rows that have a column of that name.
             DataError: a row's question is not among the examples, or it cannot be put into words.
             SealedError: rows of the source "gold" without `sealed`.
         """
@@ -219,14 +223,18 @@ class StepRunner:
                 "declare the method uses_gold=True, or name the source of its labels otherwise"
             )
         settled = normalise_weights(rows, "raw" if weights == "raw" else "mean_one")
-        return self.steps.do(
-            Train(
-                self.sources, start, self.task, examples, settled.rows, settled.removed, config,
-                objective if objective is not None else Imitation(), seed, steps, name, validation,
-                None if validation is None else self.examples("validation"), self.recipe.ask.decoding, sealed, only,
-                self.report, self.tracking, kept,
-            )
+        request = Train(
+            self.sources, start, self.task, examples, settled.rows, settled.removed, config,
+            objective if objective is not None else Imitation(), seed, steps, name, validation,
+            None if validation is None else self.examples("validation"), self.recipe.ask.decoding, sealed, only,
+            self.report, self.tracking, kept,
         )  # fmt: skip
+        if reference is not None:
+            if "reference" in rows.column_names:
+                raise ConfigError("the rows have a column 'reference' of their own; leave it out, or reference=")
+            scores = self.steps.do(Reference(reference, request))
+            request = replace(request, rows=settled.rows.append_column("reference", scores))
+        return self.steps.do(request)
 
     def tune_supervisor(self, index: int, seed: int) -> Source:
         """Supervisor `index` of the recipe, tuned on gold of `supervisor_train` unless it is taken as it is."""

@@ -40,6 +40,18 @@ from outgrow.training.trackers import Tracker
 from outgrow.training.weights import open_weights
 
 
+def in_bf16(config: TrainConfig, device: torch.device) -> bool:
+    """Whether passes are computed in bfloat16."""
+    if config.precision == "auto":
+        return device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return config.precision == "bf16"
+
+
+def autocast(config: TrainConfig, device: torch.device) -> AbstractContextManager[Any]:
+    """The precision of a training's passes."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=in_bf16(config, device))
+
+
 class Visits(NamedTuple):
     """What is done at checkpoints, as all ranks know it."""
 
@@ -92,7 +104,7 @@ class Training:
             recompute_activations(loaded)
         self.types = {name: p.dtype for name, p in loaded.head.named_parameters() if p.requires_grad}
         self.plain = Plain(loaded) if self.ranks.size > 1 and sharded() else None
-        bf16 = self._bf16()
+        bf16 = in_bf16(config, loaded.device)
         if self.plain is not None:
             shard(loaded, config, bf16=bf16)
             self.module: nn.Module = loaded.head
@@ -103,7 +115,7 @@ class Training:
         if config.compile:
             whole_layers(loaded, True)
             self.module.compile(dynamic=True)
-        self.autocast = partial(torch.autocast, loaded.device.type, torch.bfloat16, enabled=bf16)
+        self.autocast = partial(autocast, config, loaded.device)
         self.optimiser = make_optimiser(self.names.values(), config)
         head = loaded.head
         with self.autocast():
@@ -321,11 +333,6 @@ class Training:
             return nullcontext()
         context: AbstractContextManager[Any] = self.accelerator.no_sync(self.module)
         return context
-
-    def _bf16(self) -> bool:
-        if self.config.precision == "auto":
-            return self.loaded.device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return self.config.precision == "bf16"
 
     def _save(self, step: int) -> None:
         tensors: dict[str, Tensor] = {}

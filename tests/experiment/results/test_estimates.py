@@ -11,8 +11,10 @@ from outgrow.experiment.cells import Cell
 from outgrow.experiment.results.collect import _Cell
 from outgrow.experiment.results.estimates import accuracy_by_votes, calibration_quality
 from outgrow.experiment.results.views import Seed, Split
+from outgrow.experiment.steps import Maker
 from outgrow.recipe.parts import Reliability
-from outgrow.reliability import agreement
+from outgrow.reliability import accuracy_from_votes, agreement
+from outgrow.store import Store
 
 LETTERS = "abcd"
 
@@ -63,19 +65,25 @@ def simulated():
     return seed, pool, known
 
 
-def test_the_estimate_stands_beside_the_truth_and_its_interval_holds_it(simulated):
+def test_the_estimate_stands_beside_the_truth_and_its_interval_holds_it(simulated, tmp_path, monkeypatch):
     seed, pool, _ = simulated
-    found = accuracy_by_votes([seed], pool, dict.fromkeys(pool.ids, 4))
+    steps, options = Maker(Store(tmp_path)), dict.fromkeys(pool.ids, 4)
+    found = accuracy_by_votes(steps, [seed], pool, options)
     (one,) = found["seeds"]
     labels = dict(zip(seed.pool["example_id"].to_pylist(), seed.pool["value"].to_pylist(), strict=True))
     assert one["truth"] == pytest.approx(np.mean([labels[i] == pool.gold[i] for i in pool.ids]))
     assert one["low"] <= one["truth"] <= one["high"]
     assert "guess" in found["assumptions"]
+    groups = {i: str(group) for i, group in zip(pool.ids, pool.groups.tolist(), strict=True)}
+    made = accuracy_from_votes(seed.pool, options=options, groups=groups, seed=0)
+    assert (one["estimate"], one["low"], one["high"]) == (made.estimate, made.low, made.high)
+    monkeypatch.setattr("outgrow.experiment.results.vote_accuracy.accuracy_from_votes", None)  # it is kept
+    assert accuracy_by_votes(steps, [seed], pool, options) == found
 
 
-def test_free_answers_have_no_estimate_and_the_reason_is_told(simulated):
+def test_free_answers_have_no_estimate_and_the_reason_is_told(simulated, tmp_path):
     seed, pool, _ = simulated
-    found = accuracy_by_votes([seed], pool, None)
+    found = accuracy_by_votes(Maker(Store(tmp_path)), [seed], pool, None)
     assert found["seeds"] == []
     assert "number of options" in found["reason"]
 

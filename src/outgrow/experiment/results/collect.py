@@ -216,7 +216,7 @@ class _Cell:
         """Accuracy of the labels without gold: by decoys where the recipe asks for them, else from the votes."""
         decoys = self.runner.decoys
         if decoys is None:
-            return accuracy_by_votes(self.seeds, self.pool, self._options())
+            return accuracy_by_votes(self.runner.steps, self.seeds, self.pool, self._options())
         settings = self.recipe.reliability.settings()
         labels = [
             agreement(self.runner.answer_decoys(s.supervisor, seed=s.seed), seed=s.seed, **settings) for s in self.seeds

@@ -12,16 +12,21 @@ import pyarrow as pa
 from outgrow import evaluation as ev
 from outgrow.core.errors import DataError, PrerequisiteError
 from outgrow.experiment.results.views import Seed, Split
-from outgrow.reliability import AccuracyEstimate, accuracy_from_decoys, accuracy_from_votes, calibrate
+from outgrow.experiment.results.vote_accuracy import VoteAccuracy
+from outgrow.experiment.steps import Steps
+from outgrow.reliability import AccuracyEstimate, accuracy_from_decoys, calibrate
 from outgrow.reliability.agreement import as_floats
 
 CALIBRATOR = "platt"
 
 
-def accuracy_by_votes(seeds: Sequence[Seed], pool: Split, options: Mapping[str, int] | None) -> dict[str, Any]:
+def accuracy_by_votes(
+    steps: Steps, seeds: Sequence[Seed], pool: Split, options: Mapping[str, int] | None
+) -> dict[str, Any]:
     """Per seed the accuracy of the consensus labels estimated from votes, and the truth beside it.
 
     Args:
+        steps: keeps the estimates.
         seeds: what each seed's supervisor said.
         pool: the questions with their gold, which the estimate does not see.
         options: question to its number of options; None for free answers.
@@ -32,7 +37,7 @@ def accuracy_by_votes(seeds: Sequence[Seed], pool: Split, options: Mapping[str, 
     """
     groups = {i: str(group) for i, group in zip(pool.ids, pool.groups.tolist(), strict=True)}
     return _estimated(
-        seeds, pool, lambda k: accuracy_from_votes(seeds[k].pool, options=options, groups=groups, seed=seeds[k].seed)
+        seeds, pool, lambda k: steps.do(VoteAccuracy(seeds[k].pool, options, groups, seeds[k].seed))
     )
 
 
