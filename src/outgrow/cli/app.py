@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Annotated
 
@@ -21,6 +22,7 @@ from outgrow.cli.run import run
 from outgrow.cli.schema import schema
 from outgrow.cli.show import show
 from outgrow.cli.status import status
+from outgrow.core.lean import start_without_pandas
 
 VERBS: dict[Callable[..., None], str | None] = {
     run: "outgrow run recipe.yaml seeds=[0,1,2] student.model=microworld/base",
@@ -72,4 +74,5 @@ def _app(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
-    pass
+    if "--help" not in sys.argv:
+        start_without_pandas()

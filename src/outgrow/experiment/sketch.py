@@ -32,28 +32,41 @@ def made_up_answers(task: Task, questions: pa.Table, source: str, variants: int,
 
     What paraphrases a question says it again, numbered.
     """
-    columns: dict[str, list[Any]] = {name: [] for name in ANSWERS.names}
-    rng = np.random.default_rng(seed)
-    for example in iter_examples(questions):
-        if isinstance(task, ParaphraseTask):
-            texts = [f"{example.question} {number}" for number in range(samples)]
-            rows = [{"variant": 0, "sample": n, "value": text, "text": text} for n, text in enumerate(texts)]
-        else:
-            values = values_of(task, example)
-            share = rng.dirichlet(np.full(len(values), 0.5))
-            shares = dict(zip(values, share.tolist(), strict=True))
-            drawn = rng.choice(len(values), size=(variants, samples), p=share)
-            rows = [
-                {"variant": variant, "sample": sample, "value": values[int(drawn[variant, sample])],
-                 "logprob": float(np.log(share.max())), "n_tokens": 2, "probabilities": shares,
-                 "finish_reason": "scored"}
-                for variant in range(variants) for sample in range(samples)
-            ]  # fmt: skip
-        for row in rows:
-            row |= {"example_id": example.example_id, "source": source}
-            for name, column in columns.items():
-                column.append(row.get(name))
-    return build(ANSWERS, columns)
+    n, rng = questions.num_rows, np.random.default_rng(seed)
+    if isinstance(task, ParaphraseTask):
+        texts = [f"{question} {number}" for question in questions["question"].to_pylist() for number in range(samples)]
+        return _answers(questions, source, 1, samples, {"value": texts, "text": texts})
+    values = [values_of(task, example) for example in iter_examples(questions)]
+    shares, chosen = [], []
+    for options in values:
+        shares.append(rng.dirichlet(np.full(len(options), 0.5)))
+        chosen.append(np.searchsorted(shares[-1].cumsum(), rng.random(variants * samples), side="right"))
+    sizes = np.array([len(options) for options in values], np.int64)
+    starts = np.concatenate([np.zeros(1, np.int64), sizes.cumsum()])
+    names = pa.array([value for options in values for value in options], pa.string())
+    place = np.minimum(np.array(chosen, np.int64).reshape(n, variants * samples), sizes[:, None] - 1) + starts[:-1, None]
+    probabilities = pa.MapArray.from_arrays(pa.array(starts, pa.int32()), names, np.concatenate([*shares, []]))
+    question = np.repeat(np.arange(n), variants * samples)
+    columns = {
+        "value": names.take(pa.array(place.ravel())),
+        "logprob": pa.array(np.log([share.max() for share in shares])[question]),
+        "n_tokens": pa.array(np.full(len(question), 2)),
+        "probabilities": probabilities.take(pa.array(question)),
+        "finish_reason": ["scored"] * len(question),
+    }
+    return _answers(questions, source, variants, samples, columns)
+
+
+def _answers(questions: pa.Table, source: str, variants: int, samples: int, columns: dict[str, Any]) -> pa.Table:
+    """Answers by question, variant and sample, with `columns` beside."""
+    n = questions.num_rows
+    keys = {
+        "example_id": questions["example_id"].take(np.repeat(np.arange(n), variants * samples)),
+        "source": [source] * (n * variants * samples),
+        "variant": pa.array(np.tile(np.repeat(np.arange(variants), samples), n)),
+        "sample": pa.array(np.tile(np.arange(samples), n * variants)),
+    }
+    return build(ANSWERS, {**keys, **columns})
 
 
 def made_up_gold(task: Task, questions: pa.Table, seed: int) -> pa.Table:
