@@ -21,11 +21,7 @@ class ForeignTask(VariedTask):
     def __init__(self, task: Task, identity: Mapping[str, str]) -> None:
         super().__init__(task, (), {})
         self._identity = dict(identity)
-
-    @property
-    def n_variants(self) -> int:
-        """The task's."""
-        return self._task.n_variants
+        self.n_variants = task.n_variants
 
     def fingerprint(self) -> str:
         """The task's, with its origin."""

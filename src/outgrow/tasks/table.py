@@ -12,20 +12,11 @@ import pyarrow as pa
 
 from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.hashing import sha256_text
-from outgrow.core.tables import SPLITS, Example
+from outgrow.core.tables import Example
 from outgrow.tasks.base import Wording
 from outgrow.tasks.orders import number_of_orders, option_order, variant_parts
 from outgrow.tasks.parsing import final_number, normalise_answer
-from outgrow.tasks.questions import (
-    UNLABELLED,
-    Audit,
-    Dealt,
-    Question,
-    deal,
-    examples_table,
-    gold_table,
-    question_id,
-)
+from outgrow.tasks.questions import UNLABELLED, DealtTask, Question, deal, question_id
 from outgrow.tasks.splits import normalise_text
 from outgrow.tasks.table_config import TableConfig
 from outgrow.tasks.table_rows import read_questions
@@ -52,7 +43,7 @@ def _classes(config: TableConfig, questions: Sequence[Question]) -> tuple[str, .
     return classes
 
 
-class TableTask:
+class TableTask(DealtTask):
     """Classification, multiple choice or short free answers over the rows of files.
 
     Args:
@@ -71,17 +62,8 @@ class TableTask:
         self._fewest = min(sizes)
         if config.letters and max(sizes) > len(ascii_uppercase):
             raise DataError(f"letters: {max(sizes)} options are more than there are letters; set letters: false")
-        self._dealt: Dealt = deal(questions, config.dealt(), config.seed)
-
-    @property
-    def name(self) -> str:
-        """The configured name, or that of the first file."""
-        return self.config.name or Path(next(iter(self.config.paths().values()))).stem
-
-    @property
-    def audit(self) -> Audit:
-        """Duplicates, contradictory gold and rows left out."""
-        return self._dealt.audit
+        name = config.name or Path(next(iter(config.paths().values()))).stem
+        super().__init__(name, deal(questions, config.dealt(), config.seed))
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -89,19 +71,9 @@ class TableTask:
         return self._classes
 
     @property
-    def splits(self) -> tuple[str, ...]:
-        """Splits that have questions."""
-        return tuple(name for name in SPLITS if self._dealt.splits.get(name))
-
-    @property
     def n_variants(self) -> int:
         """Prompts, times orders of the options where a prompt lists them."""
         return len(self._templates) * self._orders
-
-    @property
-    def public_meta(self) -> tuple[str, ...]:
-        """Nothing: the stratum is for the report alone."""
-        return ()
 
     @property
     def max_new_tokens(self) -> int:
@@ -120,16 +92,6 @@ class TableTask:
     def fingerprint(self) -> str:
         """Hash of the questions in their splits, their gold, and the wordings; not of paths or unused columns."""
         return self._fingerprint
-
-    # Splits -------------------------------------------------------------------------------------------------
-
-    def examples(self, split: str) -> pa.Table:
-        """Questions of a split in file order; empty for a split the configuration does not have."""
-        return examples_table(self.name, self._dealt.splits.get(split, []))
-
-    def gold(self, split: str) -> pa.Table:
-        """The label column for a split."""
-        return gold_table(self.name, self._dealt.splits.get(split, []))
 
     # Words --------------------------------------------------------------------------------------------------
 

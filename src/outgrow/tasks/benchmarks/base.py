@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.hashing import sha256_text
-from outgrow.core.tables import SPLITS, Example
+from outgrow.core.tables import Example
 from outgrow.tasks.base import Wording
 from outgrow.tasks.benchmarks.answers import (
     YES_NO,
@@ -26,20 +26,12 @@ from outgrow.tasks.benchmarks.loading import Loaded, load_questions
 from outgrow.tasks.benchmarks.posing import CANDIDATE_PROMPT, as_candidates, downsampled
 from outgrow.tasks.orders import number_of_orders, option_order, variant_parts
 from outgrow.tasks.parsing import canonicalise_answers, read_words
-from outgrow.tasks.questions import (
-    Audit,
-    Question,
-    Rows,
-    deal,
-    examples_table,
-    gold_table,
-    question_id,
-)
+from outgrow.tasks.questions import Dealt, DealtTask, Question, Rows, deal, question_id
 
 WORDINGS_VERSION = 2
 
 
-class BenchmarkTask:
+class BenchmarkTask(DealtTask):
     """A public set as a task.
 
     Args:
@@ -57,32 +49,24 @@ class BenchmarkTask:
         self.benchmark = config.benchmark()
         loaded = loaded or load_questions(config, data_dir)
         sources = config.dealt(loaded.present)
+        name = config.name or self.benchmark.name
         dealt = deal([q for q in loaded.questions if q.file in {f for f, _ in sources.values()}], sources, config.seed)
-        self._splits: dict[str, Rows] = {}
-        not_posed = thinned = 0
+        splits: dict[str, Rows] = {}
+        not_posed = downsampled_rows = 0
         for split, rows in dealt.splits.items():
             if config.candidates:
                 rows, left_out = as_candidates(rows, config.seed)
                 not_posed += left_out
             if config.balance == "downsample":
                 kept = downsampled(rows, config.seed)
-                thinned += len(rows) - len(kept)
+                downsampled_rows += len(rows) - len(kept)
                 rows = kept
             if not rows:
-                raise DataError(f"split '{split}' of {self.name} is left without a question")
-            self._splits[split] = rows
-        self._audit = replace(dealt.audit, not_posed=not_posed, downsampled=thinned, notes=loaded.notes)
-        self._by_id = {question_id(self.name, q): q for rows in self._splits.values() for q, _ in rows}
-
-    @property
-    def name(self) -> str:
-        """The configured name, or the set's."""
-        return self.config.name or self.benchmark.name
-
-    @property
-    def audit(self) -> Audit:
-        """Duplicates, contradictory gold, rows left out, unexpected numbers of rows."""
-        return self._audit
+                raise DataError(f"split '{split}' of {name} is left without a question")
+            splits[split] = rows
+        audit = replace(dealt.audit, not_posed=not_posed, downsampled=downsampled_rows, notes=loaded.notes)
+        super().__init__(name, Dealt(splits, audit))
+        self._by_id = {question_id(name, q): q for rows in splits.values() for q, _ in rows}
 
     @cached_property
     def classes(self) -> tuple[str, ...] | None:
@@ -92,20 +76,10 @@ class BenchmarkTask:
         found = {q.gold for q in self._by_id.values()}
         return self._answer.values or tuple(sorted(found))
 
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """Splits that have questions."""
-        return tuple(name for name in SPLITS if self._splits.get(name))
-
     @cached_property
     def n_variants(self) -> int:
         """Templates, times the orders of the answers where a template lists them."""
         return self._n_templates * self._orders
-
-    @property
-    def public_meta(self) -> tuple[str, ...]:
-        """Nothing: the stratum is for the report alone."""
-        return ()
 
     @property
     def max_new_tokens(self) -> int:
@@ -117,7 +91,7 @@ class BenchmarkTask:
         def plain(q: Question, group: str) -> list[object]:
             return [question_id(self.name, q), q.gold, q.stratum, q.form, dict(q.fields), q.solution, group]
 
-        content = {split: [plain(q, group) for q, group in rows] for split, rows in self._splits.items()}
+        content = {split: [plain(q, group) for q, group in rows] for split, rows in self._dealt.splits.items()}
         words = [dict(self._prompts), self.config.candidates, isinstance(self._answer, Choice) and self._answer.letters]
         said = dict(self._answer.words) if isinstance(self._answer, Classes) else None
         return sha256_text("benchmark", WORDINGS_VERSION, words, said, self.classes, self.max_new_tokens, content)
@@ -125,14 +99,6 @@ class BenchmarkTask:
     def fingerprint(self) -> str:
         """Hash of the questions in their splits, their gold, and the wordings; not of where they were read from."""
         return self._fingerprint
-
-    def examples(self, split: str) -> pa.Table:
-        """Questions of a split in file order; empty for a split the configuration does not have."""
-        return examples_table(self.name, self._splits.get(split, []))
-
-    def gold(self, split: str) -> pa.Table:
-        """Canonical gold answers of a split."""
-        return gold_table(self.name, self._splits.get(split, []))
 
     # Words --------------------------------------------------------------------------------------------------
 
