@@ -10,6 +10,7 @@ from outgrow.core.errors import ConfigError
 from outgrow.core.hashing import sha256_text
 from outgrow.core.tables import Example
 from outgrow.tasks.base import MISSING, Task, Wording
+from outgrow.tasks.orders import check_variant
 
 Kind = Literal["task", "paraphrase", "demonstrations"]
 Paraphrases = Mapping[str, Sequence[str]]
@@ -131,8 +132,7 @@ class VariedTask:
         Raises:
             ConfigError: there is no such variant.
         """
-        if not 0 <= variant < self.n_variants:
-            raise ConfigError(f"variant {variant} asked of {self.name}, which has {self.n_variants} wordings")
+        check_variant(variant, self.name, self.n_variants)
         if variant == 0:
             return self._task.wording(example, 0)
         dealt = self._dealt[variant - 1]
