@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outgrow.core.encoding import encode
-from outgrow.core.tables import LABELS, PROBABILITIES
+from outgrow.core.tables import PROBABILITIES, with_column
 from outgrow.reliability.groups import group_means
 from outgrow.reliability.options import flatten
 from outgrow.reliability.votes import column
@@ -50,8 +50,7 @@ def mean_probabilities(answers: pa.Table, labels: pa.Table) -> pa.Table:
     into = np.argsort(row, kind="stable")
     offsets = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=labels.num_rows))])
     built = pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), names.take(pa.array(into)), pa.array(values[into]))
-    position = LABELS.get_field_index("probabilities")
-    return labels.set_column(position, LABELS.field(position), built.cast(PROBABILITIES))
+    return with_column(labels, "probabilities", built.cast(PROBABILITIES))
 
 
 def _key(answers: pa.Table, labels: pa.Table) -> tuple[pa.ChunkedArray, pa.Array]:

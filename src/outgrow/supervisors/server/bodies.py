@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -97,7 +96,6 @@ def option_request(config: ServerConfig, query: Query, api: Api) -> Request:
     Raises:
         ConfigError: an option cannot be a single token.
     """
-    options = query.wording.options or ()
     body = _common(config, 1, 0.0, None)
     if api == "completions":
         if config.token_limit != "max_tokens":
@@ -106,11 +104,11 @@ def option_request(config: ServerConfig, query: Query, api: Api) -> Request:
         body |= {"prompt": texts, "echo": True}
         cost, longest = sum(map(estimate, texts)), max(map(len, texts)) + _LONGEST_TOKEN
         return Request(api, body, {"logprobs": 1}, True, len(texts), cost, len(texts), longest)
-    long = [option for option in options if len(option.strip().split()) != 1]
-    if long or len({option.strip().casefold() for option in options}) < len(options):
+    long = [option for option in query.options if len(option.strip().split()) != 1]
+    if long or len({option.strip().casefold() for option in query.options}) < len(query.options):
         raise ConfigError(
             f"decoding 'options' with api 'chat' reads the first token alone, so options must be different single "
-            f"words, best letters; this task has {list(options)}. Let the task answer by letter, use api "
+            f"words, best letters; this task has {list(query.options)}. Let the task answer by letter, use api "
             "'completions' where the server echoes log-probabilities, or decoding 'generate'"
         )
     asked = _ask(config, query, api, body)
@@ -121,7 +119,7 @@ def option_texts(query: Query) -> list[tuple[str, int]]:
     """Prompt and option as one text, and where the option begins; the blank between belongs to the option."""
     prompt = query.asked.rstrip(" ")
     blank = "" if prompt.endswith(("\n", "\t")) or not prompt else " "
-    return [(f"{prompt}{blank}{option}", len(prompt)) for option in query.wording.options or ()]
+    return [(f"{prompt}{blank}{option}", len(prompt)) for option in query.options]
 
 
 def _common(config: ServerConfig, max_new_tokens: int, temperature: float, seed: int | None) -> dict[str, Any]:
@@ -146,8 +144,3 @@ def _ask(config: ServerConfig, query: Query, api: Api, body: dict[str, Any]) -> 
 
 def _message(role: str, content: str) -> dict[str, str]:
     return {"role": role, "content": content}
-
-
-def values_of(query: Query) -> Sequence[str]:
-    """Canonical values of the options, position by position."""
-    return query.wording.values or query.wording.options or ()
