@@ -1,4 +1,4 @@
-"""A task whose further wordings come from several kinds: its own, paraphrases, rotations of demonstrations."""
+"""Tasks around a task: with wordings of several kinds (its own, paraphrases, demonstrations), or with an origin."""
 
 from __future__ import annotations
 
@@ -147,3 +147,25 @@ class VariedTask:
         if reworded.prompt == self._task.wording(example, 0).prompt:  # the prompt does not hold the question's text
             return replace(reworded, kind=MISSING)
         return replace(reworded, kind="paraphrase", template=f"paraphrase {dealt.number}")
+
+
+class ForeignTask(VariedTask):
+    """A task that others bring, as it is; its fingerprint says whose code made the questions.
+
+    Args:
+        task: the task.
+        identity: package and version, or the file, that it comes from (`outgrow.core.registry.Origin.identity`).
+    """
+
+    def __init__(self, task: Task, identity: Mapping[str, str]) -> None:
+        super().__init__(task, (), {})
+        self._identity = dict(identity)
+        self.n_variants = task.n_variants
+
+    def fingerprint(self) -> str:
+        """The task's, with its origin."""
+        return sha256_text("foreign", self._task.fingerprint(), self._identity)
+
+    def wording(self, example: Example, variant: int) -> Wording:
+        """The task's."""
+        return self._task.wording(example, variant)

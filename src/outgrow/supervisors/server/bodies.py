@@ -81,7 +81,7 @@ def text_request(
     A chat model sees demonstrations as earlier turns, and the wording's prompt as the last message; `completions`
     gets all of it as one text.
     """
-    body = _common(config, max_new_tokens, temperature, seed if config.send_seed else None)
+    body = _common(config, api, max_new_tokens, temperature, seed if config.send_seed else None)
     asked = _ask(config, query, api, body)
     wish = {} if config.logprobs == "off" else {"logprobs": True} if api == "chat" else {"logprobs": 1}
     return Request(api, body, wish, False, 1, estimate(asked), max_new_tokens, _LONGEST_TOKEN * max_new_tokens)
@@ -96,10 +96,8 @@ def option_request(config: ServerConfig, query: Query, api: Api) -> Request:
     Raises:
         ConfigError: an option cannot be a single token.
     """
-    body = _common(config, 1, 0.0, None)
+    body = _common(config, api, 1, 0.0, None)
     if api == "completions":
-        if config.token_limit != "max_tokens":
-            body["max_tokens"] = body.pop(config.token_limit)
         texts = [text for text, _ in option_texts(query)]
         body |= {"prompt": texts, "echo": True}
         cost, longest = sum(map(estimate, texts)), max(map(len, texts)) + _LONGEST_TOKEN
@@ -122,8 +120,11 @@ def option_texts(query: Query) -> list[tuple[str, int]]:
     return [(f"{prompt}{blank}{option}", len(prompt)) for option in query.options]
 
 
-def _common(config: ServerConfig, max_new_tokens: int, temperature: float, seed: int | None) -> dict[str, Any]:
-    body = {**config.extra, "model": config.model, config.token_limit: max_new_tokens, "temperature": temperature}
+def _common(
+    config: ServerConfig, api: Api, max_new_tokens: int, temperature: float, seed: int | None
+) -> dict[str, Any]:
+    limit = config.token_limit if api == "chat" else "max_tokens"  # `completions` knows no other
+    body = {**config.extra, "model": config.model, limit: max_new_tokens, "temperature": temperature}
     return body if seed is None else {**body, "seed": seed}
 
 
@@ -131,8 +132,6 @@ def _ask(config: ServerConfig, query: Query, api: Api, body: dict[str, Any]) -> 
     """Put the question into the body; its text for the estimate of tokens."""
     if api == "completions":
         body["prompt"] = query.asked
-        if config.token_limit != "max_tokens":
-            body["max_tokens"] = body.pop(config.token_limit)
         return query.asked
     messages: list[dict[str, str]] = [] if config.system is None else [_message("system", config.system)]
     for turn in query.turns:
