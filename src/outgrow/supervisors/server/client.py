@@ -87,7 +87,7 @@ class Client:
         try:
             return await retrying(self._try, request, read, spent, avoid)
         except RefusedError as refused:
-            return {"text": None, "finish_reason": str(refused)}
+            return {"text": None, "finish_reason": refused.finish_reason}
         except TransientError as failure:
             given_up = failure
         if given_up.outcome is not None:
@@ -107,7 +107,7 @@ class Client:
                     self._pool.succeeded(endpoint)
                     return found
                 except NoLogprobsError as refusal:
-                    reason = str(refusal)
+                    reason = refusal.reason
                 if request.needs_logprobs:
                     raise no_logprobs(request.api, reason)
                 if not wish:

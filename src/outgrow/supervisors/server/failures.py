@@ -60,11 +60,19 @@ class TransientError(Exception):
 
 
 class RefusedError(Exception):
-    """The server will not answer this question, however often it is asked; the text is the `finish_reason`."""
+    """The server will not answer this question, however often it is asked."""
+
+    def __init__(self, finish_reason: str) -> None:
+        super().__init__(finish_reason)
+        self.finish_reason = finish_reason
 
 
 class NoLogprobsError(Exception):
-    """The server refuses to give log-probabilities; the text is what it says."""
+    """The server refuses to give log-probabilities."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def retry_after(headers: Mapping[str, str], now: int | float | None = None) -> float:
