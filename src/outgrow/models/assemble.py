@@ -76,7 +76,11 @@ def make_head(
             return LanguageHead(model, padding_id(tokenizer))
         order = _own_classes(config, classes)
         if order is None and fresh and ref.head_start == "unembedding":
-            _check_unembedding(ref, config)
+            if not _causal(config):
+                raise ConfigError(
+                    f"head_start: unembedding takes the scores of a causal language model, and {ref.model} is none; "
+                    "leave head_start out (random)"
+                )
             model = _complete(AutoModelForCausalLM.from_pretrained(place, output_loading_info=True, **options))
             head = ClassifierHead(model.base_model, len(classes), _pooling(ref, config), seed)
             head.start_from(_unembedding(ref, model, tokenizer, classes))
@@ -195,14 +199,6 @@ def _no_pooler(config: Any) -> dict[str, bool]:
         kind is not None and not isinstance(kind, tuple) and "add_pooling_layer" in inspect.signature(kind).parameters
     )
     return {"add_pooling_layer": False} if takes else {}
-
-
-def _check_unembedding(ref: ModelRef, config: Any) -> None:
-    if not _causal(config):
-        raise ConfigError(
-            f"head_start: unembedding takes the scores of a causal language model, and {ref.model} is none; "
-            "leave head_start out (random)"
-        )
 
 
 def _unembedding(
