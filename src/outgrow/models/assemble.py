@@ -28,7 +28,7 @@ def make_tokenizer(ref: ModelRef) -> Any:
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     place = str(resolve(ref.model))
-    # What it is for a shipped model is known; to find out, `transformers` would import the model's code, which takes long.
+    # To find out what it is `transformers` imports the model's code, which takes long; of shipped models it is known.
     kind: Any = PreTrainedTokenizerFast if ref.model.startswith("microworld/") else AutoTokenizer
     try:
         return kind.from_pretrained(

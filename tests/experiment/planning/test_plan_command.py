@@ -9,7 +9,8 @@ import yaml
 from typer.testing import CliRunner
 
 from outgrow.core.errors import ConfigError, PrerequisiteError
-from outgrow.experiment.planning.machine import Machine, Pace, known_machine, pace_key, read_machine
+from outgrow.experiment.planning.data_sheets import known_machine
+from outgrow.experiment.planning.machine import Machine, Pace, pace_key, read_machine
 from outgrow.experiment.planning.memory import Held
 from outgrow.experiment.work import Passes
 from outgrow.models.known_shapes import KNOWN

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from outgrow.core.errors import ConfigError, PrerequisiteError
+from outgrow.experiment.planning.data_sheets import known_machine
 from outgrow.experiment.planning.estimate import Estimate, Hardware, estimate
-from outgrow.experiment.planning.machine import Machine, known_machine, read_machine
+from outgrow.experiment.planning.machine import Machine, read_machine
 from outgrow.experiment.planning.show import numbers, show
 from outgrow.experiment.planning.steps import Planner
 from outgrow.models.known_shapes import given_shapes
@@ -124,7 +125,7 @@ def _measured(file: Path, planner: Planner, say: Callable[[str], None]) -> Machi
         say(f"measuring {what}")
 
     machine = read_machine(file) if file.exists() else measure_machine(measuring)
-    machine = measure_models(machine, planner, [step for job in planner.jobs() for step in job.steps], measuring)
+    machine = measure_models(machine, planner, measuring)
     machine.save(file)
     say(f"kept in {file}; remove it to measure the machine anew")
     return machine

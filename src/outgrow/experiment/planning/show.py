@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from outgrow.experiment.planning.estimate import Cost, Estimate, Hardware
-from outgrow.experiment.work import PlannedJob
+from outgrow.experiment.planning.steps import PlannedJob
 from outgrow.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+PRINTED = {"generated": "generated_tokens", "bound": "generated_bound"}
+"""What numbers are called that have a short name in the code."""
 
 
 def count(value: int | float) -> str:
@@ -119,14 +124,5 @@ def numbers(recipe: Recipe, found: Estimate, hardware: Hardware) -> dict[str, An
 
 
 def _plain(cost: Cost) -> dict[str, Any]:
-    parts = cost.memory
-    return {
-        "seconds": cost.seconds, "flops": cost.flops, "answers": cost.answers, "steps": cost.steps,
-        "asked_tokens": cost.asked_tokens, "trained_tokens": cost.trained_tokens, "generated_tokens": cost.generated,
-        "generated_bound": cost.bound, "requests": cost.requests, "prompt_tokens": cost.prompt_tokens,
-        "price": cost.price, "disk": cost.disk,
-        "memory": {
-            "total": parts.total, "weights": parts.weights, "states": parts.states, "activations": parts.activations,
-            "gathered": parts.gathered, "base": parts.base,
-        },
-    }  # fmt: skip
+    numbers = {PRINTED.get(name, name): value for name, value in asdict(cost).items()}
+    return {**numbers, "memory": {"total": cost.memory.total, **numbers["memory"]}}
