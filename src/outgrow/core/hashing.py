@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
 
 def sha256_text(*parts: object) -> str:
     """Hex digest of the parts written as compact JSON: the one hash used for ids, ties and order."""
-    text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+    return hashlib.sha256(_compact(parts).encode("utf-8")).hexdigest()
 
 
 def seed_of(*parts: object) -> int:

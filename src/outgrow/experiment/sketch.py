@@ -32,28 +32,24 @@ def made_up_answers(task: Task, questions: pa.Table, source: str, variants: int,
 
     What paraphrases a question says it again, numbered.
     """
-    columns: dict[str, list[Any]] = {name: [] for name in ANSWERS.names}
     rng = np.random.default_rng(seed)
+    rows: list[dict[str, Any]] = []
     for example in iter_examples(questions):
+        common: dict[str, Any] = {"example_id": example.example_id, "source": source}
         if isinstance(task, ParaphraseTask):
             texts = [f"{example.question} {number}" for number in range(samples)]
-            rows = [{"variant": 0, "sample": n, "value": text, "text": text} for n, text in enumerate(texts)]
-        else:
-            values = values_of(task, example)
-            share = rng.dirichlet(np.full(len(values), 0.5))
-            shares = dict(zip(values, share.tolist(), strict=True))
-            drawn = rng.choice(len(values), size=(variants, samples), p=share)
-            rows = [
-                {"variant": variant, "sample": sample, "value": values[int(drawn[variant, sample])],
-                 "logprob": float(np.log(share.max())), "n_tokens": 2, "probabilities": shares,
-                 "finish_reason": "scored"}
-                for variant in range(variants) for sample in range(samples)
-            ]  # fmt: skip
-        for row in rows:
-            row |= {"example_id": example.example_id, "source": source}
-            for name, column in columns.items():
-                column.append(row.get(name))
-    return build(ANSWERS, columns)
+            rows += [{**common, "variant": 0, "sample": n, "value": text, "text": text} for n, text in enumerate(texts)]
+            continue
+        values = values_of(task, example)
+        share = rng.dirichlet(np.full(len(values), 0.5))
+        common |= {"logprob": float(np.log(share.max())), "n_tokens": 2, "finish_reason": "scored",
+                   "probabilities": dict(zip(values, share.tolist(), strict=True))}  # fmt: skip
+        drawn = rng.choice(len(values), size=(variants, samples), p=share)
+        for variant, places in enumerate(drawn.tolist()):
+            rows += [
+                {**common, "variant": variant, "sample": n, "value": values[place]} for n, place in enumerate(places)
+            ]
+    return build(ANSWERS, {name: [row.get(name) for row in rows] for name in ANSWERS.names})
 
 
 def made_up_gold(task: Task, questions: pa.Table, seed: int) -> pa.Table:
