@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gc
-import platform
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +24,7 @@ from outgrow.models.heads import LanguageHead
 from outgrow.models.loaded import Loaded
 from outgrow.models.probing import probe
 from outgrow.models.quiet import quiet
+from outgrow.store.environment import cpu_name
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048)
 ROWS = 1024
@@ -35,10 +34,7 @@ LARGEST = 150_000_000
 
 def name() -> str:
     """What the machine is called."""
-    facts = Path("/proc/cpuinfo")
-    lines = facts.read_text(encoding="utf-8").splitlines() if facts.exists() else []
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-    return f"{model}, {torch.get_num_threads()} thread(s)"
+    return f"{cpu_name()}, {torch.get_num_threads()} thread(s)"
 
 
 def times(run: Callable[[], Any], seconds: float) -> list[float]:

@@ -3,51 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from outgrow.core.errors import ConfigError, PrerequisiteError
 from outgrow.experiment.planning.data_sheets import known_machine
-from outgrow.experiment.planning.estimate import Estimate, Hardware, estimate
+from outgrow.experiment.planning.estimate import Hardware, estimate
 from outgrow.experiment.planning.machine import Machine, read_machine
-from outgrow.experiment.planning.show import numbers, show
+from outgrow.experiment.planning.show import Plan
 from outgrow.experiment.planning.steps import Planner
 from outgrow.models.known_shapes import given_shapes
 from outgrow.recipe.recipe import Recipe, load_recipe
 
 NEEDED = "tokens, time and memory need torch and transformers; install them with: pip install 'outgrow[train]'"
-
-
-@dataclass(frozen=True, repr=False)
-class Plan:
-    """A recipe's plan. Printing it shows its table.
-
-    Attributes:
-        recipe: what was planned.
-        estimate: its jobs, each with its cost, and their total.
-        hardware: where it would run.
-    """
-
-    recipe: Recipe
-    estimate: Estimate
-    hardware: Hardware
-
-    def numbers(self) -> dict[str, Any]:
-        """The plan as plain values: seconds, bytes, counts; what `outgrow plan --json` prints."""
-        return numbers(self.recipe, self.estimate, self.hardware)
-
-    def __str__(self) -> str:
-        from rich.console import Console
-
-        text = io.StringIO()
-        show(self.recipe, self.estimate, self.hardware, Console(file=text, width=160, color_system=None))
-        return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
-
-    __repr__ = __str__
 
 
 def plan(
