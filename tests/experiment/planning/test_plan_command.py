@@ -137,6 +137,18 @@ def test_a_model_is_measured_by_real_passes_and_counted_bytes():
     assert found.held.position == pytest.approx(activations(shape).position, rel=0.15)
 
 
+@pytest.mark.slow
+def test_the_fixed_costs_of_a_run_come_from_a_trial(monkeypatch):
+    from outgrow.experiment.planning import calibrate, measure
+
+    monkeypatch.setattr(measure, "product_rate", lambda *_: 1e10)
+    monkeypatch.setattr(measure, "bandwidth", lambda: 1e9)
+    machine = calibrate.measure_machine(lambda text: None)
+    assert machine.start == pytest.approx(36 * machine.job)  # 7.2 and 0.2 of the reference
+    assert min(machine.base, machine.adapter_memory) > 1e6
+    assert machine.adapter > 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -52,7 +52,7 @@ _RUN = """
 import json, sys, time
 from pathlib import Path
 from outgrow.cli.run import run
-import outgrow.experiment.jobs, torch, transformers, accelerate, sklearn
+import torch, transformers, accelerate, sklearn
 run([sys.argv[1]], store=Path(sys.argv[2]) / "store", out=Path(sys.argv[2]) / "out", jobs=1, dry=False)
 peak = next(int(l.split()[1]) * 1024 for l in open("/proc/self/status") if l.startswith("VmHWM"))
 print(json.dumps({"seconds": time.process_time(), "peak": peak}))
