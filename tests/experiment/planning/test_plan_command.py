@@ -1,6 +1,7 @@
 """The verb `plan`: numbers, prices, machines kept in a file, and what is refused."""
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -186,6 +187,30 @@ def test_without_torch_there_are_counts_alone(tmp_path, monkeypatch):
     with pytest.raises(PrerequisiteError, match="torch"):
         run(tmp_path, "--json")
     assert "torch" in sys.modules or said
+
+
+def test_where_torch_cannot_be_imported_there_are_counts_all_the_same():
+    blocked = """
+import importlib.metadata, importlib.util, sys
+find, version = importlib.util.find_spec, importlib.metadata.version
+def absent(name):
+    return name.partition(".")[0] in ("torch", "transformers")
+def version_of(name):
+    if absent(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+    return version(name)
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if absent(name):
+            raise ModuleNotFoundError(f"no {name}")
+importlib.metadata.version = version_of
+importlib.util.find_spec = lambda name, *more: None if absent(name) else find(name, *more)
+sys.meta_path.insert(0, Absent())
+from outgrow.cli.app import app
+app(["plan"])
+"""
+    done = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True, check=False)
+    assert "outgrow[train]" in done.stdout, done.stderr
 
 
 def test_help_is_short(tmp_path):

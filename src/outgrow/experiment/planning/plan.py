@@ -6,16 +6,16 @@ import importlib.util
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from outgrow.core.errors import ConfigError, PrerequisiteError
-from outgrow.experiment.planning.data_sheets import known_machine
-from outgrow.experiment.planning.estimate import Hardware, estimate
-from outgrow.experiment.planning.machine import Machine, read_machine
-from outgrow.experiment.planning.show import Plan
-from outgrow.experiment.planning.steps import Planner
 from outgrow.models.known_shapes import given_shapes
 from outgrow.recipe.recipe import Recipe, load_recipe
+
+if TYPE_CHECKING:
+    from outgrow.experiment.planning.machine import Machine
+    from outgrow.experiment.planning.show import Plan
+    from outgrow.experiment.planning.steps import Planner
 
 NEEDED = "tokens, time and memory need torch and transformers; install them with: pip install 'outgrow[train]'"
 
@@ -61,6 +61,12 @@ def plan(
         raise ConfigError("measure is for this machine, device for another: give one of them")
     if not can_plan():
         raise PrerequisiteError(NEEDED)
+    from outgrow.experiment.planning.data_sheets import known_machine
+    from outgrow.experiment.planning.estimate import Hardware, estimate
+    from outgrow.experiment.planning.machine import read_machine
+    from outgrow.experiment.planning.show import Plan
+    from outgrow.experiment.planning.steps import Planner
+
     recipe = load_recipe(recipe, overrides)
     where = None if device is None else known_machine(device, mfu)
     kind = "cpu" if where is None else where.kind
@@ -87,6 +93,7 @@ def default_file() -> Path:
 
 def _measured(file: Path, planner: Planner, say: Callable[[str], None]) -> Machine:
     from outgrow.experiment.planning.calibrate import measure_machine, measure_models
+    from outgrow.experiment.planning.machine import read_machine
     from outgrow.models.machine import threads
 
     threads(planner.recipe.threads)
