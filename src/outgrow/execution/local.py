@@ -37,16 +37,16 @@ class Here:
 
     def __init__(self, recipe: Recipe, store: Any, tell: Any) -> None:
         self._recipe, self._store, self._tell = recipe, store, tell
-        self._given: list[tuple[Job, bool]] = []
+        self._jobs: list[tuple[Job, bool]] = []
 
     def begin(self, job: Job, *, wait: bool) -> None:
         """Keep the job for `news`."""
-        self._given.append((job, wait))
+        self._jobs.append((job, wait))
 
     def news(self, timeout: Number) -> Iterator[Outcome]:
         """Carry out what was given; takes as long as that takes."""
-        while self._given:
-            job, wait = self._given.pop()
+        while self._jobs:
+            job, wait = self._jobs.pop()
             self._tell(Told(job))
             yield attempt(self._recipe, self._store, job, wait=wait, sink=partial(_tell, self._tell, job))
 
@@ -104,22 +104,22 @@ class Processes:
             worker = workers[link]  # type: ignore[index]
             assert worker.job is not None
             try:
-                said = worker.link.recv()
+                news = worker.link.recv()
             except (EOFError, OSError):
                 yield Died(worker.job, self._bury(worker))
                 continue
-            if not isinstance(said, Told):
+            if not isinstance(news, Told):
                 worker.job = None
-            yield said
+            yield news
 
     def _start(self, place: int) -> _Worker:
         context = multiprocessing.get_context("spawn")
         link, far_end = context.Pipe()
         process = context.Process(target=_work, args=(far_end, self._recipe, self._store), name=f"outgrow-{place}")
-        own = {**MALLOC, **os.environ, "OMP_NUM_THREADS": str(self._threads)}
+        variables = {**MALLOC, **os.environ, "OMP_NUM_THREADS": str(self._threads)}
         if self._cards:
-            own["CUDA_VISIBLE_DEVICES"] = self._cards[place % len(self._cards)]
-        with _environment(own), _no_interrupt(), _no_script(self._recipe):
+            variables["CUDA_VISIBLE_DEVICES"] = self._cards[place % len(self._cards)]
+        with _environment(variables), _no_interrupt(), _no_script(self._recipe):
             process.start()
         far_end.close()  # so that its death ends the pipe
         worker = self._workers[place] = _Worker(process, link)
@@ -178,18 +178,18 @@ def _follow_parent() -> None:
 
 
 @contextlib.contextmanager
-def _environment(own: dict[str, str]) -> Iterator[None]:
+def _environment(variables: dict[str, str]) -> Iterator[None]:
     """These variables for a process that is started meanwhile: its allocator reads them before Python begins."""
-    before = dict(os.environ)
-    os.environ.update(own)
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        for name in own:
-            if name in before:
-                os.environ[name] = before[name]
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
             else:
-                os.environ.pop(name)
+                os.environ[name] = value
 
 
 @contextlib.contextmanager

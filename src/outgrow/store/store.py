@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -17,7 +18,7 @@ from typing import Any
 from outgrow.core.errors import SealedError, StoreError
 from outgrow.core.files import sha256_file
 from outgrow.store.artefact import FORMAT, Artefact, DamageError, StoreWarning, decode_manifest
-from outgrow.store.backend import Desk, Held, describe
+from outgrow.store.backend import Desk, Held
 from outgrow.store.environment import environment, environment_id
 from outgrow.store.files import disk_is_full
 from outgrow.store.journal import DamagedWorkError
@@ -171,7 +172,7 @@ class Store:
         """
         artefact = self.get(step)
         if artefact is not None:
-            self._place.tidy(artefact, self.lease_seconds)
+            self._sweep(artefact)
             return artefact
         extra = plain(meta or {}, where=f"step '{step.name}': meta")
         if extra.get("sealed") and not self.unsealed:
@@ -196,10 +197,22 @@ class Store:
         finally:
             self._making.discard(me)
 
+    def _sweep(self, artefact: Artefact) -> None:
+        """Finish the sweeping of a process that died right after its commit."""
+        with contextlib.suppress(OSError, StoreError):
+            if self._place.unswept(artefact.key):
+                lease = self._place.lease(artefact.key, self.lease_seconds, {})
+                if lease.acquire():
+                    try:
+                        self._place.finish(artefact, lease)
+                    finally:
+                        self._place.leave(lease, artefact.key)
+
     def _make(self, step: Step, maker: Callable[[Work], None], meta: Any) -> Artefact:
         pause, waited = 0.01, False
+        about = {"step": step.name, "detail": str(meta.get("detail", ""))}
         while True:
-            lease = self._place.lease(step.key, self.lease_seconds, describe(step, meta))
+            lease = self._place.lease(step.key, self.lease_seconds, about)
             if lease.acquire():
                 try:
                     # Somebody may have committed between the look into the store and the lease, or during the work.
