@@ -20,7 +20,7 @@ from typing import Any
 from outgrow.core.errors import Failure
 from outgrow.core.events import Event, Number, seldom
 from outgrow.core.registry import registered_here
-from outgrow.execution.outcome import Died, Failed, Outcome, Told, attempt
+from outgrow.execution.outcome import Died, Failed, Finished, Outcome, Told, attempt, look_up
 from outgrow.experiment.graph import Job
 from outgrow.models.machine import has_cuda
 from outgrow.recipe.recipe import Recipe
@@ -61,7 +61,8 @@ class _Worker:
 class Processes:
     """Processes that take one job after the other; one that dies is replaced.
 
-    Each has a pipe of its own, so that none can leave a lock behind that the others need.
+    Each has a pipe of its own, so that none can leave a lock behind that the others need. None is started before the
+    first job of which something has to be made: until then jobs are looked up here.
 
     Args:
         recipe: what is run.
@@ -75,6 +76,8 @@ class Processes:
         self._threads, self._store, self._cards = recipe.threads, store, cards
         self._recipe = pickle.dumps(recipe)  # read by the worker itself, so that a fault is the job's and has words
         self._workers: list[_Worker | None] = [None] * size
+        self._looked_up: list[Finished] = []
+        self._find: Callable[[Job], Finished | None] = partial(look_up, recipe, store)
 
     def __enter__(self) -> Processes:
         return self
@@ -91,6 +94,9 @@ class Processes:
 
     def begin(self, job: Job, *, wait: bool) -> None:
         """Give a job to a process that has none."""
+        if not any(self._workers) and (finished := self._find(job)) is not None:
+            self._looked_up.append(finished)
+            return
         place = next(i for i, worker in enumerate(self._workers) if worker is None or worker.job is None)
         worker = self._workers[place] or self._start(place)
         worker.job = job
@@ -98,7 +104,12 @@ class Processes:
             worker.link.send((job, wait))
 
     def news(self, timeout: Number) -> Iterator[Told | Outcome]:
-        """What the processes say, and which of them died."""
+        """What was looked up, what the processes say, and which of them died."""
+        if self._looked_up:
+            for finished in self._looked_up:
+                yield from (Told(finished.job), finished)
+            self._looked_up.clear()
+            return
         workers = {worker.link: worker for worker in self._workers if worker is not None and worker.job is not None}
         for link in wait(list(workers), timeout):
             worker = workers[link]  # type: ignore[index]

@@ -42,6 +42,10 @@ class StepBusyError(StoreError):
         return self.text
 
 
+class StepMissingError(StoreError):
+    """A step would have to be made, and the store was opened to make none."""
+
+
 @dataclass(frozen=True)
 class StepUse:
     """That a step's result was used: an entry of `Store.log`.
@@ -75,6 +79,7 @@ class Store:
             and whose backend can create an object only if there is none.
         lease_seconds: how long a process that cannot be asked may be silent before its step is taken over.
         wait: whether `make` waits for another process that is making the same step, or raises.
+        makes: whether `make` makes what is not there, or raises.
         unsealed: whether results whose `meta` says `sealed` (they hold gold labels) may be read.
         single_writer: for URLs: the caller promises that one process makes steps, so that a backend without
             conditional create will do; by default whether the environment has `OUTGROW_SINGLE_WRITER=1`.
@@ -94,6 +99,7 @@ class Store:
         *,
         lease_seconds: int | float = 60,
         wait: bool = True,
+        makes: bool = True,
         unsealed: bool = False,
         single_writer: bool | None = None,
     ) -> None:
@@ -101,6 +107,7 @@ class Store:
         self.location = self._place.location
         self.lease_seconds = lease_seconds
         self.wait = wait
+        self.makes = makes
         self.unsealed = unsealed
         self.log: list[StepUse] = []
         self._making: set[tuple[int, str]] = set()
@@ -168,12 +175,15 @@ class Store:
         Raises:
             StoreError: the disk is full, the store cannot be written, or `maker` left no file.
             StepBusyError: another process is making the step and `wait` is off.
+            StepMissingError: it is not there and `makes` is off.
             SealedError: the result holds gold labels, and this store was not opened for those.
         """
         artefact = self.get(step)
         if artefact is not None:
             self._sweep(artefact)
             return artefact
+        if not self.makes:
+            raise StepMissingError(f"step '{step.name}' ({step.key[:12]}) is not in the store {self.location}")
         extra = plain(meta or {}, where=f"step '{step.name}': meta")
         if extra.get("sealed") and not self.unsealed:
             raise SealedError(f"step '{step.name}' is sealed; only a store opened with unsealed=True makes it")
