@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +16,13 @@ from outgrow.core.files import whole_file
 from outgrow.reliability.hashing import hash_order
 from outgrow.reporting import formatting as forms
 from outgrow.reporting.bars import Bars, bars_of_numbers, bars_of_words
-from outgrow.reporting.page import assets, environment, to_json_for_script
+from outgrow.reporting.page import render_page, to_json_for_script
 from outgrow.reporting.texts import Texts, rounded, vote_numbers
+from outgrow.reporting.views import Tile
 
 MOST_QUESTIONS = 200_000
 MOST_ANSWERS = 500_000
 SAID = ("variant", "sample", "value", "text", "prompt", "logprob")
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One number at the head of the page."""
-
-    label: str
-    value: str
-    note: str
 
 
 def write_explorer(
@@ -49,9 +40,8 @@ def write_explorer(
         DataError: no answer belongs to a label, or the page cannot be written.
     """
     path = Path(path)
-    page = build_explorer(labels, answers=answers, name=name)
     with whole_file(path) as file:
-        file.write(page.encode("utf-8"))
+        file.write(build_explorer(labels, answers=answers, name=name).encode("utf-8"))
     return path
 
 
@@ -59,21 +49,18 @@ def build_explorer(labels: pa.Table, *, answers: pa.Table | None = None, name: s
     """The page's HTML."""
     payload = explore_payload(labels, answers)
     estimator = (labels.schema.metadata or {}).get(b"estimator", b"").decode("utf-8", "replace")
-    return (
-        environment()
-        .get_template("explore.html.j2")
-        .render(
-            name=name,
-            estimator=estimator,
-            questions=labels.num_rows,
-            tiles=_tiles(labels),
-            left_out=payload["left_out"],
-            answers_left_out=payload["answers_left_out"],
-            forms=forms,
-            payload=Markup(to_json_for_script(payload)),
-            **assets(("report.css", "explore.css"), ("report.js", "shared.js", "explore.js")),
-        )
-    )
+    context = {
+        "name": name,
+        "estimator": estimator,
+        "questions": labels.num_rows,
+        "tiles": _tiles(labels),
+        "left_out": payload["left_out"],
+        "answers_left_out": payload["answers_left_out"],
+        "forms": forms,
+        "payload": Markup(to_json_for_script(payload)),
+    }
+    styles, scripts = ("report.css", "explore.css"), ("report.js", "shared.js", "explore.js")
+    return render_page("explore.html.j2", context, styles=styles, scripts=scripts)
 
 
 def explore_payload(labels: pa.Table, answers: pa.Table | None = None) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def draw_accuracy(results: Results) -> Drawn | None:
         groups.append(
             (title, [_accuracy_row(arm.name, kind, arm.accuracy) for arm in results.arms if arm.kind == kind])
         )
-    ceiling = results.arm_of("strong_ceiling")
+    ceiling = results.ceiling
     figure = canvas(9.0, _height(groups))
     axes = figure.subplots()
     trained = [row for _, rows in groups for row in rows if row.name != "student before training"]

@@ -15,7 +15,6 @@ from outgrow.reporting.schema import Accuracy, Arm, Recovered, Results
 
 COLOURS = (METHOD, WRONG, RIGHT, CONTROL, INK)
 Point = tuple[float, float, float]  # value and interval
-CEILING = "strong_ceiling"
 
 
 def draw_ladder(cells: Sequence[Results]) -> Drawn | None:
@@ -49,7 +48,7 @@ def _draw(
 ) -> Drawn | None:  # fmt: skip
     students = list(dict.fromkeys(cell.student.name for cell in cells))
     supervisors = list(dict.fromkeys(cell.supervisor.name for cell in cells))
-    arms = [arm.name for arm in cells[0].arms if arm.method != CEILING]
+    arms = [arm.name for arm in cells[0].arms if arm is not cells[0].ceiling]
     lines = {
         (arm, weak): [
             (students.index(cell.student.name), point)
@@ -101,7 +100,7 @@ def _references(axes: Axes, cells: Sequence[Results], students: list[str], super
     ceiling, before = {}, {}
     for cell in cells:
         x = students.index(cell.student.name)
-        gold = cell.arm_of(CEILING)
+        gold = cell.ceiling
         if gold is not None and not math.isnan(gold.accuracy.value):
             ceiling[x] = gold.accuracy.value
         if cell.zero_shot is not None and not math.isnan(cell.zero_shot.value):
