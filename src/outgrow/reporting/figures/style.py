@@ -87,7 +87,7 @@ def label(text: str, limit: int = 32) -> str:
     return shorten(" ".join(visible.split()) or "(empty)", limit)
 
 
-def dot(axes: Axes, x: float, y: float, kind: str, **style: Any) -> None:
+def dot(axes: Axes, x: float, y: int | float, kind: str, **style: Any) -> None:
     """A mark of the arm's kind; that of an oracle, which saw gold, is hollow."""
     colour = COLOUR_OF.get(kind, INK)
     face = PAPER if kind == "oracle" else colour
