@@ -154,6 +154,7 @@ def _work(link: Connection, recipe: bytes, store: Any) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("default")
+    warnings.simplefilter("ignore", DeprecationWarning)  # of libraries, for those who develop them
     threading.Thread(target=_follow_parent, daemon=True).start()
     lock = threading.Lock()
     opened: Recipe | None = None
