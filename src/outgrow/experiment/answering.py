@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -25,6 +26,26 @@ ANSWER_VERSION = 3
 ELSEWHERE_VERSION = 3
 USAGE = "usage.json"
 Report = Callable[[str, int, int], None]
+
+
+class _Recent:
+    """The answers read last, since every arm of a seed begins with its supervisor's; at most `room` bytes of them."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self._tables: dict[Path, pa.Table] = {}
+
+    def read(self, artefact: Artefact) -> pa.Table:
+        """An artefact's table, from memory if it is there."""
+        path = artefact.path("table.parquet")  # which looks whether the file is sound still
+        table = self._tables.pop(path, None)
+        self._tables[path] = table = artefact.table() if table is None else table
+        while len(self._tables) > 1 and sum(each.nbytes for each in self._tables.values()) > self.room:
+            del self._tables[next(iter(self._tables))]
+        return table
+
+
+_recent = _Recent(64 * 2**20)
 
 
 def silent(what: str, done: int, total: int) -> None:
@@ -93,7 +114,7 @@ class Answer(StepRequest[pa.Table]):
         """The answers; notes what they cost."""
         if USAGE in artefact.files and (used := artefact.json(USAGE)):
             self.usage[artefact.key] = {"about": self.what, **used}
-        return artefact.table()
+        return _recent.read(artefact)
 
     def sketch(self) -> pa.Table:
         """Made-up answers in the number that a model gives."""

@@ -200,7 +200,7 @@ class _Arm:
         self.recipe: Recipe = runner.recipe
         names = ("pool", "validation", "known", "supervisor_train")
         self.splits = {split: runner.public(split) for split in names}
-        self.where = {i: split for split in reversed(names) for i in self.splits[split]["example_id"].to_pylist()}
+        self.where = runner.split_of(names)
         self.notes: list[str] = []
         self.bought: set[str] = set()
         self.stages: list[Stage] = []

@@ -19,6 +19,7 @@ class Questions:
         self._tables: dict[tuple[str, str], pa.Table] = {}
         self._public: dict[tuple[str, tuple[str, ...]], pa.Table] = {}
         self._with_options: dict[str, pa.Array] = {}
+        self._split_of: dict[tuple[str, ...], dict[str, str]] = {}
 
     def table(self, kind: str, split: str) -> pa.Table:
         """`examples` or `gold` of a split."""
@@ -38,6 +39,13 @@ class Questions:
         if split not in self._with_options:
             self._with_options[split] = with_options(self.task, self.table("examples", split))
         return self._with_options[split]
+
+    def split_of(self, splits: tuple[str, ...]) -> dict[str, str]:
+        """Question to the first of these splits that has it."""
+        if splits not in self._split_of:
+            names = ((split, self.table("examples", split)["example_id"].to_pylist()) for split in reversed(splits))
+            self._split_of[splits] = {i: split for split, ids in names for i in ids}
+        return self._split_of[splits]
 
 
 _latest: tuple[Labelling, Questions] | None = None

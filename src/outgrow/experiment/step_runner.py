@@ -104,6 +104,10 @@ class StepRunner:
         """Examples of a split as methods see them, with public meta alone."""
         return self._questions.public(split)
 
+    def split_of(self, splits: tuple[str, ...]) -> dict[str, str]:
+        """Question to the first of these splits that has it."""
+        return self._questions.split_of(splits)
+
     def with_options(self, split: str) -> pa.Array:
         """Ids of the questions of a split that are answered by choosing an option."""
         return self._questions.with_options(split)
