@@ -8,7 +8,7 @@ at two seeds, and a percentile bootstrap over few seeds is too narrow (`docs/sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -25,7 +25,8 @@ ALPHA = 0.05
 class Interval:
     """A value with its standard error and 95 % interval.
 
-    With one seed `low`, `high` and `p` are NaN, and `se` holds the error over questions alone.
+    With one seed `low`, `high` and `p` are NaN, and `se` holds the error over questions alone; with one group of
+    questions `se` is NaN too.
 
     Attributes:
         p: two-sided, against 0: the interval of level 1 - p ends at 0.
@@ -93,10 +94,9 @@ class Joint:
         self.groups = int(codes.max()) + 1
         away = stacked.mean(axis=1) - self.means[:, None]
         summed = np.stack([np.bincount(codes, weights=row, minlength=self.groups) for row in away])
-        correction = self.groups / (self.groups - 1) if self.groups > 1 else np.nan
-        self.over_questions = summed @ summed.T / questions**2 * correction
+        self.over_questions = summed @ summed.T / questions**2 * self.groups / max(1, self.groups - 1)
         by_seed = stacked.mean(axis=2) - self.means[:, None]
-        self.over_seeds = by_seed @ by_seed.T / (self.seeds - 1) / self.seeds if self.seeds > 1 else by_seed * np.nan
+        self.over_seeds = by_seed @ by_seed.T / max(1, self.seeds - 1) / self.seeds
 
     def weights(self, arms: Mapping[str, float]) -> Float[np.ndarray, "arms"]:
         """A combination of arms as a vector."""
@@ -108,15 +108,14 @@ class Joint:
     def errors(self, arms: Mapping[str, float]) -> Errors:
         """Both variances of a combination of means."""
         vector = self.weights(arms)
-        seeds = float(vector @ self.over_seeds @ vector) if self.seeds > 1 else np.nan
-        return Errors(max(0.0, float(vector @ self.over_questions @ vector)), seeds)
+        questions, seeds = (max(0.0, float(vector @ of @ vector)) for of in (self.over_questions, self.over_seeds))
+        return Errors(questions, seeds if self.seeds > 1 else np.nan)
 
     def interval(self, arms: Mapping[str, float]) -> Interval:
         """The mean of one arm (`{"a": 1}`), a difference (`{"a": 1, "b": -1}`) or any other combination."""
         value, (questions, seeds) = float(self.weights(arms) @ self.means), self.errors(arms)
-        if self.seeds == 1:
-            return Interval(value, float(np.sqrt(questions)), np.nan, np.nan, np.nan)
-        seeds = max(0.0, seeds)
+        if self.seeds == 1 or self.groups == 1:
+            return Interval(value, float(np.sqrt(questions)) if self.groups > 1 else np.nan, np.nan, np.nan, np.nan)
         half = float(np.sqrt(self._squares(ALPHA) @ [questions, seeds]))
         se = float(np.sqrt(questions + seeds))
         return Interval(value, se, value - half, value + half, self._p(value, questions, seeds))
@@ -124,7 +123,8 @@ class Joint:
     def ratio(self, above: Mapping[str, float], below: Mapping[str, float]) -> Ratio:
         """One combination over another: all ratios r for which the interval of above - r x below holds 0.
 
-        Bounded where the interval of `below` lies above 0; NaN elsewhere.
+        Bounded where the interval of `below` lies above 0; NaN elsewhere. With one seed `least` holds the error over
+        questions alone, and there is no interval.
         """
         n, d = self.weights(above), self.weights(below)
         square = self._moments
@@ -133,7 +133,7 @@ class Joint:
         if not least > 0:
             return Ratio(np.nan, np.nan, np.nan, least)
         a, b, c = bottom**2 - d @ square @ d, top * bottom - n @ square @ d, top**2 - n @ square @ n
-        root = float(np.sqrt(max(0.0, b**2 - a * c)))
+        root = float(np.sqrt(max(0.0, b**2 - a * c))) if self.seeds > 1 else np.nan
         return Ratio(top / bottom, float((b - root) / a), float((b + root) / a), least)
 
     @cached_property
@@ -142,11 +142,36 @@ class Joint:
         questions, seeds = self._squares(ALPHA)
         return questions * self.over_questions + seeds * self.over_seeds
 
+    def detectable(self, arms: Mapping[str, float], power: float = 0.8) -> float:
+        """Smallest true value that an interval like this one excludes 0 for with probability `power`; NaN at one seed.
+
+        Exact for errors over seeds that are normal (integrated over their estimate), which matters at few seeds.
+        """
+        from scipy import optimize, special
+
+        questions, seeds = self.errors(arms)
+        if self.seeds == 1 or self.groups == 1:
+            return np.nan
+        nodes, weights = np.polynomial.legendre.leggauss(500)
+        freedom = (self.seeds - 1) / 2
+        drawn = seeds * special.gammaincinv(freedom, (nodes + 1) / 2) / freedom
+        half = np.sqrt(np.stack([np.full(500, questions), drawn], axis=1) @ self._squares(ALPHA))
+        se = np.sqrt(questions + seeds)
+        if se == 0:
+            return 0.0
+
+        def lacking(value: float) -> float:
+            found = special.ndtr((value - half) / se) + special.ndtr((-value - half) / se)
+            return float((weights * found).sum() / 2) - power
+
+        return float(optimize.brentq(lacking, 0.0, 10 * float(half.max()) + 10 * se))
+
     def _squares(self, alpha: float) -> Float[np.ndarray, "2"]:
         """Squared two-sided quantiles at `alpha` for the errors over questions and over seeds."""
         from scipy import special
 
-        return np.array([special.stdtrit(freedom, alpha / 2) ** 2 for freedom in (self.groups - 1, self.seeds - 1)])
+        freedoms = (self.groups - 1, self.seeds - 1)
+        return np.array([special.stdtrit(freedom, alpha / 2) ** 2 if freedom else 0.0 for freedom in freedoms])
 
     def _p(self, value: float, questions: float, seeds: float) -> float:
         """The alpha at which the interval ends at 0."""
@@ -161,3 +186,19 @@ class Joint:
         if beyond(-1e-9) >= 0:
             return 1.0
         return float(np.exp(optimize.brentq(beyond, -200.0, -1e-9))) if beyond(-200.0) > 0 else 0.0
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjusted p values, in the given order; NaN stays NaN and is not counted as a test.
+
+    Examples:
+        >>> holm([0.01, 0.04, 0.03])
+        [0.03, 0.06, 0.06]
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    tested = np.flatnonzero(~np.isnan(p))
+    order = tested[np.argsort(p[tested], kind="stable")]
+    adjusted = np.full(len(p), np.nan)
+    steps = p[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0) if len(order) else steps
+    return [float(x) for x in adjusted]
