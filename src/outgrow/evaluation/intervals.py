@@ -98,20 +98,20 @@ class Joint:
         by_seed = stacked.mean(axis=2) - self.means[:, None]
         self.over_seeds = by_seed @ by_seed.T / max(1, self.seeds - 1) / self.seeds
 
-    def weights(self, arms: Mapping[str, float]) -> Float[np.ndarray, "arms"]:
+    def weights(self, arms: Mapping[str, float | int]) -> Float[np.ndarray, "arms"]:
         """A combination of arms as a vector."""
         vector = np.zeros(len(self.place))
         for name, weight in arms.items():
             vector[self.place[name]] += weight
         return vector
 
-    def errors(self, arms: Mapping[str, float]) -> Errors:
+    def errors(self, arms: Mapping[str, float | int]) -> Errors:
         """Both variances of a combination of means."""
         vector = self.weights(arms)
         questions, seeds = (max(0.0, float(vector @ of @ vector)) for of in (self.over_questions, self.over_seeds))
         return Errors(questions, seeds if self.seeds > 1 else np.nan)
 
-    def interval(self, arms: Mapping[str, float]) -> Interval:
+    def interval(self, arms: Mapping[str, float | int]) -> Interval:
         """The mean of one arm (`{"a": 1}`), a difference (`{"a": 1, "b": -1}`) or any other combination."""
         value, (questions, seeds) = float(self.weights(arms) @ self.means), self.errors(arms)
         if self.seeds == 1 or self.groups == 1:
@@ -120,7 +120,7 @@ class Joint:
         se = float(np.sqrt(questions + seeds))
         return Interval(value, se, value - half, value + half, self._p(value, questions, seeds))
 
-    def ratio(self, above: Mapping[str, float], below: Mapping[str, float]) -> Ratio:
+    def ratio(self, above: Mapping[str, float | int], below: Mapping[str, float | int]) -> Ratio:
         """One combination over another: all ratios r for which the interval of above - r x below holds 0.
 
         Bounded where the interval of `below` lies above 0; NaN elsewhere. With one seed `least` holds the error over
@@ -142,7 +142,7 @@ class Joint:
         questions, seeds = self._squares(ALPHA)
         return questions * self.over_questions + seeds * self.over_seeds
 
-    def detectable(self, arms: Mapping[str, float], power: float = 0.8) -> float:
+    def detectable(self, arms: Mapping[str, float | int], power: float = 0.8) -> float:
         """Smallest true value that an interval like this one excludes 0 for with probability `power`; NaN at one seed.
 
         Exact for errors over seeds that are normal (integrated over their estimate), which matters at few seeds.

@@ -70,7 +70,12 @@ class PairedScores:
     def __post_init__(self) -> None:
         if not self.arms:
             raise DataError("there are no arms to compare")
+        seeds = len(next(iter(self.arms.values())))
         for statistics in self.arms.values():
+            if statistics.shape[:2] != (seeds, len(self.groups)):
+                raise DataError(
+                    f"statistics of shape {statistics.shape} do not fit {seeds} seeds and {len(self.groups)} questions"
+                )
             if not np.isfinite(statistics).all():
                 missing = int((~np.isfinite(statistics).all(axis=2)).sum())
                 raise DataError(f"{missing} answers have statistics that are not finite; each question needs them")
