@@ -233,7 +233,7 @@ class AgainstReference:
 
 @pytest.mark.parametrize("of_options", [False, True])
 def test_a_training_against_its_own_start_begins_at_ln_2(recipe, monkeypatch, tmp_path, of_options):
-    """What the reference says was made as training reads the rows, so that nothing has been gained at the first step."""
+    """What the reference says was made as training reads the rows, so nothing has been gained at the first step."""
 
     def action(lab):
         rows = answer_rows(lab.ask(lab.supervisors[0], lab.pool))

@@ -13,7 +13,7 @@ from outgrow.experiment.step_runner import StepRunner
 from outgrow.io import as_answers
 from outgrow.recipe.recipe import load_labelling, parse_labelling
 from outgrow.store import Store
-from outgrow.training.render import render_rows, without_option_texts
+from outgrow.training.render import render_rows, with_options, without_option_texts
 
 QUESTIONS = {"supervisor_train": 6, "pool": 8, "validation": 4, "test": 4}
 TASK = {"kind": "microworld", "mix": "natural", "questions": QUESTIONS}
@@ -141,7 +141,7 @@ def test_a_question_with_options_is_trained_on_in_its_options_words(family, kept
     said = as_answers(
         pa.table({"example_id": questions["example_id"], "value": [value], "text": [text], "finish_reason": ["stop"]})
     )
-    plain = without_option_texts(runner.task, said, questions)
+    plain = without_option_texts(said, with_options(runner.task, questions))
     assert plain["text"].to_pylist() == [kept]
     (row,) = render_rows(runner.task, answer_rows(plain), questions)
     assert row.target == (kept or "yes")

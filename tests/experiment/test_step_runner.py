@@ -273,7 +273,7 @@ def test_a_generated_choice_is_trained_on_as_the_students_own_prompt_says_it(mak
     value = wording.values[wording.options.index("B")]
     said = {"example_id": [example.example_id] * 2, "source": ["weak"] * 2, "variant": [0, 1], "sample": [0, 0]}
     said |= {"text": ["?", "B."], "value": [None, value], "finish_reason": ["stop", "stop"]}
-    answers = without_option_texts(runner.task, build(ANSWERS, said), runner.examples("pool"))
+    answers = without_option_texts(build(ANSWERS, said), runner.with_options("pool"))
     (row,) = words(runner, imitation_rows(agreement(answers), answers))
     identity = runner.task.wording(example, 0)
     assert row.prompt == identity.prompt

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 
-
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 

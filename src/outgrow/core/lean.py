@@ -1,4 +1,4 @@
-"""A start without pandas, which pyarrow otherwise imports, wherever it is installed, to make its first array of a list."""
+"""A start without pandas, which pyarrow imports, wherever it is installed, to make its first array of a list."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def start_without_pandas() -> None:
     """Let pyarrow look for pandas once and find none new enough; what asks for pandas by name still gets it.
 
     It costs most of a second of every start of the command line. pyarrow tries again where it needs pandas
-    (`to_pandas`), so nothing is lost but the recognition of pandas objects in `pyarrow.array`. Does nothing where pandas
-    is there already.
+    (`to_pandas`), so nothing is lost but the recognition of pandas objects in `pyarrow.array`. Does nothing where
+    pandas is there already.
     """
     if "pandas" in sys.modules:
         return

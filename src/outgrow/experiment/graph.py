@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from outgrow.core.errors import ConfigError, SealedError
 from outgrow.core.lab import How, Source, Student
 from outgrow.experiment.cells import Cell, cells_of
-from outgrow.experiment.lab import Doors, MethodLab, first_variants, public, sealed
+from outgrow.experiment.lab import Doors, MethodLab, first_variants, sealed
 from outgrow.experiment.readings import HiddenStates, Score
 from outgrow.experiment.step_runner import StepRunner, gold_values, identity_values
 from outgrow.experiment.steps import Lookup, Maker, StepRequest
@@ -199,7 +199,7 @@ class _Arm:
         assert isinstance(runner.recipe, Recipe)
         self.recipe: Recipe = runner.recipe
         names = ("pool", "validation", "known", "supervisor_train")
-        self.splits = {split: public(runner.examples(split), runner.task.public_meta) for split in names}
+        self.splits = {split: runner.public(split) for split in names}
         self.where = {i: split for split in reversed(names) for i in self.splits[split]["example_id"].to_pylist()}
         self.notes: list[str] = []
         self.bought: set[str] = set()
@@ -253,7 +253,7 @@ class _Arm:
             answers = first_variants(answers, variants)
         key = source.key, split, how
         self._asked[key] = max(self._asked.get(key, 0), answers.num_rows)
-        return without_option_texts(self.runner.task, answers, questions)
+        return without_option_texts(answers, self.runner.with_options(split))
 
     def _train(
         self, start: Source, rows: pa.Table, objective: Any, *, weights: str, stage: str, select: str,

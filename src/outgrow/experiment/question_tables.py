@@ -6,7 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from outgrow.experiment.lab import public
 from outgrow.recipe.recipe import Labelling
+from outgrow.training.render import with_options
 
 
 class Questions:
@@ -15,12 +17,26 @@ class Questions:
     def __init__(self, task: Any) -> None:
         self.task = task
         self._tables: dict[tuple[str, str], pa.Table] = {}
+        self._public: dict[str, pa.Table] = {}
+        self._with_options: dict[str, pa.Array] = {}
 
     def table(self, kind: str, split: str) -> pa.Table:
         """`examples` or `gold` of a split."""
         if (kind, split) not in self._tables:
             self._tables[kind, split] = getattr(self.task, kind)(split)
         return self._tables[kind, split]
+
+    def public(self, split: str) -> pa.Table:
+        """Examples of a split with public meta alone."""
+        if split not in self._public:
+            self._public[split] = public(self.table("examples", split), self.task.public_meta)
+        return self._public[split]
+
+    def with_options(self, split: str) -> pa.Array:
+        """Ids of the questions of a split that are answered by choosing an option."""
+        if split not in self._with_options:
+            self._with_options[split] = with_options(self.task, self.table("examples", split))
+        return self._with_options[split]
 
 
 _latest: tuple[Labelling, Questions] | None = None

@@ -44,7 +44,8 @@ def made_up_answers(task: Task, questions: pa.Table, source: str, variants: int,
     sizes = np.array([len(options) for options in values], np.int64)
     starts = np.concatenate([np.zeros(1, np.int64), sizes.cumsum()])
     names = pa.array([value for options in values for value in options], pa.string())
-    place = np.minimum(np.array(chosen, np.int64).reshape(n, variants * samples), sizes[:, None] - 1) + starts[:-1, None]
+    drawn = np.array(chosen, np.int64).reshape(n, variants * samples)
+    place = np.minimum(drawn, sizes[:, None] - 1) + starts[:-1, None]
     probabilities = pa.MapArray.from_arrays(pa.array(starts, pa.int32()), names, np.concatenate([*shares, []]))
     question = np.repeat(np.arange(n), variants * samples)
     columns = {

@@ -100,6 +100,14 @@ class StepRunner:
         """Examples of a split, meta included."""
         return self._questions.table("examples", split)
 
+    def public(self, split: str) -> pa.Table:
+        """Examples of a split as methods see them, with public meta alone."""
+        return self._questions.public(split)
+
+    def with_options(self, split: str) -> pa.Array:
+        """Ids of the questions of a split that are answered by choosing an option."""
+        return self._questions.with_options(split)
+
     def gold(self, split: str) -> pa.Table:
         """Gold of a split: for training supervisors, for declared oracles and for evaluation.
 

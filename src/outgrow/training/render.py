@@ -13,18 +13,22 @@ from outgrow.tasks.base import Task
 from outgrow.training.rows import TrainRow
 
 
-def without_option_texts(task: Task, answers: pa.Table, questions: pa.Table) -> pa.Table:
+def with_options(task: Task, questions: pa.Table) -> pa.Array:
+    """The ids of the questions that are answered by choosing an option."""
+    chosen = [e.example_id for e in iter_examples(questions) if task.wording(e, 0).options is not None]
+    return pa.array(chosen, pa.string())
+
+
+def without_option_texts(answers: pa.Table, chosen: pa.Array) -> pa.Table:
     """Answers whose `text` is null where their question has options: there the option is learned, not how it was said.
 
     A text such as "The answer is B." holds for the wording it answers alone; `render_rows` says the value anew.
 
     Args:
-        task: words the questions.
         answers: answers (`records.ANSWERS`).
-        questions: the examples they are about.
+        chosen: ids of questions with options (`with_options`).
     """
-    chosen = [e.example_id for e in iter_examples(questions) if task.wording(e, 0).options is not None]
-    of_options = pc.is_in(answers["example_id"], pa.array(chosen, pa.string()))
+    of_options = pc.is_in(answers["example_id"], chosen)
     texts = pc.if_else(of_options, pa.scalar(None, pa.string()), answers["text"])
     return answers.set_column(answers.column_names.index("text"), answers.schema.field("text"), texts)
 

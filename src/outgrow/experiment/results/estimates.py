@@ -36,9 +36,7 @@ def accuracy_by_votes(
         why not.
     """
     groups = {i: str(group) for i, group in zip(pool.ids, pool.groups.tolist(), strict=True)}
-    return _estimated(
-        seeds, pool, lambda k: steps.do(VoteAccuracy(seeds[k].pool, options, groups, seeds[k].seed))
-    )
+    return _estimated(seeds, pool, lambda k: steps.do(VoteAccuracy(seeds[k].pool, options, groups, seeds[k].seed)))
 
 
 def accuracy_by_decoys(seeds: Sequence[Seed], pool: Split, labels: Sequence[pa.Table], key: pa.Table) -> dict[str, Any]:
