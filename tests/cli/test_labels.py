@@ -10,7 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from outgrow.cli.labels import curate, reliability
+from outgrow.cli.curate import curate
+from outgrow.cli.reliability import reliability
 from outgrow.core.errors import ConfigError, DataError, OutgrowError, PrerequisiteError
 
 ROWS = [
@@ -170,7 +171,8 @@ def test_several_sources_get_a_label_each_when_asked_for(tmp_path):
 
 def test_the_verbs_need_no_heavy_library(answers, tmp_path):
     code = (
-        "import sys; from pathlib import Path; from outgrow.cli.labels import reliability, curate; "
+        "import sys; from pathlib import Path; "
+        "from outgrow.cli.reliability import reliability; from outgrow.cli.curate import curate; "
         f"reliability(Path({str(answers)!r}), Path({str(tmp_path / 'o.csv')!r})); "
         f"curate(Path({str(answers)!r}), Path({str(tmp_path / 'c.csv')!r})); "
         "sys.exit(bool({'torch', 'transformers', 'sklearn', 'scipy', 'matplotlib'} & set(sys.modules)))"
@@ -179,7 +181,10 @@ def test_the_verbs_need_no_heavy_library(answers, tmp_path):
 
 
 def test_importing_the_verbs_loads_no_table_library():
-    code = "import sys, outgrow.cli.labels; sys.exit(bool({'pyarrow', 'numpy', 'rich.table'} & set(sys.modules)))"
+    code = (
+        "import sys, outgrow.cli.reliability, outgrow.cli.curate; "
+        "sys.exit(bool({'pyarrow', 'numpy', 'rich.table'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import outgrow.execution.local
 import outgrow.execution.outcome
 from outgrow.core.errors import DataError
 from outgrow.core.events import Event
@@ -42,6 +43,7 @@ def made_up(recipe, store, job, sink):
 
 
 outgrow.execution.outcome.carry_out = made_up
+outgrow.execution.local.look_up = lambda *_: None  # nothing of it is in a store
 
 
 def main(mode, folder):

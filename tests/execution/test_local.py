@@ -10,13 +10,16 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from outgrow.core.errors import ConfigError, Failure
 from outgrow.execution import failures, local
 from outgrow.execution.job_graph import Graph
-from outgrow.experiment.graph import Job
+from outgrow.execution.outcome import Finished
+from outgrow.experiment.graph import Done, Job
+from outgrow.recipe.recipe import load_recipe
 
 SCRIPT = Path(__file__).with_name("local_jobs.py")
 
@@ -40,7 +43,9 @@ def test_a_process_that_dies_costs_nobody_else_anything(tmp_path):
 UNGUARDED = """
 from types import SimpleNamespace
 from outgrow.execution.local import Processes
-from outgrow.experiment.graph import Job
+from outgrow.execution.outcome import Finished
+from outgrow.experiment.graph import Done, Job
+from outgrow.recipe.recipe import load_recipe
 
 print("begun", flush=True)
 with Processes(SimpleNamespace(threads=1), "store", 1) as processes:
@@ -57,6 +62,33 @@ def test_a_script_without_a_guard_is_not_run_again_by_its_processes(tmp_path):
     ended = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.splitlines() == ["begun", "['Told', 'Failed']"]  # there is no such recipe
+
+
+def test_jobs_that_are_in_the_store_need_no_process(monkeypatch, tmp_path):
+    """Until something has to be made; from then on every job is a process's."""
+    looked_for = []
+
+    def look_up(recipe, store, job):
+        looked_for.append(job.seed)
+        return Finished(job, Done(job), 0.5) if job.seed != 2 else None
+
+    monkeypatch.setattr(local, "look_up", look_up)
+    with local.Processes(load_recipe(), str(tmp_path), 2) as processes:
+        monkeypatch.setattr(processes, "_start", lambda place: processes._workers.__setitem__(place, worker) or worker)
+        here, there = multiprocessing.Pipe()
+        worker = local._Worker(SimpleNamespace(kill=here.close, join=int, close=int), here)
+        for seed in (0, 1):
+            processes.begin(Job(seed, "naive"), wait=False)
+        assert processes._workers == [None, None]
+        news = list(processes.news(0.0))
+        assert [type(each).__name__ for each in news] == ["Told", "Finished", "Told", "Finished"]
+        assert [each.job.seed for each in news] == [0, 0, 1, 1]
+        for seed in (2, 3):
+            processes.begin(Job(seed, "naive"), wait=True)
+            assert there.recv() == (Job(seed, "naive"), True)
+            there.send(Finished(worker.job, Done(worker.job), 1.0))
+            assert [each.job.seed for each in processes.news(1.0)] == [seed]
+    assert looked_for == [0, 1, 2]
 
 
 def alive(pid):

@@ -8,15 +8,16 @@ from typing import Annotated
 
 import typer
 
+from outgrow.cli.curate import curate
 from outgrow.cli.doctor import doctor
 from outgrow.cli.explore import explore
 from outgrow.cli.export import export
 from outgrow.cli.label import label
-from outgrow.cli.labels import curate, reliability
 from outgrow.cli.lists import methods, metrics, objectives, supervisors, tasks
 from outgrow.cli.microworld import app as microworld
 from outgrow.cli.plan import plan
 from outgrow.cli.recipes import recipes
+from outgrow.cli.reliability import reliability
 from outgrow.cli.report import report
 from outgrow.cli.run import run
 from outgrow.cli.schema import schema

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from outgrow.cli.options import check_paths
+from outgrow.cli.terminal import line
+
 
 def explore(
     labels: Annotated[
@@ -22,8 +25,6 @@ def explore(
     seed: Annotated[int, typer.Option(help="Breaks ties where labels are made of answers.")] = 0,
 ) -> None:
     """Write a page of labels: histograms that filter a table of questions."""
-    from rich.console import Console
-
     from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
     from outgrow.experiment.curate import with_prompts
     from outgrow.io import read_answers
@@ -36,30 +37,26 @@ def explore(
         raise ConfigError(f"--out {out}: the page is HTML; end its name in .html")
     if not out.parent.is_dir():
         raise DataError(f"{out}: the folder '{out.parent}' does not exist; create it first")
-    for each in (labels, answers, questions):
-        if each is not None and out.exists() and each.exists() and out.samefile(each):
-            raise ConfigError(f"--out {out} is the input itself; choose another file")
+    check_paths(out, labels, answers, questions)
     table = read_labels(labels)
-    given = None if answers is None else read_answers(answers)
+    rows = None if answers is None else read_answers(answers)
     if table is None:
-        if given is not None:
+        if rows is not None:
             raise PrerequisiteError(
                 f"{labels} holds no labels (no votes, entropy or reliability) but answers, and --answers gives others; "
                 f"leave --answers out, or make the labels first: outgrow reliability {answers} --out labels.jsonl"
             )
-        given = read_answers(labels)
-        if len(given["source"].unique()) > 1:
+        rows = read_answers(labels)
+        if len(rows["source"].unique()) > 1:
             raise PrerequisiteError(
                 f"{labels}: answers of several sources; make labels of them first, with --together or "
                 f"--one-label-per-source: outgrow reliability {labels} --together --out labels.jsonl"
             )
-        table = agreement(given, seed=seed)
+        table = agreement(rows, seed=seed)
     if questions is not None:
-        if given is None:
+        if rows is None:
             raise PrerequisiteError(f"--questions {questions} belongs to the answers; add them: --answers FILE")
-        given = with_prompts(given, read_questions(questions))
-    write_explorer(table, out, answers=given, name=labels.stem)
+        rows = with_prompts(rows, read_questions(questions))
+    write_explorer(table, out, answers=rows, name=labels.stem)
     size = out.stat().st_size / 1e6
-    Console(highlight=False, soft_wrap=True).print(
-        f"wrote a page of {table.num_rows:,} questions to {out} ({max(size, 0.1):.1f} MB)", markup=False
-    )
+    line(f"wrote a page of {table.num_rows:,} questions to {out} ({max(size, 0.1):.1f} MB)")

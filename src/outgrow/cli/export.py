@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from outgrow.cli.options import Store
+from outgrow.cli.terminal import line
 
 
 def export(
@@ -18,9 +19,7 @@ def export(
     store: Store = "outgrow-store",
 ) -> None:
     """Copy a trained model out of the store."""
-    from rich.console import Console
-
     from outgrow.reporting.trained import export as copy
 
     copy(folder, arm=arm, seed=seed, store=store, out=out)
-    Console(soft_wrap=True, highlight=False).print(f"model: {out}", markup=False)
+    line(f"model: {out}")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from outgrow.cli.options import Plugin, Store, split_arguments
+from outgrow.cli.options import Plugin, Store, check_paths, split_arguments
+from outgrow.cli.terminal import line
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from rich.console import Console
 
 
 def label(
@@ -31,7 +31,6 @@ def label(
     plugin: Plugin = None,
 ) -> None:
     """Ask a supervisor and write its answers; what is in the store is not asked again."""
-    from outgrow.cli.words import check_paths
     from outgrow.core.errors import ConfigError
     from outgrow.experiment.label import files_of
     from outgrow.io import table_format
@@ -47,14 +46,13 @@ def label(
     # every rank reads the recipe, so that every rank has its plugins
     recipe = ranks().agree(lambda: load_labelling(given, overrides))[0]
     for path in written:
-        for read in (*files_of(recipe), *([Path(given)] if given is not None else [])):
-            check_paths(read, path)
+        check_paths(path, *files_of(recipe), None if given is None else Path(given))
     led(_label)(recipe, out, labels, split=split, seed=seed, supervisor=supervisor, store=store)
 
 
 def _label(recipe: Any, out: Path, labels_out: Path | None, **options: Any) -> None:
     """Ask, write the answers and, where wanted, a label per question; say what came out and what it cost."""
-    from outgrow.cli.words import console, line, say_counts, say_levels, say_mix, say_path, warn_one_class
+    from outgrow.cli.words import say_counts, say_levels, say_mix, say_path, warn_one_class
     from outgrow.experiment.label import label as ask
     from outgrow.io import write_table
     from outgrow.reliability import agreement, label_mix
@@ -64,31 +62,27 @@ def _label(recipe: Any, out: Path, labels_out: Path | None, **options: Any) -> N
     labels = agreement(labelled.answers, seed=options["seed"])
     if labels_out is not None:
         write_table(labels, labels_out)
-    shown = console()
-    line(shown, f"{labelled.supervisor} answered the questions of split '{options['split']}'")
-    say_counts(shown, labelled.answers, labels)
-    _say_fewer(shown, labelled.answers)
+    line(f"{labelled.supervisor} answered the questions of split '{options['split']}'")
+    say_counts(labelled.answers, labels)
+    _say_fewer(labelled.answers)
     for used in labelled.usage:
         cost = "" if used.get("cost") is None else f", cost {used['cost']:,.4f}"
         line(
-            shown,
             f"{used['about']}: {used['requests']:,} requests ({used['retries']:,} retries), "
             f"{used['prompt_tokens']:,} + {used['completion_tokens']:,} tokens{cost}; in all, earlier runs included",
         )
-    say_levels(shown, labels)
+    say_levels(labels)
     mix = label_mix(labels)
-    say_mix(shown, {"share": mix})
-    warn_one_class(shown, mix)
-    say_path(shown, out, labelled.answers.num_rows)
+    say_mix({"share": mix})
+    warn_one_class(mix)
+    say_path(out, labelled.answers.num_rows)
     if labels_out is not None:
-        say_path(shown, labels_out, labels.num_rows)
+        say_path(labels_out, labels.num_rows)
 
 
-def _say_fewer(shown: Console, answers: pa.Table) -> None:
+def _say_fewer(answers: pa.Table) -> None:
     """How many questions have fewer answers than others: too few usable paraphrases, or a file that has not more."""
-    from outgrow.cli.words import line
-
     counts = answers.column("example_id").value_counts().field("counts").to_pylist()
     most = max(counts)
     if fewer := sum(n < most for n in counts):
-        line(shown, f"note: {fewer:,} of {len(counts):,} questions have fewer than {most:,} answers")
+        line(f"note: {fewer:,} of {len(counts):,} questions have fewer than {most:,} answers")

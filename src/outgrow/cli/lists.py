@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from outgrow.cli.options import Plugin
+from outgrow.cli.terminal import plain_table
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -64,7 +65,6 @@ def _list(
     """Print every entry of a registry with its origin, or the settings of one."""
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
     console = Console(emoji=False)
     if name is not None:
@@ -74,7 +74,7 @@ def _list(
             _settings(settings(spec))
         return
     good, bad = registry.loaded()
-    table = Table(registry.what, *(["role"] if role else []), "from", "what it is", box=None, pad_edge=False)
+    table = plain_table(registry.what, *(["role"] if role else []), "from", "what it is")
     for each, spec in good.items():
         table.add_row(each, *([role(spec)] if role else []), str(registry.entry(each).origin), escape(doc_line(spec)))
     console.print(table)
@@ -86,12 +86,11 @@ def _settings(model: type[BaseModel]) -> None:
     """Print a configuration model: each key with its type, its default and its line in the docstring."""
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
     from outgrow.core.config import attribute_docs
 
     docs = attribute_docs(model)
-    table = Table("key", "type", "default", "meaning", box=None, pad_edge=False)
+    table = plain_table("key", "type", "default", "meaning")
     for key, field in model.model_fields.items():
         if key != "kind":
             default = "needed" if field.is_required() else repr(field.get_default(call_default_factory=True))

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from outgrow.cli.terminal import plain_table
+
 app = typer.Typer(help="The generated world: its facts and its questions.", no_args_is_help=True)
 
 
@@ -17,7 +19,6 @@ def facts(
 ) -> None:
     """Show what is true, and what the names suggest."""
     from rich.console import Console
-    from rich.table import Table
 
     from outgrow.core.errors import ConfigError
     from outgrow.core.names import unknown
@@ -26,7 +27,7 @@ def facts(
     generated = World(WorldConfig(seed=world))
     if entity is not None and entity not in generated.facts:
         raise ConfigError(unknown("entity", entity, generated.entities[:10]) + ", ...")
-    table = Table("entity", "relation", "value", "the name suggests", "read by models above", box=None, pad_edge=False)
+    table = plain_table("entity", "relation", "value", "the name suggests", "read by models above")
     for name in generated.entities[:count] if entity is None else (entity,):
         for relation, fact in generated.facts[name].items():
             table.add_row(name, relation, fact.value, fact.cue or "", f"{fact.rank:.2f}")

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from outgrow.core.errors import ConfigError
+
 RecipeAndSettings = Annotated[
     list[str] | None,
     typer.Argument(
@@ -38,8 +40,28 @@ Plugin = Annotated[
 ]
 
 
+Answers = Annotated[Path, typer.Argument(help="Answers: .jsonl, .csv or .parquet with example_id and value.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Where to write; the suffix chooses the format.")]
+TieBreak = Annotated[int, typer.Option("--seed", help="Breaks ties; the same seed gives the same file.")]
+Together = Annotated[
+    bool, typer.Option("--together", help="Take the answers of all sources (workers) for one crowd's.")
+]
+Known = Annotated[
+    Path | None, typer.Option(help="Gold of a few questions, example_id and value: rates labels by P(correct).")
+]
+CROWD = "crowd"
+"""What the answers of all sources together are called."""
+
+
 def split_arguments(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
     """The recipe, if the first argument is one, and the overrides behind it."""
     if arguments and ("=" not in arguments[0] or Path(arguments[0]).is_file()):
         return arguments[0], list(arguments[1:])
     return None, list(arguments)
+
+
+def check_paths(out: Path, *inputs: Path | None) -> None:
+    """Refuse to write over an input."""
+    for path in inputs:
+        if path is not None and out.exists() and path.exists() and out.samefile(path):
+            raise ConfigError(f"--out {out} is the input itself; choose another file")

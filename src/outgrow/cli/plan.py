@@ -36,7 +36,6 @@ def plan(
 
     from outgrow.experiment.planning.plan import can_plan
     from outgrow.experiment.planning.plan import plan as make
-    from outgrow.experiment.planning.show import show
     from outgrow.recipe.recipe import load_recipe
 
     recipe = load_recipe(*split_arguments(arguments or []))
@@ -59,7 +58,7 @@ def plan(
     if as_json:
         typer.echo(json.dumps(made.numbers(), indent=1))
     else:
-        show(made.recipe, made.estimate, made.hardware)
+        made.show()
 
 
 def _counts(recipe: Recipe) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from outgrow.cli.options import Plugin, RecipeAndSettings, Store, split_arguments
+from outgrow.cli.terminal import line, wide_console
 
 if TYPE_CHECKING:
     from outgrow.recipe.recipe import Recipe
@@ -48,18 +49,13 @@ def _run(recipe: Recipe, **options: Any) -> None:
     """Carry a recipe out and print its table and the report's path."""
     import sys
 
-    from rich.console import Console
-
     from outgrow.execution.run import run_recipe
     from outgrow.reporting import summary_table, write_report
 
     result = run_recipe(recipe, command=["outgrow", *sys.argv[1:]], **options)
-    console = Console()
-    if not console.is_terminal:  # a file or a pipe has no edge to keep within
-        console = Console(width=120)
+    console = wide_console(120)
     console.print(summary_table(result.results, console.width))
-    files = write_report(result.folder, keep=True)
-    Console(soft_wrap=True, highlight=False).print(f"report: {files.html}", markup=False)
+    line(f"report: {write_report(result.folder, keep=True).html}")
 
 
 def _dry(recipe: Recipe) -> None:
@@ -73,13 +69,12 @@ def _dry(recipe: Recipe) -> None:
     from outgrow.supervisors.file import identity
     from outgrow.tasks.benchmarks import BenchmarkTask
 
-    console = Console()
     for supervisor in recipe.supervisors:
         if isinstance(supervisor, FileSupervisor):
             identity(supervisor, Path(recipe.data_dir))  # the file is there
     task = planned_task(recipe)
-    console.print(dry_run(recipe, task))
+    Console().print(dry_run(recipe, task))
     for note in task.audit.notes if isinstance(task, BenchmarkTask) else ():
-        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+        line(f"note: {note}")
     for needed in downloads(recipe):
-        console.print(f"to download: {needed}", markup=False, highlight=False, soft_wrap=True)
+        line(f"to download: {needed}")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from outgrow.cli.terminal import plain_table
+
 
 def show(
     rows: Annotated[Path, typer.Argument(help="Training rows: .jsonl, .csv or .parquet with prompt and target.")],
@@ -18,7 +20,6 @@ def show(
     """Show a training row as the model sees it: tokens, mask, weight."""
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
     from outgrow.models.show import show as look
 
@@ -30,7 +31,7 @@ def show(
     if shown.row["probabilities"]:
         shares = ", ".join(f"{name} {share:.3f}" for name, share in shown.row["probabilities"])
         console.print(f"soft target: {shares}", markup=False, soft_wrap=True)
-    table = Table("position", "id", "token", "learned", "weight in the loss", box=None, pad_edge=False)
+    table = plain_table("position", "id", "token", "learned", "weight in the loss")
     for position, token in enumerate(shown.tokens):
         learned = "yes" if token.share else ""
         share = f"{shown.weight * token.share:.4f}" if token.share else "0"

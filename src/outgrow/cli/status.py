@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from outgrow.cli.options import Plugin
+from outgrow.cli.terminal import line, plain_table, wide_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,9 +26,7 @@ def status(
     if recipe is not None:
         _jobs(store, recipe)
         return
-    from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
     from outgrow.store.status import status as status_of
 
@@ -35,11 +34,9 @@ def status(
     if as_json:
         _as_json(state)
         return
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=160)
-    console.print(f"store {state.store}", markup=False, highlight=False, soft_wrap=True)
-    results = Table("results of", "count", "size", "time to make", box=None, pad_edge=False)
+    console = wide_console(160)
+    line(f"store {state.store}")
+    results = plain_table("results of", "count", "size", "time to make")
     for kind in state.results:
         results.add_row(escape(kind.step), f"{kind.count:,}", _size(kind.bytes), _time(kind.seconds))
     console.print(results if state.results else "no results yet")
@@ -55,20 +52,18 @@ def status(
 
 def _jobs(store: str, recipe: str) -> None:
     """Print which jobs of a recipe are done on a store, and what is missing of the others; nothing is made."""
-    from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
     from outgrow.experiment.progress import states
     from outgrow.recipe.recipe import load_recipe
     from outgrow.store import Store
 
     looked_up = states(load_recipe(recipe), Store(store, unsealed=True))
-    table = Table("job", "steps made", "missing", box=None, pad_edge=False)
+    table = plain_table("job", "steps made", "missing")
     for state in looked_up:
         made = ", ".join(f"{count} {kind}" for kind, count in sorted(state.made.items()))
         table.add_row(*map(escape, (state.job.label, made, state.missing or "")))
-    console = Console() if Console().is_terminal else Console(width=160)
+    console = wide_console(160)
     console.print(table)
     done = sum(state.missing is None for state in looked_up)
     console.print(f"{done} of {len(looked_up)} jobs are done", highlight=False)
@@ -90,11 +85,10 @@ def _as_json(state: Status) -> None:
 
 def _list(console: Console, title: str, steps: Sequence[Making]) -> None:
     from rich.markup import escape
-    from rich.table import Table
 
     if not steps:
         return
-    table = Table("step", "about", "done", "by", "since (UTC)", "renewed", "", box=None, pad_edge=False)
+    table = plain_table("step", "about", "done", "by", "since (UTC)", "renewed", "")
     for one in steps:
         done = "" if one.total is None else f"{one.done:,}/{one.total:,}"
         by = f"{one.host}, process {one.pid}" if one.host and one.pid is not None else ""

@@ -9,6 +9,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -54,3 +55,14 @@ def sha256_file(path: Path) -> str:
     """Hex digest of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """`sha256_file`, remembered for as long as the file's size and time of change stay the same."""
+    stat = path.stat()
+    return _hash_at(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=512)
+def _hash_at(path: Path, size: int, changed: int) -> str:
+    return sha256_file(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -40,18 +40,27 @@ def resolve(value: Any) -> Any:
     return import_attr(value) if isinstance(value, str) else value
 
 
-def import_lazily(package: str, name: str, modules: Mapping[str, str]) -> Any:
-    """The attribute `name` of `package`, found in `modules` (attribute to module) when it is first used.
+def lazily(package: str, modules: Mapping[str, Iterable[str]]) -> Callable[[str], Any]:
+    """The `__getattr__` of a package some of whose names need torch: they are imported when they are first used.
 
-    Raises:
-        AttributeError: the package has none of that name.
-        PrerequisiteError: the extra `train` is not installed.
+    Args:
+        package: its `__name__`.
+        modules: its modules, each with the names that come from it.
+
+    Returns:
+        A function that raises AttributeError where the package has no such name, and PrerequisiteError where the extra
+        `train` is not installed.
     """
-    if name not in modules:
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
-    try:
-        return getattr(import_module(modules[name]), name)
-    except ModuleNotFoundError as error:
-        raise PrerequisiteError(
-            f'models need the extra "train" ({error}); install it: pip install "outgrow[train]"'
-        ) from error
+    homes = {name: f"{package}.{module}" for module, names in modules.items() for name in names}
+
+    def find(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        try:
+            return getattr(import_module(homes[name]), name)
+        except ModuleNotFoundError as error:
+            raise PrerequisiteError(
+                f'models need the extra "train" ({error}); install it: pip install "outgrow[train]"'
+            ) from error
+
+    return find

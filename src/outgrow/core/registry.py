@@ -12,6 +12,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
+from pydantic import BaseModel
+
 from outgrow.core.errors import ConfigError
 from outgrow.core.names import resolve, unknown
 
@@ -24,6 +26,31 @@ class Named(Protocol):
     def name(self) -> str:
         """As recipes and the command line say it."""
         ...
+
+
+@dataclass(frozen=True)
+class KindSpec:
+    """A kind as YAML names it, with the configuration it is given.
+
+    Attributes:
+        kind: the name.
+        doc: one line for people.
+        config: its frozen pydantic model, or `module:attr` of it.
+    """
+
+    kind: str
+    doc: str
+    config: str | type[BaseModel]
+
+    @property
+    def name(self) -> str:
+        """The kind."""
+        return self.kind
+
+    def config_model(self) -> type[BaseModel]:
+        """The configuration model, imported now."""
+        model: type[BaseModel] = resolve(self.config)
+        return model
 
 
 T = TypeVar("T", bound=Named)

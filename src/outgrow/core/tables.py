@@ -127,6 +127,12 @@ def check(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
     return build(schema, columns).replace_schema_metadata(table.schema.metadata)
 
 
+def with_column(table: pa.Table, name: str, values: Any) -> pa.Table:
+    """The table with other values in one of its columns; its schema and metadata stay."""
+    place = table.schema.get_field_index(name)
+    return table.set_column(place, table.schema.field(place), values)
+
+
 @dataclass(frozen=True)
 class Example:
     """One question as a task and a supervisor see it."""

@@ -23,11 +23,13 @@ def write(folder: Path, graph: Graph) -> RunFailedError:
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "results.json").exists():
         (folder / "results.json").replace(folder / "results.json.before")
-    states = {state: [job.label for job in graph.of(state)] for state in ("done", "dropped")}
-    not_begun = [job.label for job in graph.of("waiting", "ready", "running", "dropped")]
-    found = [asdict(failure) for failure in graph.failures]
-    write_json({"failures": found, "not_begun": not_begun, "done": states["done"]}, folder / FILE)
-    return RunFailedError(told(graph, folder / FILE), graph.failures)
+    jobs = {
+        "failures": [asdict(failure) for failure in graph.failures],
+        "not_begun": [job.label for job in graph.of("waiting", "ready", "running", "dropped")],
+        "done": [job.label for job in graph.of("done")],
+    }
+    write_json(jobs, folder / FILE)
+    return RunFailedError(_in_words(graph, folder / FILE), graph.failures)
 
 
 def forget(folder: Path) -> None:
@@ -35,15 +37,15 @@ def forget(folder: Path) -> None:
     (folder / FILE).unlink(missing_ok=True)
 
 
-def told(graph: Graph, file: Path) -> str:
+def _in_words(graph: Graph, file: Path) -> str:
     """All failures in words, those that say the same once."""
     alike: dict[tuple[str, str], list[Failure]] = {}
     for failure in graph.failures:
         alike.setdefault((failure.error, failure.message), []).append(failure)
     lines = [f"{len(graph.failures)} of {len(graph.jobs)} jobs failed"]
-    for (error, message), of in alike.items():
-        names = ", ".join(failure.job for failure in of[:SHOWN])
-        more = f" and {len(of) - SHOWN} more" if len(of) > SHOWN else ""
+    for (error, message), failures in alike.items():
+        names = ", ".join(failure.job for failure in failures[:SHOWN])
+        more = f" and {len(failures) - SHOWN} more" if len(failures) > SHOWN else ""
         lines.append(f"  {names}{more}: {error}: {message}")
     dropped, open_ = len(graph.of("dropped")), len(graph.of("waiting", "ready", "running"))
     if dropped:

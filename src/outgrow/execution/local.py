@@ -20,7 +20,7 @@ from typing import Any
 from outgrow.core.errors import Failure
 from outgrow.core.events import Event, Number, seldom
 from outgrow.core.registry import registered_here
-from outgrow.execution.outcome import Died, Failed, Outcome, Told, attempt
+from outgrow.execution.outcome import Died, Failed, Finished, Outcome, Told, attempt, look_up
 from outgrow.experiment.graph import Job
 from outgrow.models.machine import has_cuda
 from outgrow.recipe.recipe import Recipe
@@ -37,16 +37,16 @@ class Here:
 
     def __init__(self, recipe: Recipe, store: Any, tell: Any) -> None:
         self._recipe, self._store, self._tell = recipe, store, tell
-        self._given: list[tuple[Job, bool]] = []
+        self._jobs: list[tuple[Job, bool]] = []
 
     def begin(self, job: Job, *, wait: bool) -> None:
         """Keep the job for `news`."""
-        self._given.append((job, wait))
+        self._jobs.append((job, wait))
 
     def news(self, timeout: Number) -> Iterator[Outcome]:
         """Carry out what was given; takes as long as that takes."""
-        while self._given:
-            job, wait = self._given.pop()
+        while self._jobs:
+            job, wait = self._jobs.pop()
             self._tell(Told(job))
             yield attempt(self._recipe, self._store, job, wait=wait, sink=partial(_tell, self._tell, job))
 
@@ -61,7 +61,8 @@ class _Worker:
 class Processes:
     """Processes that take one job after the other; one that dies is replaced.
 
-    Each has a pipe of its own, so that none can leave a lock behind that the others need.
+    Each has a pipe of its own, so that none can leave a lock behind that the others need. None is started before the
+    first job of which something has to be made: until then jobs are looked up here.
 
     Args:
         recipe: what is run.
@@ -75,6 +76,8 @@ class Processes:
         self._threads, self._store, self._cards = recipe.threads, store, cards
         self._recipe = pickle.dumps(recipe)  # read by the worker itself, so that a fault is the job's and has words
         self._workers: list[_Worker | None] = [None] * size
+        self._looked_up: list[Finished] = []
+        self._find: Callable[[Job], Finished | None] = partial(look_up, recipe, store)
 
     def __enter__(self) -> Processes:
         return self
@@ -91,6 +94,9 @@ class Processes:
 
     def begin(self, job: Job, *, wait: bool) -> None:
         """Give a job to a process that has none."""
+        if not any(self._workers) and (finished := self._find(job)) is not None:
+            self._looked_up.append(finished)
+            return
         place = next(i for i, worker in enumerate(self._workers) if worker is None or worker.job is None)
         worker = self._workers[place] or self._start(place)
         worker.job = job
@@ -98,28 +104,33 @@ class Processes:
             worker.link.send((job, wait))
 
     def news(self, timeout: Number) -> Iterator[Told | Outcome]:
-        """What the processes say, and which of them died."""
+        """What was looked up, what the processes say, and which of them died."""
+        if self._looked_up:
+            for finished in self._looked_up:
+                yield from (Told(finished.job), finished)
+            self._looked_up.clear()
+            return
         workers = {worker.link: worker for worker in self._workers if worker is not None and worker.job is not None}
         for link in wait(list(workers), timeout):
             worker = workers[link]  # type: ignore[index]
             assert worker.job is not None
             try:
-                said = worker.link.recv()
+                news = worker.link.recv()
             except (EOFError, OSError):
                 yield Died(worker.job, self._bury(worker))
                 continue
-            if not isinstance(said, Told):
+            if not isinstance(news, Told):
                 worker.job = None
-            yield said
+            yield news
 
     def _start(self, place: int) -> _Worker:
         context = multiprocessing.get_context("spawn")
         link, far_end = context.Pipe()
         process = context.Process(target=_work, args=(far_end, self._recipe, self._store), name=f"outgrow-{place}")
-        own = {**MALLOC, **os.environ, "OMP_NUM_THREADS": str(self._threads)}
+        variables = {**MALLOC, **os.environ, "OMP_NUM_THREADS": str(self._threads)}
         if self._cards:
-            own["CUDA_VISIBLE_DEVICES"] = self._cards[place % len(self._cards)]
-        with _environment(own), _no_interrupt(), _no_script(self._recipe):
+            variables["CUDA_VISIBLE_DEVICES"] = self._cards[place % len(self._cards)]
+        with _environment(variables), _no_interrupt(), _no_script(self._recipe):
             process.start()
         far_end.close()  # so that its death ends the pipe
         worker = self._workers[place] = _Worker(process, link)
@@ -178,18 +189,18 @@ def _follow_parent() -> None:
 
 
 @contextlib.contextmanager
-def _environment(own: dict[str, str]) -> Iterator[None]:
+def _environment(variables: dict[str, str]) -> Iterator[None]:
     """These variables for a process that is started meanwhile: its allocator reads them before Python begins."""
-    before = dict(os.environ)
-    os.environ.update(own)
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        for name in own:
-            if name in before:
-                os.environ[name] = before[name]
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
             else:
-                os.environ.pop(name)
+                os.environ[name] = value
 
 
 @contextlib.contextmanager

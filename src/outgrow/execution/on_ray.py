@@ -50,8 +50,8 @@ class Parcel:
         """The recipe, in a process that stands in the folder if its machine has that."""
         with contextlib.suppress(OSError):
             os.chdir(self.folder)
-        found: Recipe = pickle.loads(self.recipe)
-        return found
+        recipe: Recipe = pickle.loads(self.recipe)
+        return recipe
 
 
 class Board:
@@ -90,8 +90,8 @@ version = _look()
 
 
 def _job(parcel: Parcel, expected: str, job: Job, wait: bool, board: Any) -> Outcome:
-    if (here := version()) != expected:
-        return Failed(job, Failure.of(job.label, _other_version(here, expected)))
+    if (running := version()) != expected:
+        return Failed(job, Failure.of(job.label, _other_version(running, expected)))
     board.tell.remote(Told(job))
     tell = seldom(lambda event: board.tell.remote(Told(job, event)), every=EVERY)
     try:
@@ -105,9 +105,9 @@ def _call(parcel: Parcel, function: Callable[..., Any], *more: Any) -> Any:
     return function(parcel.open(), parcel.store, *more)
 
 
-def _other_version(found: str, expected: str) -> PrerequisiteError:
+def _other_version(theirs: str, expected: str) -> PrerequisiteError:
     return PrerequisiteError(
-        f"a machine of the Ray cluster has {found}, and this one {expected}; install the same versions on all"
+        f"a machine of the Ray cluster has {theirs}, and this one {expected}; install the same versions on all"
     )
 
 
@@ -181,10 +181,10 @@ class Cluster:
     def _needs(self) -> dict[str, Any]:
         """What Ray gives a job: processor cores, its share of a card, and the environment of its process."""
         threads = self._recipe.threads
-        own = {**MALLOC, "OMP_NUM_THREADS": str(threads)}
+        variables = {**MALLOC, "OMP_NUM_THREADS": str(threads)}
         if not self._gpus:
-            own["CUDA_VISIBLE_DEVICES"] = ""  # else a job on a machine with cards would use them without a share
-        return {"num_cpus": threads, "num_gpus": self._gpus, "runtime_env": {"env_vars": own}}
+            variables["CUDA_VISIBLE_DEVICES"] = ""  # else a job on a machine with cards would use them without a share
+        return {"num_cpus": threads, "num_gpus": self._gpus, "runtime_env": {"env_vars": variables}}
 
     def _on_cluster(self, function: Callable[..., Any], *more: Any) -> Any:
         task = self._ray.remote(_call).options(**self._needs(), max_retries=3).remote(self._parcel, function, *more)
@@ -211,13 +211,13 @@ class Cluster:
         """Compare versions with one machine; every job compares again, because others may join later."""
         task = self._ray.remote(version).options(num_cpus=0, max_retries=3)
         try:
-            found = self._ray.get(task.remote(), timeout=PATIENCE)
+            theirs = self._ray.get(task.remote(), timeout=PATIENCE)
         except self._ray.exceptions.GetTimeoutError as error:
             raise PrerequisiteError(
                 f"the Ray cluster at {self._address} does nothing within {PATIENCE} s; `ray status` shows its machines"
             ) from error
-        if found != version():
-            raise _other_version(found, version())
+        if theirs != version():
+            raise _other_version(theirs, version())
 
 
 def connect(ray: Any, address: str) -> None:
@@ -299,8 +299,8 @@ class Tasks:
     def _outcome(self, ref: Any, job: Job) -> Outcome:
         errors = self._ray.exceptions
         try:
-            found: Outcome = self._ray.get(ref)
-            return found
+            outcome: Outcome = self._ray.get(ref)
+            return outcome
         except (errors.RayTaskError, errors.RuntimeEnvSetupError, errors.TaskUnschedulableError) as error:
             return Failed(job, Failure.of(job.label, error))
         except errors.RayError as error:

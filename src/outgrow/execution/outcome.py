@@ -100,6 +100,16 @@ def carry_out(recipe: Recipe, store: Store, job: Job, sink: Sink) -> Done:
     return replace(perform(runner, job), log=tuple(store.log), usage=runner.usage)
 
 
+def look_up(recipe: Recipe, store: Any, job: Job) -> Finished | None:
+    """The job, if every step of it is in the store already; whatever is in the way is left to those who make it."""
+    started = time.perf_counter()
+    try:
+        done = carry_out(recipe, Store(store, unsealed=True, makes=False), job, lambda event: None)
+    except Exception:
+        return None
+    return Finished(job, done, time.perf_counter() - started)
+
+
 def attempt(recipe: Recipe, store: Any, job: Job, *, wait: bool, sink: Sink) -> Outcome:
     """Carry a job out here; never raises an `Exception`."""
     started = time.perf_counter()

@@ -146,24 +146,26 @@ def run_recipe(
         OutgrowError: nothing was begun, because the recipe's files or prerequisites are at fault.
     """
     started, clock = datetime.now(UTC), time.monotonic()
-    place_for_store = shared_place(store)
+    location = os.fspath(store)
+    if "://" not in location:
+        location = str(Path(location).absolute())  # the same for every worker
     folder = out or Path("runs") / f"{recipe.name}-{sha256_text(recipe.canonical_json())[:8]}"
     graph = Graph(jobs_of(recipe))
-    with executor_of(on, recipe, place_for_store, jobs, gpus) as executor:
-        executor.check(recipe, place_for_store)
+    with executor_of(on, recipe, location, jobs, gpus) as executor:
+        executor.check(recipe, location)
         with progress or Progress() as shown:
             overview = Overview(graph, shown)
             with executor.workers(overview) as workers:
                 ended = run_jobs(graph, workers, overview, fail_fast=fail_fast)
         if graph.failures:
             raise failures.write(folder, graph)
-        done = [found for found, _ in ended]
-        gathered = executor.gather(recipe, place_for_store, done)
+        done = [job for job, _ in ended]
+        gathered = executor.gather(recipe, location, done)
     provenance = {
         "recipe_given": recipe.given,
         "recipe_path": recipe.path,
         "command": list(command),
-        **provenance_of(gathered.environment),
+        **{name: gathered.environment.get(name) for name in ("versions", "python", "platform", "hardware", "git")},
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - clock, 1),
         "steps": steps_of(done),
@@ -182,12 +184,6 @@ def run_recipe(
     return RunResult(folder, gathered.results)
 
 
-def shared_place(store: str | os.PathLike[str]) -> str:
-    """The store's folder from the root on, so that it is the same for every worker; a URL as it is."""
-    text = os.fspath(store)
-    return text if "://" in text else str(Path(text).absolute())
-
-
 def write_folder(folder: Path, gathered: Gathered, provenance: dict[str, Any]) -> None:
     """Write what `outgrow report` reads; results come last: their being there means that the folder is complete."""
     from outgrow.experiment.results import write_tables
@@ -197,8 +193,3 @@ def write_folder(folder: Path, gathered: Gathered, provenance: dict[str, Any]) -
     write_tables(gathered.tables, folder)
     write_json(provenance, folder / "provenance.json")
     write_json(gathered.results, folder / "results.json")
-
-
-def provenance_of(found: dict[str, Any]) -> dict[str, Any]:
-    """The environment as the report shows it."""
-    return {key: found.get(key) for key in ("versions", "python", "platform", "hardware", "git")}

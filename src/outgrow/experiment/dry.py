@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from outgrow.experiment.graph import Job, jobs_of, perform
 from outgrow.experiment.question_tables import Questions
 from outgrow.experiment.sketch import planned_task
 from outgrow.experiment.step_runner import StepRunner
 from outgrow.experiment.steps import Counted, Counter, Size
-from outgrow.experiment.work import fresh_steps
 from outgrow.recipe.recipe import Recipe
 from outgrow.tasks.base import Task
 
 STAGES = {"start": "student", "supervisors": "supervisor", "arms": "arm"}
 
 
+AStep = TypeVar("AStep", bound=Counted)
+
+
 @dataclass(frozen=True)
-class CountedJob:
-    """A job and the steps it asks for, in order; the same step may be asked for by several jobs."""
+class CountedJob(Generic[AStep]):
+    """A job and the steps it asks for, in order; the same step may be asked for by several jobs.
+
+    Attributes:
+        job: of the recipe.
+        name: what tables call it.
+        steps: those it asks for.
+    """
 
     job: Job
-    steps: tuple[Counted, ...]
+    name: str
+    steps: tuple[AStep, ...]
 
     @property
     def stage(self) -> str:
         """`student`, `supervisor` or `arm`."""
         return STAGES[self.job.stage]
 
+    @property
+    def seed(self) -> int | None:
+        """Of the repetition; None for an untrained student."""
+        return self.job.seed
 
-def count_jobs(recipe: Recipe, task: Task | None = None) -> list[CountedJob]:
+
+def count_jobs(recipe: Recipe, task: Task | None = None) -> list[CountedJob[Counted]]:
     """Every job of a recipe with its steps; the first seed's are asked for, other seeds' are like them.
 
     Args:
@@ -39,23 +54,33 @@ def count_jobs(recipe: Recipe, task: Task | None = None) -> list[CountedJob]:
     """
     counter = Counter()
     runner = StepRunner(recipe, counter, questions=Questions(task or planned_task(recipe)))
-    counted: dict[Job, tuple[Counted, ...]] = {}
-    jobs = list(jobs_of(recipe))
-    for job in (job for job in jobs if job.seed in (None, recipe.seeds[0])):
-        with counter.part() as steps:
-            perform(runner, job)
-        counted[job] = tuple(steps)
-    alike = {(job.arm, job.place, job.seed is None): steps for job, steps in counted.items()}
-    return [CountedJob(job, alike[job.arm, job.place, job.seed is None]) for job in jobs]
+    alike: dict[tuple[str | None, int, bool], tuple[Counted, ...]] = {}
+    counted = []
+    for job in jobs_of(recipe):
+        kind = job.arm, job.place, job.seed is None
+        if kind not in alike:
+            with counter.part() as steps:
+                perform(runner, job)
+            alike[kind] = tuple(steps)
+        counted.append(CountedJob(job, _name(recipe, job), alike[kind]))
+    return counted
 
 
-def counted_steps(jobs: list[CountedJob]) -> list[tuple[CountedJob, list[Counted]]]:
+def counted_steps(jobs: Iterable[CountedJob[AStep]]) -> list[tuple[CountedJob[AStep], list[AStep]]]:
     """Jobs with the steps that no earlier job has asked for."""
-    return fresh_steps((job, job.job.seed, job.steps) for job in jobs)
+    asked: set[tuple[str, int | None]] = set()
+    fresh = []
+    for job in jobs:
+        new: dict[tuple[str, int | None], AStep] = {}
+        for step in job.steps:
+            if (identity := step.identity(job.seed)) not in asked:
+                new.setdefault(identity, step)
+        asked.update(new)
+        fresh.append((job, list(new.values())))
+    return fresh
 
 
-def name_of(recipe: Recipe, job: Job) -> str:
-    """What tables of jobs call it."""
+def _name(recipe: Recipe, job: Job) -> str:
     if job.seed is None:
         return job.name or "zero_shot"
     if job.arm is None:
@@ -83,10 +108,10 @@ def plan(recipe: Recipe, task: Task | None = None) -> list[Planned]:
     """
     planned = []
     for job, steps in counted_steps(count_jobs(recipe, task)):
-        if job.job.seed in (None, recipe.seeds[0]):
+        if job.seed in (None, recipe.seeds[0]):
             sizes = [step.request.size() for step in steps]
             total = Size(*(sum(column) for column in zip(*sizes, strict=True))) if sizes else Size()
-            planned.append(Planned(job.stage, name_of(recipe, job.job), *total))
+            planned.append(Planned(job.stage, job.name, *total))
     return planned
 
 

@@ -17,7 +17,7 @@ class Questions:
     def __init__(self, task: Any) -> None:
         self.task = task
         self._tables: dict[tuple[str, str], pa.Table] = {}
-        self._public: dict[str, pa.Table] = {}
+        self._public: dict[tuple[str, tuple[str, ...]], pa.Table] = {}
         self._with_options: dict[str, pa.Array] = {}
 
     def table(self, kind: str, split: str) -> pa.Table:
@@ -28,9 +28,10 @@ class Questions:
 
     def public(self, split: str) -> pa.Table:
         """Examples of a split with public meta alone."""
-        if split not in self._public:
-            self._public[split] = public(self.table("examples", split), self.task.public_meta)
-        return self._public[split]
+        key = split, self.task.public_meta
+        if key not in self._public:
+            self._public[key] = public(self.table("examples", split), self.task.public_meta)
+        return self._public[key]
 
     def with_options(self, split: str) -> pa.Array:
         """Ids of the questions of a split that are answered by choosing an option."""

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar, runtime_checkable
-
-from outgrow.models.config import ModelRef
-from outgrow.training.config import TrainConfig
+from dataclasses import astuple, dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -31,14 +26,10 @@ class Passes:
     tokens: int | float = 0.0
 
     def __add__(self, other: Passes) -> Passes:
-        return Passes(*(a + b for a, b in zip(self.values(), other.values(), strict=True)))
+        return Passes(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
     def __mul__(self, factor: int | float) -> Passes:
-        return Passes(*(a * factor for a in self.values()))
-
-    def values(self) -> tuple[int | float, ...]:
-        """The numbers in the order of the attributes."""
-        return (self.passes, self.positions, self.pairs, self.places, self.tokens)
+        return Passes(*(a * factor for a in astuple(self)))
 
 
 @dataclass(frozen=True)
@@ -121,92 +112,14 @@ class PlannedWork:
         }
         return replace(self, **scaled)
 
-    def rounds(self, devices: int) -> int:
-        """Micro-batches that one device has in a step: they go round."""
-        return max(1, math.ceil(self.micros / max(1, self.steps) / devices))
-
     def busy(self, devices: int) -> float:
-        """Devices that have a micro-batch of their own, on average; the others wait."""
-        return max(1.0, self.micros / max(1, self.steps)) / self.rounds(devices)
+        """Devices that have a micro-batch of their own, on average: micro-batches go round, and the last may be few."""
+        of_step = self.micros / max(1, self.steps)
+        return max(1.0, of_step) / max(1, math.ceil(of_step / devices))
 
     def and_asked(self, other: PlannedWork, times: int) -> PlannedWork:
         """With the asking of `other`, so many times; answers that are only compared are no rows."""
+        summed = ("asked", "answer_tokens", "answer_bound", "questions", "answers")
         largest = max(self.largest_asked, other.largest_asked, key=lambda p: p.positions)
-        return replace(self, asked=self.asked + other.asked * times, largest_asked=largest,
-                       answer_tokens=self.answer_tokens + other.answer_tokens * times,
-            answer_bound=self.answer_bound + other.answer_bound * times,
-            questions=self.questions + other.questions * times,
-                       answers=self.answers + other.answers * times)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class PlannedStep:
-    """A step as the store would keep it: made once, whoever needs it.
-
-    Attributes:
-        key: stands for everything that decides its result, the seed aside.
-        seeded: whether another seed is another step.
-        kind: `answer` or `train`.
-        name: whose model, or what is trained.
-        about: the split, or nothing.
-        work: what it computes.
-        ref: the model; None for a server or a file.
-        train: settings of a training, and of the training that made the model that answers; else None.
-        server: settings of a server that is asked (`ServerSupervisor`), else None.
-    """
-
-    key: str
-    seeded: bool
-    kind: str
-    name: str
-    about: str
-    work: PlannedWork
-    ref: ModelRef | None = None
-    train: TrainConfig | None = None
-    server: Any = None
-
-    def identity(self, seed: int | None) -> tuple[str, int | None]:
-        """Its key for one seed."""
-        return self.key, seed if self.seeded else None
-
-
-@dataclass(frozen=True)
-class PlannedJob:
-    """A job, and the steps it needs in order; those that an earlier job made cost it nothing."""
-
-    stage: str
-    name: str
-    seed: int | None
-    steps: tuple[PlannedStep, ...]
-
-
-@runtime_checkable
-class AskedStep(Protocol):
-    """A step that a job asks for."""
-
-    def identity(self, seed: int | None) -> tuple[str, int | None]:
-        """What tells it from others, for one seed."""
-        ...
-
-
-AStep = TypeVar("AStep", bound=AskedStep)
-AJob = TypeVar("AJob")
-
-
-def fresh_steps(jobs: Iterable[tuple[AJob, int | None, Sequence[AStep]]]) -> list[tuple[AJob, list[AStep]]]:
-    """Jobs, given with their seed and their steps, with the steps that no earlier job has asked for."""
-    seen: set[tuple[str, int | None]] = set()
-    fresh = []
-    for job, seed, steps in jobs:
-        new = []
-        for step in steps:
-            if (identity := step.identity(seed)) not in seen:
-                seen.add(identity)
-                new.append(step)
-        fresh.append((job, new))
-    return fresh
-
-
-def own_steps(jobs: Sequence[PlannedJob]) -> list[tuple[PlannedJob, list[PlannedStep]]]:
-    """Planned jobs with the steps that no earlier job has made."""
-    return fresh_steps((job, job.seed, job.steps) for job in jobs)
+        sums = {name: getattr(self, name) + getattr(other, name) * times for name in summed}
+        return replace(self, largest_asked=largest, **sums)

@@ -1,9 +1,8 @@
 """Tables at the edges: JSON Lines, CSV and Parquet, by suffix."""
 
-from outgrow.io.answers import as_answers, read_answers
-from outgrow.io.gold import read_gold
+from outgrow.io.answers import as_answers, as_one_source, read_answers
+from outgrow.io.questions import read_gold
 from outgrow.io.reading import read_table, table_format
-from outgrow.io.sources import as_one_source
 from outgrow.io.writing import write_table
 
 __all__ = ["as_answers", "as_one_source", "read_answers", "read_gold", "read_table", "table_format", "write_table"]

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outgrow.core.encoding import encode
+from outgrow.io.text import clip
 
 NONE = type(None)
 AS_IS: dict[pa.DataType, set[type]] = {
@@ -50,7 +51,7 @@ def from_cells(cells: Sequence[Any], kind: pa.DataType, *, text: bool) -> pa.Arr
         try:
             found.append(None if cell is None else convert(cell))
         except (ValueError, TypeError, OverflowError) as error:
-            raise CellError(row, f"{_shown(cell)} is not {_named(kind)} ({error})") from None
+            raise CellError(row, f"{clip(repr(cell), 60)} is not {_named(kind)} ({error})") from None
     return pa.array(found, kind)
 
 
@@ -198,11 +199,6 @@ def _struct_as_map(given: pa.Array, kind: pa.DataType) -> pa.Array:
     names = [f.name for f in given.type]
     cells = [[(n, v) for n, v in row.items() if v is not None] if row else row for row in given.to_pylist()]
     return pa.array(cells, pa.map_(pa.string(), given.type.field(0).type if names else kind.item_type))
-
-
-def _shown(cell: Any) -> str:
-    text = repr(cell)
-    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _named(kind: pa.DataType) -> str:

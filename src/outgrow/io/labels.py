@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from outgrow.core.errors import DataError
 from outgrow.core.tables import LABELS
-from outgrow.io.reading import column_names, load
+from outgrow.io.reading import column_names, load, refuse_twice
 
 MEASURES = ("votes", "entropy", "reliability", "n_valid")
 GIVEN = pa.schema([pa.field(f.name, f.type, nullable=f.name != "example_id") for f in LABELS])
@@ -30,13 +29,6 @@ def read_labels(path: Path | str) -> pa.Table | None:
     table = loaded.table
     if all(table.column(name).null_count == table.num_rows for name in MEASURES):
         return None
-    seen: dict[tuple[str, str | None], int] = {}
     keys = zip(table.column("example_id").to_pylist(), table.column("source").to_pylist(), strict=True)
-    for row, key in enumerate(keys):
-        if key in seen:
-            raise DataError(
-                f"{loaded.path}, {loaded.line(seen[key])} and {loaded.line(row)}: the question {key[0]!r} twice; "
-                "a labels table has one row per question (and source)"
-            )
-        seen[key] = row
+    refuse_twice(loaded, keys, "a labels table has one row per question (and source)")
     return table

@@ -1,4 +1,4 @@
-"""Two small files a user may add to answers: the questions in words, and labels somebody gave them before."""
+"""Small files a user may add to answers: the questions in words, labels given before, gold that was bought."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outgrow.core.errors import DataError
-from outgrow.io.reading import load
+from outgrow.io.reading import load, read_table, refuse_twice
 
 QUESTIONS = pa.schema(
     [
@@ -19,6 +19,7 @@ QUESTIONS = pa.schema(
     ]
 )
 GIVEN = pa.schema([QUESTIONS.field("example_id"), QUESTIONS.field("label")])
+GOLD = pa.schema([QUESTIONS.field("example_id"), pa.field("value", pa.string(), nullable=False)])
 
 
 def read_questions(path: Path | str) -> pa.Table:
@@ -39,6 +40,15 @@ def read_given(path: Path | str) -> pa.Table:
     return _read(path, GIVEN, required=("example_id", "label"), name="given labels")
 
 
+def read_gold(path: Path | str) -> pa.Table:
+    """Gold values, bought or checked by hand, from JSON Lines, CSV or Parquet: `example_id` and `value`.
+
+    Raises:
+        DataError: as `read_table`.
+    """
+    return read_table(path, GOLD, required=("example_id", "value"), name="gold")
+
+
 def prompts_of(questions: pa.Table) -> pa.Array:
     """The question, and where there are choices each on a line of its own and "Answer:", as task `table` asks."""
     texts, choices = questions.column("question").to_pylist(), questions.column("choices").to_pylist()
@@ -53,14 +63,7 @@ def prompts_of(questions: pa.Table) -> pa.Array:
 
 def _read(path: Path | str, schema: pa.Schema, *, required: tuple[str, ...], name: str) -> pa.Table:
     loaded = load(path, schema, required=required, name=name)
-    seen: dict[str, int] = {}
-    for row, example in enumerate(loaded.table.column("example_id").to_pylist()):
-        if example in seen:
-            raise DataError(
-                f"{loaded.path}, {loaded.line(seen[example])} and {loaded.line(row)}: the question {example!r} twice; "
-                "keep one row per question"
-            )
-        seen[example] = row
+    refuse_twice(loaded, loaded.table.column("example_id").to_pylist(), "keep one row per question")
     if loaded.table.column(required[1]).null_count == loaded.table.num_rows:
         raise DataError(f"{loaded.path}: column '{required[1]}' is empty in every row")
     return loaded.table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -89,6 +89,25 @@ def load(path: Path | str, schema: pa.Schema, *, required: Sequence[str], name: 
     return loaded
 
 
+def refuse_twice(loaded: Loaded, keys: Iterable[Hashable], advice: str) -> None:
+    """Refuse a question that stands in two rows.
+
+    Args:
+        loaded: the table.
+        keys: of each row: the question, or a tuple that begins with it.
+        advice: the end of the message.
+
+    Raises:
+        DataError: names both lines.
+    """
+    first: dict[Hashable, int] = {}
+    for row, key in enumerate(keys):
+        if first.setdefault(key, row) != row:
+            question = key[0] if isinstance(key, tuple) else key
+            where = f"{loaded.path}, {loaded.line(first[key])} and {loaded.line(row)}"
+            raise DataError(f"{where}: the question {question!r} twice; {advice}")
+
+
 def _check_rows(loaded: Loaded, schema: pa.Schema, name: str) -> None:
     if loaded.table.num_rows == 0:
         raise DataError(f"{loaded.path}: the {name} table is empty; it needs at least one row")
@@ -140,17 +159,10 @@ def load_arrow(table: pa.Table, schema: pa.Schema, *, required: Sequence[str], n
 
 
 def _conformed(given: pa.Table, schema: pa.Schema, present: Sequence[str], where: str) -> pa.Table:
-    columns = []
-    for field in schema:
-        if field.name not in given.column_names:
-            columns.append(pa.chunked_array([pa.nulls(given.num_rows, field.type)]))
-            continue
-        try:
-            columns.append(from_arrow(given.column(field.name), field.type))
-        except CellError as error:
-            row = f", row {error.row + 1}" if error.row >= 0 else ""
-            raise DataError(f"{where}{row}, column '{field.name}': {error.problem}") from None
-        given = given.drop_columns([field.name])
+    def place(row: int) -> str:
+        return f"{where}, row {row + 1}" if row >= 0 else where
+
+    columns = _columns(given, schema, from_arrow, place)
     return _table(columns, schema, [n for n in present if n not in schema.names])
 
 
@@ -158,18 +170,29 @@ def _load_csv(path: Path, schema: pa.Schema, needed: Sequence[str]) -> Loaded:
     header, text = csv_text(path, schema.names)
     if text.num_rows:
         _check_columns(path, header, needed)
-    columns = []
-    for field in schema:
-        if field.name not in header:
-            columns.append(pa.chunked_array([pa.nulls(text.num_rows, field.type)]))
-            continue
-        try:
-            columns.append(from_text(text.column(field.name), field.type))
-        except CellError as error:
-            line = csv_line(path, error.row)
-            raise DataError(f"{path}, line {line}, column '{field.name}': {error.problem}") from None
+    columns = _columns(text, schema, from_text, lambda row: f"{path}, line {csv_line(path, row)}")
     ignored = [name for name in header if name not in schema.names]
     return Loaded(path, _table(columns, schema, ignored), partial(csv_line, path))
+
+
+def _columns(
+    given: pa.Table,
+    schema: pa.Schema,
+    convert: Callable[[pa.ChunkedArray, pa.DataType], pa.ChunkedArray],
+    place: Callable[[int], str],
+) -> list[pa.ChunkedArray]:
+    """The schema's columns, those that were not given null; `place` names a row for messages."""
+    columns, rows = [], given.num_rows
+    for field in schema:
+        if field.name not in given.column_names:
+            columns.append(pa.chunked_array([pa.nulls(rows, field.type)]))
+            continue
+        try:
+            columns.append(convert(given.column(field.name), field.type))
+        except CellError as error:
+            raise DataError(f"{place(error.row)}, column '{field.name}': {error.problem}") from None
+        given = given.drop_columns([field.name])
+    return columns
 
 
 def _load_json(path: Path, schema: pa.Schema, needed: Sequence[str]) -> Loaded:

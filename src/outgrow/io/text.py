@@ -45,7 +45,7 @@ def json_chunks(path: Path, names: Sequence[str]) -> Iterator[Chunk]:
             raise DataError(f"{path}, line {number}: malformed JSON ({error})") from None
         if not isinstance(row, dict):
             hint = "; write one object per line, not one array" if isinstance(row, list) else ""
-            raise DataError(f"{path}, line {number}: expected a JSON object, found {_clip(line.strip())}{hint}")
+            raise DataError(f"{path}, line {number}: expected a JSON object, found {clip(line.strip())}{hint}")
         if not row.keys() <= wanted:
             others.update((key, []) for key in row if key not in wanted)
         lines.append(number)
@@ -92,5 +92,6 @@ def decoded(path: Path, file: Iterable[bytes]) -> Iterator[tuple[int, str]]:
         yield number, line.removeprefix("\ufeff") if number == 1 else line
 
 
-def _clip(text: str, length: int = 40) -> str:
+def clip(text: str, length: int = 40) -> str:
+    """The text, cut at its end where it has more characters."""
     return text if len(text) <= length else text[: length - 1] + "…"

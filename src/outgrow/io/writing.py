@@ -34,12 +34,11 @@ def write_table(table: pa.Table, path: Path | str) -> Path:
     path = Path(path)
     form = table_format(path)
     with whole_file(path) as file:
-        {"json": _write_json, "csv": _write_csv, "parquet": _write_parquet}[form](table, file)
+        if form == "parquet":
+            pq.write_table(table, file, compression="zstd")
+        else:
+            (_write_json if form == "json" else _write_csv)(table, file)
     return path
-
-
-def _write_parquet(table: pa.Table, file: IO[bytes]) -> None:
-    pq.write_table(table, file, compression="zstd")
 
 
 def _write_json(table: pa.Table, file: IO[bytes]) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from outgrow.core.names import import_lazily
+from outgrow.core.names import lazily
 from outgrow.models.config import Lora, ModelRef
 from outgrow.models.files import available, model_hash, resolve
 
@@ -17,22 +17,18 @@ if TYPE_CHECKING:
     from outgrow.models.readings import READINGS, Readout
     from outgrow.models.scoring import OptionScores, TextScore, score_options, score_texts
 
-_LAZY = {
-    "Stage": "outgrow.models.batches",
-    "classify": "outgrow.models.classifying",
-    "read_classes": "outgrow.models.classifying",
-    "READINGS": "outgrow.models.readings",
-    "Readout": "outgrow.models.readings",
-    "Generation": "outgrow.models.generation",
-    "generate": "outgrow.models.generation",
-    "Loaded": "outgrow.models.loaded",
-    "load": "outgrow.models.loading",
-    "save": "outgrow.models.loading",
-    "OptionScores": "outgrow.models.scoring",
-    "TextScore": "outgrow.models.scoring",
-    "score_options": "outgrow.models.scoring",
-    "score_texts": "outgrow.models.scoring",
-}
+__getattr__ = lazily(
+    __name__,
+    {
+        "batches": ["Stage"],
+        "classifying": ["classify", "read_classes"],
+        "generation": ["Generation", "generate"],
+        "loaded": ["Loaded"],
+        "loading": ["load", "save"],
+        "readings": ["READINGS", "Readout"],
+        "scoring": ["OptionScores", "TextScore", "score_options", "score_texts"],
+    },
+)
 
 __all__ = [
     "READINGS",
@@ -55,8 +51,3 @@ __all__ = [
     "score_options",
     "score_texts",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Import what needs torch when it is first used."""
-    return import_lazily(__name__, name, _LAZY)

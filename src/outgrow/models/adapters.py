@@ -35,20 +35,16 @@ def add_adapter(loaded: Loaded, lora: Lora, seed: int) -> None:
         except ValueError as error:
             if "target modules" not in str(error).lower():
                 raise
+            layers = [name for name, part in loaded.model.named_modules() if isinstance(part, (nn.Linear, Conv1D))]
+            matrices = dict.fromkeys(name.rsplit(".", 1)[-1] for name in layers)
             raise ConfigError(
                 f"lora.target_modules {modules!r} names no matrix of {loaded.ref.model}, which has "
-                f"{_matrices(loaded.model)}; name some of them, give a regular expression that matches whole names "
+                f"{', '.join(matrices)}; name some of them, give a regular expression that matches whole names "
                 "(like '.*q_proj'), or 'all-linear'"
             ) from None
     config.base_model_name_or_path = loaded.ref.model  # peft writes the folder there that the model was read from
     loaded.head.model = loaded.adapter.get_base_model()
     loaded.head.eval()
-
-
-def _matrices(model: Any) -> str:
-    """Names of the modules that an adapter can sit on, each once."""
-    layers = [name for name, module in model.named_modules() if isinstance(module, (nn.Linear, Conv1D))]
-    return ", ".join(dict.fromkeys(name.rsplit(".", 1)[-1] for name in layers))
 
 
 def merge_adapter(loaded: Loaded) -> None:

@@ -25,11 +25,13 @@ def make_tokenizer(ref: ModelRef) -> Any:
     Raises:
         PrerequisiteError: it cannot be loaded.
     """
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     place = str(resolve(ref.model))
+    # To find out what it is `transformers` imports the model's code, which takes long; of shipped models it is known.
+    kind: Any = PreTrainedTokenizerFast if ref.model.startswith("microworld/") else AutoTokenizer
     try:
-        return AutoTokenizer.from_pretrained(
+        return kind.from_pretrained(
             place, revision=ref.revision or "main", trust_remote_code=ref.trust_remote_code, truncation_side="left"
         )
     except (OSError, ValueError) as error:
@@ -76,7 +78,11 @@ def make_head(
             return LanguageHead(model, padding_id(tokenizer))
         order = _own_classes(config, classes)
         if order is None and fresh and ref.head_start == "unembedding":
-            _check_unembedding(ref, config)
+            if not _causal(config):
+                raise ConfigError(
+                    f"head_start: unembedding takes the scores of a causal language model, and {ref.model} is none; "
+                    "leave head_start out (random)"
+                )
             model = _complete(AutoModelForCausalLM.from_pretrained(place, output_loading_info=True, **options))
             head = ClassifierHead(model.base_model, len(classes), _pooling(ref, config), seed)
             head.start_from(_unembedding(ref, model, tokenizer, classes))
@@ -195,14 +201,6 @@ def _no_pooler(config: Any) -> dict[str, bool]:
         kind is not None and not isinstance(kind, tuple) and "add_pooling_layer" in inspect.signature(kind).parameters
     )
     return {"add_pooling_layer": False} if takes else {}
-
-
-def _check_unembedding(ref: ModelRef, config: Any) -> None:
-    if not _causal(config):
-        raise ConfigError(
-            f"head_start: unembedding takes the scores of a causal language model, and {ref.model} is none; "
-            "leave head_start out (random)"
-        )
 
 
 def _unembedding(

@@ -35,6 +35,7 @@ def classify(
     return readout.logprobs.numpy()
 
 
+@split
 def read_classes(
     loaded: Loaded,
     prompts: Sequence[str],
@@ -58,26 +59,8 @@ def read_classes(
     Raises:
         ConfigError: the model has another head.
     """
-    scores = _scores(
-        loaded, prompts, dropout_seed=dropout_seed, token_budget=token_budget, stage=stage, progress=progress
-    )
-    return READINGS[loaded.reading](torch.from_numpy(scores))
-
-
-@split
-def _scores(
-    loaded: Loaded,
-    prompts: Sequence[str],
-    *,
-    dropout_seed: int | None,
-    token_budget: int | None,
-    stage: Stage | None,
-    progress: Progress | None,
-) -> Float[np.ndarray, "prompts classes"]:
-    """What the head gives for each prompt."""
     if loaded.classes is None:
         raise ConfigError("head 'lm' has no classes; score options or load the model with head 'classifier'")
-    classes = len(loaded.classes)
     ids, _ = encode_prompts(loaded, prompts, loaded.max_length)
     head = loaded.head
 
@@ -95,4 +78,5 @@ def _scores(
             found = (stage or Stage()).run(batches, work, progress)
         finally:
             head.eval()
-    return np.array([found[i] for i in range(len(ids))], dtype=np.float64).reshape(len(ids), classes)
+    rows = torch.tensor([found[i] for i in range(len(ids))], dtype=torch.float64)
+    return READINGS[loaded.reading](rows.reshape(len(ids), len(loaded.classes)))

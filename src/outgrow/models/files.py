@@ -8,10 +8,10 @@ from importlib import resources
 from pathlib import Path
 
 from outgrow.core.errors import ConfigError, PrerequisiteError
+from outgrow.core.files import file_hash
 from outgrow.core.names import closest
 from outgrow.models import minilm
 from outgrow.models.config import ModelRef
-from outgrow.models.hashing import file_hash
 
 _HASHED = {".json", ".safetensors", ".bin", ".model", ".txt", ".py", ".jinja", ".tiktoken"}
 _FOLDER = re.compile(r"^[./~\\]|^[A-Za-z]:[\\/]")
@@ -61,13 +61,10 @@ def model_hash(ref: ModelRef) -> str:
         PrerequisiteError: a hub model whose commit can be found neither in the local cache nor on the hub.
     """
     place = resolve(ref.model)
-    return _hash_folder(place) if isinstance(place, Path) else f"{place}@{_commit(place, ref.revision)}"
-
-
-def _hash_folder(folder: Path) -> str:
-    files = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix in _HASHED)
+    if not isinstance(place, Path):
+        return f"{place}@{_commit(place, ref.revision)}"
     total = hashlib.sha256()
-    for file in files:
+    for file in sorted(p for p in place.iterdir() if p.is_file() and p.suffix in _HASHED):
         total.update(f"{file.name}\0{file_hash(file)}\n".encode())
     return total.hexdigest()
 
@@ -78,7 +75,6 @@ def _commit(name: str, revision: str | None) -> str:
     from huggingface_hub import HfApi, errors, try_to_load_from_cache
 
     no_hub = (errors.HTTPError, errors.HFValidationError, errors.OfflineModeIsEnabled, OSError)  # type: ignore[attr-defined]
-
     try:
         cached = try_to_load_from_cache(name, "config.json", revision=revision)
         if isinstance(cached, str):

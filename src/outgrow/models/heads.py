@@ -136,16 +136,20 @@ class ClassifierHead(nn.Module):
         """Scores before softmax; `batch.mask` marks real positions."""
         mask = torch.ones_like(batch.ids) if batch.mask is None else batch.mask
         hidden = self.model(input_ids=batch.ids, attention_mask=mask).last_hidden_state
-        scores: Tensor = self.linear(self.dropout(self._pool(hidden, mask).to(self.linear.weight.dtype)))
+        scores: Tensor = self.linear(self.dropout(pooled(hidden, mask, self.pooling).to(self.linear.weight.dtype)))
         return scores
 
-    def _pool(self, hidden: Float[Tensor, "n length width"], mask: Int[Tensor, "n length"]) -> Float[Tensor, "n width"]:
-        if self.pooling == "cls":
-            return hidden[:, 0]
-        if self.pooling == "last":
-            return hidden[torch.arange(len(hidden), device=hidden.device), mask.sum(1) - 1]
-        weights = mask.to(hidden.dtype)[:, :, None]
-        return (hidden * weights).sum(1) / weights.sum(1)
+
+def pooled(
+    hidden: Float[Tensor, "n length width"], mask: Int[Tensor, "n length"], pooling: str
+) -> Float[Tensor, "n width"]:
+    """The first token (`cls`), the last one (`last`), or the `mean` over the tokens that `mask` marks."""
+    if pooling == "cls":
+        return hidden[:, 0]
+    if pooling == "last":
+        return hidden[torch.arange(len(hidden), device=hidden.device), mask.sum(1) - 1]
+    weights = mask.to(hidden.dtype)[:, :, None]
+    return (hidden * weights).sum(1) / weights.sum(1)
 
 
 class SequenceClassifier(nn.Module):

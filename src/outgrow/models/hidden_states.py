@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from outgrow.core.errors import ConfigError
 from outgrow.models.batches import Progress, Stage, default_budget
 from outgrow.models.batching import plan
+from outgrow.models.heads import pooled
 from outgrow.models.loaded import Loaded
 from outgrow.models.prompts import classifier_inputs, encode_prompts
 from outgrow.models.ranks import split
@@ -60,8 +61,9 @@ def hidden_states(
         batch = classifier_inputs([ids[i] for i in items], loaded.pad, loaded.device)
         output = backbone(input_ids=batch.ids, attention_mask=batch.mask, output_hidden_states=True, use_cache=False)
         assert batch.mask is not None
-        pooled = [_pool(output.hidden_states[layer], batch.mask, pool) for layer in keep]
-        return list(torch.stack(pooled, dim=1).cpu())
+        states = (output.hidden_states[layer] for layer in keep)
+        rows = [pooled(each.float() if pool == "mean" else each, batch.mask, pool).float() for each in states]
+        return list(torch.stack(rows, dim=1).cpu())
 
     with torch.inference_mode():
         batches = plan([len(tokens) for tokens in ids], token_budget or default_budget(loaded.device))
@@ -70,15 +72,6 @@ def hidden_states(
     if not prompts:
         return torch.zeros(0, len(keep), int(loaded.model.config.get_text_config().hidden_size))
     return torch.stack([found[place[prompt]] for prompt in prompts])
-
-
-def _pool(
-    hidden: Float[Tensor, "n length width"], mask: Int[Tensor, "n length"], pool: str
-) -> Float[Tensor, "n width"]:
-    lengths = mask.sum(1)
-    if pool == "last":
-        return hidden[torch.arange(len(hidden), device=hidden.device), lengths - 1].float()
-    return (hidden.float() * mask[:, :, None]).sum(1) / lengths[:, None]
 
 
 def _encode(loaded: Loaded, prompts: Sequence[Prompt]) -> list[list[int]]:

@@ -94,39 +94,40 @@ def find_shape(ref: ModelRef, given: Mapping[str, Shape]) -> Shape:
     if ref.model in given:
         return given[ref.model].cut(ref.layers)
     place = resolve(ref.model)
-    if isinstance(place, Path):
-        return read_shape(place).cut(ref.layers)
-    config = _cached(place, ref.revision)
-    if config is not None:
-        return read_shape(config).cut(ref.layers)
-    found = known(place)
-    if found is None:
-        near = closest(place, KNOWN)
+    file = _file(place, ref.revision)
+    if file is not None:
+        return read_shape(file).cut(ref.layers)
+    name = str(place)
+    config = known(name)
+    if config is None:
+        near = closest(name, KNOWN)
         raise ConfigError(
-            f"the shape of the model {place!r} is not known{f' (did you mean {near!r}?)' if near else ''}; "
-            f"give it: --shape '{place}=FOLDER_WITH_CONFIG_JSON', or another model's name, or its numbers: --shape "
-            f"'{place}={{model_type: llama, num_hidden_layers: 32, hidden_size: 4096, ...}}'"
+            f"the shape of the model {name!r} is not known{f' (did you mean {near!r}?)' if near else ''}; "
+            f"give it: --shape '{name}=FOLDER_WITH_CONFIG_JSON', or another model's name, or its numbers: --shape "
+            f"'{name}={{model_type: llama, num_hidden_layers: 32, hidden_size: 4096, ...}}'"
         )
-    return shape_of(found, place).cut(ref.layers)
+    return shape_of(config, name).cut(ref.layers)
 
 
 def configuration(ref: ModelRef) -> Mapping[str, Any] | None:
     """The configuration of a recipe's model as its `config.json` has it, if it is here or well known."""
     place = resolve(ref.model)
-    file = place / "config.json" if isinstance(place, Path) else _cached(place, ref.revision)
-    if file is not None:
-        found: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return found
-    return known(str(place))
+    file = _file(place, ref.revision)
+    if file is None:
+        return known(str(place))
+    config: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return config
 
 
-def _cached(name: str, revision: str | None) -> Path | None:
-    """Configuration of a hub model that was fetched before."""
+def _file(place: Path | str, revision: str | None) -> Path | None:
+    """The `config.json` of a folder, or of a hub model that was fetched before."""
+    if isinstance(place, Path):
+        return place / "config.json"
     try:
         from huggingface_hub import try_to_load_from_cache
     except ImportError:
         return None
-    found = try_to_load_from_cache(name, "config.json", revision=revision)
+    found = try_to_load_from_cache(place, "config.json", revision=revision)
     return Path(found) if isinstance(found, str) else None
 
 

@@ -27,7 +27,7 @@ def threads(count: int) -> None:
 
 
 def has_cuda() -> bool:
-    """Whether torch has a graphics card to work on; a build for processors alone is known by its version."""
+    """Whether torch is there and has a graphics card; a build for processors alone is known by its version."""
     if "torch" not in sys.modules and _built_for_cpu():
         return False
     import torch
@@ -38,5 +38,5 @@ def has_cuda() -> bool:
 def _built_for_cpu() -> bool:
     try:
         return version("torch").endswith("+cpu")
-    except PackageNotFoundError:  # not installed as a package; it knows best itself
-        return False
+    except PackageNotFoundError:  # where it is there all the same, it knows best itself
+        return find_spec("torch") is None

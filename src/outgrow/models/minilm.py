@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from outgrow.core.errors import PrerequisiteError
-from outgrow.models.hashing import file_hash
+from outgrow.core.files import file_hash
 
 NAME = "minilm"
 NAMES = (NAME, "all-minilm-l6-v2")

@@ -153,8 +153,8 @@ def _score_pairs(
     *,
     tokens: bool,
     token_budget: int | None,
-    stage: Stage | None,
-    progress: Progress | None,
+    stage: Stage | None = None,  # what rank 0 alone is given has a default
+    progress: Progress | None = None,
 ) -> dict[tuple[Prompt, tuple[str, ...]], _Scored]:
     """Every different pair of a prompt and its options."""
     if not isinstance(loaded.head, LanguageHead):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from outgrow.core.names import import_lazily
+from outgrow.core.names import lazily
 from outgrow.core.registry import Registry
 from outgrow.objectives.identity import identity
 from outgrow.objectives.imitation import Imitation, imitation
@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from outgrow.objectives.base import Batch, Losses, Objective, Outputs, Targets, Tokens
     from outgrow.objectives.options import Choices, choices
 
-_LAZY = {
-    **dict.fromkeys(("Batch", "Losses", "Objective", "Outputs", "Targets", "Tokens"), "outgrow.objectives.base"),
-    **dict.fromkeys(("Choices", "choices"), "outgrow.objectives.options"),
-}
+__getattr__ = lazily(
+    __name__,
+    {
+        "base": ["Batch", "Losses", "Objective", "Outputs", "Targets", "Tokens"],
+        "options": ["Choices", "choices"],
+    },
+)
 
 __all__ = [
     "OBJECTIVES",
@@ -36,8 +39,3 @@ __all__ = [
     "identity",
     "imitation",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Import what needs torch when it is first used."""
-    return import_lazily(__name__, name, _LAZY)

@@ -168,7 +168,11 @@ def accuracy_from_votes(
     rows = _counts(labels, _options(ids, options))
     counts, code = np.unique(rows, axis=0, return_inverse=True)
     patterns = _Patterns(counts)
-    _check_identified(patterns)
+    if len(counts) < 4:  # for three parameters; unanimous answers alone fit knowledge and bias alike
+        raise PrerequisiteError(
+            f"the votes show {len(counts)} different patterns (such as 4 + 1); telling knowledge from guesses "
+            "needs at least four: ask each question at least five times, in other wordings or at a temperature above 0"
+        )
     code = np.asarray(code).ravel()
     cluster = encode(pa.chunked_array([[(groups or {}).get(i, i) for i in ids]], pa.string())).codes
     member = np.zeros((int(cluster.max()) + 1, len(counts)))
@@ -225,15 +229,6 @@ def _counts(labels: pa.Table, options: Int[np.ndarray, "questions"]) -> Float[np
     rows[flat.row, np.arange(len(flat.row)) - starts[flat.row]] = flat.items
     rows[:, 1:] = -np.sort(-rows[:, 1:], axis=1)
     return rows
-
-
-def _check_identified(patterns: _Patterns) -> None:
-    """Three parameters need at least four patterns of votes; unanimous answers alone fit knowledge and bias alike."""
-    if len(patterns.counts) < 4:
-        raise PrerequisiteError(
-            f"the votes show {len(patterns.counts)} different patterns (such as 4 + 1); telling knowledge from guesses "
-            "needs at least four: ask each question at least five times, in other wordings or at a temperature above 0"
-        )
 
 
 def _mixed(

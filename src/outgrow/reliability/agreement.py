@@ -135,11 +135,7 @@ def row_reliability(answers: pa.Table, *, temperature: float = 0.2) -> Float[np.
 
 def as_floats(values: pa.ChunkedArray | pa.Array) -> Float[np.ndarray, "rows"]:
     """A numeric column as float64, null as NaN."""
-    return np.asarray(
-        values.cast(pa.float64()).to_numpy(zero_copy_only=False)
-        if isinstance(values, pa.Array)
-        else values.cast(pa.float64()).to_numpy()
-    )
+    return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False))
 
 
 def _mean_logprob(

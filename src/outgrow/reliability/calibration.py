@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from outgrow.core.arrays import Bool, Float, Int
 from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
-from outgrow.core.tables import LABELS
+from outgrow.core.tables import with_column
 from outgrow.reliability.calibrators import Kind, Predict, fit_calibrator
 from outgrow.reliability.hashing import hash_order
 
@@ -107,9 +107,7 @@ def calibrate(
         "folds": str(folds),
         "seed": str(seed),
     }
-    position = LABELS.get_field_index("reliability")
-    rated = labels.set_column(position, LABELS.field(position), pa.array(found))
-    return rated.replace_schema_metadata(metadata)
+    return with_column(labels, "reliability", pa.array(found)).replace_schema_metadata(metadata)
 
 
 def known_right(known_labels: pa.Table, known_gold: pa.Table) -> Bool[np.ndarray, "known"]:

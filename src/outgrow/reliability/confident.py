@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from outgrow.core.arrays import Float, Int
 from outgrow.core.errors import DataError, PrerequisiteError
-from outgrow.core.tables import LABELS
+from outgrow.core.tables import with_column
 from outgrow.reliability.groups import group_sums
 from outgrow.reliability.options import flatten
 from outgrow.reliability.soft import mean_probabilities
@@ -46,9 +46,7 @@ def confident_learning(labels: pa.Table, predicted: pa.Table, *, classes: Sequen
     issue, quality = np.ones(labels.num_rows, bool), np.zeros(labels.num_rows)
     issue[valid] = issues.find_label_issues(given, probabilities, n_jobs=1)
     quality[valid] = rank.get_label_quality_scores(given, probabilities)
-    position = LABELS.get_field_index("reliability")
-    rated = labels.set_column(position, LABELS.field(position), pa.array(quality))
-    rated = rated.append_column("label_issue", pa.array(issue))
+    rated = with_column(labels, "reliability", pa.array(quality)).append_column("label_issue", pa.array(issue))
     return rated.replace_schema_metadata({"estimator": "confident_learning", "classes": str(len(names))})
 
 
@@ -75,7 +73,7 @@ def _arrays(
             + (f" (first: {first[0]!r}); " if first else "; ")
             + "bring answers with 'probabilities' of a model that was not trained on these labels"
         )
-    blank = labels.set_column(labels.column_names.index("source"), "source", pa.nulls(labels.num_rows, pa.string()))
+    blank = with_column(labels, "source", pa.nulls(labels.num_rows, pa.string()))
     flat = flatten(mean_probabilities(predicted, blank).column("probabilities"))
     said = labels.column("value").to_pylist()
     keys = flat.keys.to_pylist()

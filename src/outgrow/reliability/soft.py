@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outgrow.core.encoding import encode
-from outgrow.core.tables import LABELS, PROBABILITIES
+from outgrow.core.tables import PROBABILITIES, with_column
 from outgrow.reliability.groups import group_means
 from outgrow.reliability.options import flatten
 from outgrow.reliability.votes import column
@@ -45,27 +45,20 @@ def mean_probabilities(answers: pa.Table, labels: pa.Table) -> pa.Table:
     stays = n_maps[old.row] == 0
     order = np.lexsort((np.asarray(pc.rank(option.names).to_numpy())[name] if len(name) else name, -mean, owner))
     row = np.concatenate([old.row[stays], owner])
-    names = pa.concat_arrays([_whole(old.keys).filter(pa.array(stays)), option.names.take(pa.array(name[order]))])
+    kept = old.keys.combine_chunks().filter(pa.array(stays))
+    names = pa.concat_arrays([kept, option.names.take(pa.array(name[order]))])
     values = np.concatenate([old.items[stays], mean[order]])
     into = np.argsort(row, kind="stable")
     offsets = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=labels.num_rows))])
     built = pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), names.take(pa.array(into)), pa.array(values[into]))
-    position = LABELS.get_field_index("probabilities")
-    return labels.set_column(position, LABELS.field(position), built.cast(PROBABILITIES))
+    return with_column(labels, "probabilities", built.cast(PROBABILITIES))
 
 
 def _key(answers: pa.Table, labels: pa.Table) -> tuple[pa.ChunkedArray, pa.Array]:
     """What answers and labels are matched by: the id, with the source where both have it."""
     ids, own = answers.column("example_id"), labels.column("example_id")
     if column(labels, "source") is None or column(answers, "source") is None:
-        return ids, _whole(own)
+        return ids, own.combine_chunks()
     both = pc.binary_join_element_wise(ids, answers.column("source"), "\x1f", null_handling="replace")
     known = pc.binary_join_element_wise(own, labels.column("source"), "\x1f", null_handling="replace")
-    return both, _whole(known)
-
-
-def _whole(array: pa.ChunkedArray | pa.Array) -> pa.Array:
-    if isinstance(array, pa.Array):
-        return array
-    combined = array.combine_chunks()
-    return combined if isinstance(combined, pa.Array) else combined.chunk(0)
+    return both, known.combine_chunks()

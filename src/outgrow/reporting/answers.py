@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pyarrow as pa
@@ -32,10 +33,12 @@ def answers_payload(table: pa.Table, results: Results) -> dict[str, Any]:
     get = {name: table.column(name).to_pylist() for name in table.column_names}
     nothing = [None] * table.num_rows
     questions, of_row = _questions(get, texts, table.num_rows)
-    arms = [arm for arm in results.arms if ARM_PREFIX + arm.name in get]
-    speakers = [("supervisor", "supervisor", "supervisor_value"), ("consensus", "supervisor", "label")]
-    speakers += [("zero-shot", "reference", "zero_shot")]
-    speakers += [(arm.name, arm.kind, ARM_PREFIX + arm.name) for arm in arms]
+    speakers = [
+        ("supervisor", "supervisor", "supervisor_value"),
+        ("consensus", "supervisor", "label"),
+        ("zero-shot", "reference", "zero_shot"),
+        *((arm.name, arm.kind, ARM_PREFIX + arm.name) for arm in results.arms),
+    ]
     speakers = [speaker for speaker in speakers if speaker[2] in get]
     return {
         "speakers": [{"name": name, "kind": kind} for name, kind, _ in speakers],
@@ -56,17 +59,15 @@ def _sample(table: pa.Table) -> pa.Table:
     if table.num_rows <= MOST_ROWS:
         return table
     ids = table.column("example_id").to_pylist()
+    rows = Counter(ids)
     kept: set[str] = set()
-    rows = {each: 0 for each in ids}
-    for each in ids:
-        rows[each] += 1
     n = 0
-    for each in sorted(rows, key=sha256_text):
-        n += rows[each]
+    for example in sorted(rows, key=sha256_text):
+        n += rows[example]
         if n > MOST_ROWS:
             break
-        kept.add(each)
-    return table.filter(pa.array([each in kept for each in ids]))
+        kept.add(example)
+    return table.filter(pa.array([example in kept for example in ids]))
 
 
 def _questions(get: dict[str, list[Any]], texts: Texts, n: int) -> tuple[list[list[Any]], list[int]]:

@@ -30,20 +30,20 @@ def bars_of_numbers(values: Float[np.ndarray, "rows"], *, missing: str) -> Bars 
 
     None where every value is NaN.
     """
-    there = ~np.isnan(values)
-    if not there.any():
+    known = ~np.isnan(values)
+    if not known.any():
         return None
     shown = np.round(values, 4) + 0.0  # no minus zero
-    levels = np.unique(shown[there])
+    levels = np.unique(shown[known])
     if len(levels) <= MOST_BARS:
-        names, place = _level_names(levels), np.searchsorted(levels, np.where(there, shown, levels[0]))
+        names, place = _level_names(levels), np.searchsorted(levels, np.where(known, shown, levels[0]))
     else:
         edges = round_edges(float(levels[0]), float(levels[-1]))
-        place = np.searchsorted(edges, np.where(there, shown, levels[0]), side="right") - 1
+        place = np.searchsorted(edges, np.where(known, shown, levels[0]), side="right") - 1
         place = np.clip(place, 0, len(edges) - 2)  # the last bar holds its upper edge
         names = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
-    if not there.all():
-        place, names = np.where(there, place, len(names)), [*names, missing]
+    if not known.all():
+        place, names = np.where(known, place, len(names)), [*names, missing]
     return Bars(names, [int(n) for n in place])
 
 
@@ -56,14 +56,12 @@ def bars_of_words(values: Sequence[Any], *, missing: str) -> Bars | None:
     if not counts:
         return None
     ordered = sorted(counts, key=lambda value: (-counts[value], value))
-    own = ordered if len(ordered) <= MOST_BARS else ordered[: MOST_BARS - 1]
-    places = {value: number for number, value in enumerate(own)}
-    names = list(own)
-    if len(own) < len(ordered):
-        names.append(f"{len(ordered) - len(own):,} others")
-        places |= dict.fromkeys(ordered[len(own) :], len(own))
+    names = ordered if len(ordered) <= MOST_BARS else ordered[: MOST_BARS - 1]
+    places = {value: min(number, len(names)) for number, value in enumerate(ordered)}
+    if rare := len(ordered) - len(names):
+        names = [*names, f"{rare:,} others"]
     if None in values:
-        names.append(missing)
+        names = [*names, missing]
     return Bars(names, [len(names) - 1 if value is None else places[value] for value in values])
 
 

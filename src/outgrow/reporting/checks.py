@@ -10,15 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from outgrow.reporting.formatting import (
-    count,
-    interval,
-    join_words,
-    percent,
-    plural,
-    points,
-    share,
-)
+from outgrow.reporting.formatting import bounds, count, join_words, percent, plural, points, share
 from outgrow.reporting.run import as_provenance, as_results
 from outgrow.reporting.schema import Provenance, Results
 
@@ -63,7 +55,7 @@ def check_run(results: Results, provenance: Provenance | None) -> list[Check]:
 
 
 def _ceiling(results: Results, _: Provenance | None) -> Outcome:
-    ceiling, floor = results.arm_of("strong_ceiling"), results.supervisor.floor
+    ceiling, floor = results.ceiling, results.supervisor.floor
     if ceiling is None:
         return "not applicable", "The run has no strong_ceiling arm, so no gap was measured."
     gap = ceiling.accuracy.value - floor.value
@@ -82,12 +74,12 @@ def _ceiling(results: Results, _: Provenance | None) -> Outcome:
 def _primary(results: Results, _: Provenance | None) -> Outcome:
     if results.primary is None:
         return "not applicable", "The recipe names no primary comparison."
-    found = results.comparison(results.primary.a, results.primary.b)
+    compared = results.primary_comparison
     name = f"{results.primary.a} against {results.primary.b}"
-    if found is None or math.isnan(found.low) or math.isnan(found.high):
+    if compared is None or math.isnan(compared.low) or math.isnan(compared.high):
         return "not applicable", f"{name} has no interval; that needs at least two seeds."
-    numbers = f"{points(found.value)} points {interval(found.low, found.high, 'points')}"
-    if found.low <= 0 <= found.high:
+    numbers = f"{points(compared.value)} points {bounds(compared, 'points')}"
+    if compared.low <= 0 <= compared.high:
         return "warning", f"{name}: {numbers} contains zero."
     return "ok", f"{name}: {numbers} excludes zero."
 
@@ -97,10 +89,8 @@ def _overlap(results: Results, _: Provenance | None) -> Outcome:
     if not results.task.overlap:
         return "not applicable", "The run did not record the overlap of its splits."
     if shared:
-        return (
-            "error",
-            f"Splits share questions: {join_words([f'{say_pair(pair)} ({count(n)})' for pair, n in shared.items()])}.",
-        )
+        pairs = join_words([f"{say_pair(pair)} ({count(n)})" for pair, n in shared.items()])
+        return "error", f"Splits share questions: {pairs}."
     return "ok", f"No question is shared in {plural(len(results.task.overlap), 'pair')} of splits."
 
 
@@ -126,11 +116,9 @@ def _unparsed(results: Results, _: Provenance | None) -> Outcome:
 def _uninformative(results: Results, _: Provenance | None) -> Outcome:
     auroc = results.reliability.auroc if results.reliability is not None else None
     if auroc is None or math.isnan(auroc.value):
-        return (
-            "not applicable",
-            "Reliability has no AUROC: it needs several answers per question, right and wrong ones.",
-        )
-    numbers = f"AUROC {share(auroc.value)} {interval(auroc.low, auroc.high, 'share')}".rstrip()
+        reason = "it needs several answers per question, right and wrong ones"
+        return "not applicable", f"Reliability has no AUROC: {reason}."
+    numbers = f"AUROC {share(auroc.value)} {bounds(auroc, 'share')}".rstrip()
     if auroc.low <= 0.5:
         return "warning", f"{numbers}: the interval reaches .5, which is chance."
     if auroc.value < LEAST_AUROC:
@@ -192,12 +180,12 @@ def _lent_strength(results: Results, _: Provenance | None) -> Outcome:
     if "paraphrase" not in ask.get("kinds", ()):
         return "not applicable", "No question was paraphrased."
     gaps = f" {percent(lacking)} % of the wordings could not be asked for want of a usable paraphrase."
-    said = gaps if lacking > 0 else ""
+    gaps = gaps if lacking > 0 else ""
     if isinstance(writer, Mapping) and writer.get("model") != results.supervisor.model:
-        return "note", f"Paraphrases were written by {writer.get('model')}, not by the supervisor.{said}"
+        return "note", f"Paraphrases were written by {writer.get('model')}, not by the supervisor.{gaps}"
     if lacking > MOST_UNPARSED:
-        return "note", f"The supervisor wrote the paraphrases itself.{said}"
-    return "ok", f"The supervisor wrote the paraphrases itself.{said}"
+        return "note", f"The supervisor wrote the paraphrases itself.{gaps}"
+    return "ok", f"The supervisor wrote the paraphrases itself.{gaps}"
 
 
 _ALL: dict[str, tuple[str, Callable[[Results, Provenance | None], Outcome], str]] = {

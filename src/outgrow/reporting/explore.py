@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +15,14 @@ from outgrow.core.errors import DataError
 from outgrow.core.files import whole_file
 from outgrow.reliability.hashing import hash_order
 from outgrow.reporting import formatting as forms
-from outgrow.reporting.bars import Bars, bars_of_numbers, bars_of_words
-from outgrow.reporting.page import assets, environment, to_json_for_script
+from outgrow.reporting.bars import bars_of_numbers, bars_of_words
+from outgrow.reporting.page import render_page, to_json_for_script
 from outgrow.reporting.texts import Texts, rounded, vote_numbers
+from outgrow.reporting.views import Tile
 
 MOST_QUESTIONS = 200_000
 MOST_ANSWERS = 500_000
 SAID = ("variant", "sample", "value", "text", "prompt", "logprob")
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One number at the head of the page."""
-
-    label: str
-    value: str
-    note: str
 
 
 def write_explorer(
@@ -49,9 +40,8 @@ def write_explorer(
         DataError: no answer belongs to a label, or the page cannot be written.
     """
     path = Path(path)
-    page = build_explorer(labels, answers=answers, name=name)
     with whole_file(path) as file:
-        file.write(page.encode("utf-8"))
+        file.write(build_explorer(labels, answers=answers, name=name).encode("utf-8"))
     return path
 
 
@@ -59,21 +49,18 @@ def build_explorer(labels: pa.Table, *, answers: pa.Table | None = None, name: s
     """The page's HTML."""
     payload = explore_payload(labels, answers)
     estimator = (labels.schema.metadata or {}).get(b"estimator", b"").decode("utf-8", "replace")
-    return (
-        environment()
-        .get_template("explore.html.j2")
-        .render(
-            name=name,
-            estimator=estimator,
-            questions=labels.num_rows,
-            tiles=_tiles(labels),
-            left_out=payload["left_out"],
-            answers_left_out=payload["answers_left_out"],
-            forms=forms,
-            payload=Markup(to_json_for_script(payload)),
-            **assets(("report.css", "explore.css"), ("report.js", "shared.js", "explore.js")),
-        )
-    )
+    context = {
+        "name": name,
+        "estimator": estimator,
+        "questions": labels.num_rows,
+        "tiles": _tiles(labels),
+        "left_out": payload["left_out"],
+        "answers_left_out": payload["answers_left_out"],
+        "forms": forms,
+        "payload": Markup(to_json_for_script(payload)),
+    }
+    styles, scripts = ("report.css", "explore.css"), ("report.js", "shared.js", "explore.js")
+    return render_page("explore.html.j2", context, styles=styles, scripts=scripts)
 
 
 def explore_payload(labels: pa.Table, answers: pa.Table | None = None) -> dict[str, Any]:
@@ -113,7 +100,11 @@ def explore_payload(labels: pa.Table, answers: pa.Table | None = None) -> dict[s
         "entropy": [rounded(value) for value in numbers["entropy"].tolist()],
         "reliability": [rounded(value) for value in numbers["reliability"].tolist()],
         "invalid": [None if np.isnan(value) else int(value) for value in numbers["n_invalid"].tolist()],
-        "histograms": [_histogram(*key, bars) for key, bars in histograms.items() if bars is not None],
+        "histograms": [
+            {"key": key, "title": title, "names": bars.names, "rows": bars.rows}
+            for (key, title), bars in histograms.items()
+            if bars is not None
+        ],
         "said": said if answers is not None else None,
         "answers": columns,
         "left_out": total - labels.num_rows,
@@ -121,13 +112,9 @@ def explore_payload(labels: pa.Table, answers: pa.Table | None = None) -> dict[s
     }
 
 
-def _histogram(key: str, title: str, bars: Bars) -> dict[str, Any]:
-    return {"key": key, "title": title, "names": bars.names, "rows": bars.rows}
-
-
 def _floats(labels: pa.Table, column: str) -> Float[np.ndarray, "rows"]:
-    found = np.asarray(labels.column(column).cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
-    return np.where(np.isfinite(found), found, np.nan)
+    numbers = np.asarray(labels.column(column).cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+    return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
 def _sample(labels: pa.Table) -> pa.Table:
@@ -144,14 +131,14 @@ def _said(
     if answers is None:
         return [[] for _ in range(labels.num_rows)], {name: [] for name in SAID}, 0
     at = _owner(labels, answers)
-    mine = np.flatnonzero(at >= 0)
-    if not len(mine):
+    labelled = np.flatnonzero(at >= 0)
+    if not len(labelled):
         raise DataError(
             "no answer belongs to a label: the answers' ids are like "
             f"{answers.column('example_id')[0].as_py()!r}, the labels' like {labels.column('example_id')[0].as_py()!r}"
         )
-    keys = [answers.column(name).to_numpy()[mine] for name in ("sample", "variant")]
-    order = mine[np.lexsort((*keys, at[mine]))]
+    keys = [answers.column(name).to_numpy()[labelled] for name in ("sample", "variant")]
+    order = labelled[np.lexsort((*keys, at[labelled]))]
     cut = len(order)
     if cut > MOST_ANSWERS:  # whole questions only
         cut = int(np.searchsorted(at[order], at[order[MOST_ANSWERS]]))
@@ -174,27 +161,26 @@ def _owner(labels: pa.Table, answers: pa.Table) -> Int[np.ndarray, "answers"]:
             pc.binary_join_element_wise(t.column("example_id"), pc.fill_null(t.column("source"), ""), "\x00")
             for t in (labels, answers)
         )
-    found = pc.fill_null(pc.index_in(asked, value_set=ids), -1)
-    return np.asarray(found.to_numpy(), dtype=np.int64)
+    return np.asarray(pc.fill_null(pc.index_in(asked, value_set=ids), -1).to_numpy(), dtype=np.int64)
 
 
 def _tiles(labels: pa.Table) -> list[Tile]:
     n, without = labels.num_rows, labels.column("value").null_count
-    found = [
+    tiles = [
         Tile("Questions", forms.count(n), f"{forms.count(without)} without a label" if without else "all labelled")
     ]
     entropy, reliability = _floats(labels, "entropy"), _floats(labels, "reliability")
     asked = ~np.isnan(entropy)
     if asked.any():
         note = "of those asked more than once" if not asked.all() else "every answer the same"
-        found.append(Tile("Unanimous", forms.percent(float(np.mean(entropy[asked] == 0))) + " %", note))
+        tiles.append(Tile("Unanimous", forms.percent(float(np.mean(entropy[asked] == 0))) + " %", note))
     if not np.isnan(reliability).all():
         low, middle = np.nanquantile(reliability, [0.25, 0.5])
         note = f"median {forms.share(float(middle))}, lower quarter {forms.share(float(low))}"
-        found.append(Tile("Mean reliability", forms.share(float(np.nanmean(reliability))), note))
+        tiles.append(Tile("Mean reliability", forms.share(float(np.nanmean(reliability))), note))
     valid, invalid = _floats(labels, "n_valid"), _floats(labels, "n_invalid")
     answered = float(np.nansum(valid) + np.nansum(invalid))
     if answered:
         share = forms.percent(float(np.nansum(invalid)) / answered)
-        found.append(Tile("Invalid answers", f"{share} %", f"of {forms.count(answered)} answers"))
-    return found
+        tiles.append(Tile("Invalid answers", f"{share} %", f"of {forms.count(answered)} answers"))
+    return tiles

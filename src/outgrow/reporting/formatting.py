@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from outgrow.reporting.schema.base import Estimate
 
 NO_DATA = "—"
 MINUS = "−"
@@ -27,12 +29,24 @@ def points(value: float, digits: int = 1) -> str:
     return NO_DATA if math.isnan(value) else f"{100 * value:+.{digits}f}".replace("-", MINUS)
 
 
+FORMS: dict[str, Callable[[float], str]] = {"percent": percent, "share": share, "points": points}
+
+
 def interval(low: float, high: float, form: str = "percent") -> str:
     """`[low, high]` in the given form (percent, share or points); empty when there is no interval."""
     if math.isnan(low) or math.isnan(high):
         return ""
-    say = {"percent": percent, "share": share, "points": points}[form]
-    return f"[{say(low)}, {say(high)}]"
+    return f"[{FORMS[form](low)}, {FORMS[form](high)}]"
+
+
+def bounds(estimate: Estimate, form: str = "percent") -> str:
+    """The interval of an estimate in the given form."""
+    return interval(estimate.low, estimate.high, form)
+
+
+def joined(*parts: str) -> str:
+    """The parts that say something, a space between them."""
+    return " ".join(part for part in parts if part)
 
 
 def p_value(value: float) -> str:

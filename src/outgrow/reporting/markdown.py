@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from outgrow.reporting.checks import Check
-from outgrow.reporting.figures.drawn import Shown
-from outgrow.reporting.html import shared_context
-from outgrow.reporting.run import RunFolder
-from outgrow.reporting.views import TableView
+from outgrow.reporting.page import environment
+from outgrow.reporting.views import Cell, TableView
 
 _SPECIAL = re.compile(r"[\\`*|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\](?=[(\[:])")
 _FIRST = re.compile(r"^(\d*)([-+=#]|(?<=\d)[.)])")
 
 
-def build_markdown(run: RunFolder, checks: Sequence[Check], figures: Mapping[str, Shown]) -> str:
-    """The whole document; figures are linked as `figures/<key>.svg`, the table of answers is left to the page."""
-    return render_markdown("report.md.j2", {**shared_context(run, checks), "drawn": figures})
-
-
 def render_markdown(template: str, context: Mapping[str, Any]) -> str:
     """A template filled in, with the filters `md`, `table` and `fence`."""
-    environment = Environment(
-        loader=PackageLoader("outgrow.reporting", "templates"),
-        autoescape=False,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"md": escape, "table": table_lines, "fence": fence}
-    return re.sub(r"\n{3,}", "\n\n", environment.get_template(template).render(**context))
+    loaded = environment(html=False)
+    loaded.filters |= {"md": escape, "table": table_lines, "fence": fence}
+    return re.sub(r"\n{3,}", "\n\n", loaded.get_template(template).render(**context))
 
 
 def escape(text: str) -> str:
@@ -43,7 +27,7 @@ def escape(text: str) -> str:
 
 def _inline(text: str) -> str:
     flat = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _SPECIAL.sub(lambda found: f"\\{found.group()}", flat)
+    return _SPECIAL.sub(lambda match: f"\\{match.group()}", flat)
 
 
 def fence(text: str) -> str:
@@ -55,16 +39,14 @@ def fence(text: str) -> str:
 
 def table_lines(table: TableView) -> str:
     """A pipe table; a cell's badge and note follow its text."""
-    lines = [_line([_inline(column.title) for column in table.columns])]
-    lines.append(_line(["---:" if column.numeric else "---" for column in table.columns]))
-    for each in table.rows:
-        cells = []
-        for cell in each.cells:
-            parts = [_inline(cell.text), f"*({cell.badge})*" if cell.badge else "", _inline(cell.note)]
-            cells.append(" ".join(part for part in parts if part))
-        lines.append(_line(cells))
-    return "\n".join(lines)
+    lines = [
+        [_inline(column.title) for column in table.columns],
+        ["---:" if column.numeric else "---" for column in table.columns],
+        *([_cell(cell) for cell in row.cells] for row in table.rows),
+    ]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def _cell(cell: Cell) -> str:
+    parts = (_inline(cell.text), f"*({cell.badge})*" if cell.badge else "", _inline(cell.note))
+    return " ".join(part for part in parts if part)

@@ -23,20 +23,23 @@ class RunFolder:
     """What a report is made of. `provenance` and `answers` are None when the folder lacks their files.
 
     Attributes:
-        results: of the only cell, or of the first.
+        cells: the results of every cell.
         provenance: how the run was made.
         answers: what everybody said to the test questions, of the only cell.
-        cells: the results of every cell.
     """
 
-    results: Results
+    cells: tuple[Results, ...]
     provenance: Provenance | None
     answers: pa.Table | None
-    cells: tuple[Results, ...] = ()
+
+    @property
+    def results(self) -> Results:
+        """Of the only cell, or of the first."""
+        return self.cells[0]
 
     def of_cell(self, results: Results, folder: Path) -> RunFolder:
         """The same run seen from one of its cells, whose own files lie in `folder`."""
-        return RunFolder(results, self.provenance, _read_answers(folder / "answers.parquet"), (results,))
+        return RunFolder((results,), self.provenance, _read_answers(folder / "answers.parquet"))
 
 
 def read_folder(folder: Path) -> RunFolder:
@@ -53,12 +56,10 @@ def read_folder(folder: Path) -> RunFolder:
     if raw is None:
         raise DataError(f"{folder}: no results.json here; give the folder that 'outgrow run' wrote")
     provenance = _read_json(folder / "provenance.json")
-    cells = as_cells(raw, str(folder / "results.json"))
     return RunFolder(
-        results=cells[0],
-        provenance=None if provenance is None else as_provenance(provenance, str(folder / "provenance.json")),
-        answers=_read_answers(folder / "answers.parquet"),
-        cells=cells,
+        as_cells(raw, str(folder / "results.json")),
+        None if provenance is None else as_provenance(provenance, str(folder / "provenance.json")),
+        _read_answers(folder / "answers.parquet"),
     )
 
 

@@ -5,49 +5,39 @@ from __future__ import annotations
 import math
 
 from outgrow.reporting.checks import say_pair
-from outgrow.reporting.formatting import (
-    NO_DATA,
-    count,
-    counts,
-    duration,
-    listed,
-    plural,
-)
-from outgrow.reporting.schema import Provenance, Results
+from outgrow.reporting.formatting import NO_DATA, count, counts, duration, listed, plural
+from outgrow.reporting.result_tables import arm_cell
+from outgrow.reporting.schema import Arm, Provenance, Results
+from outgrow.reporting.schema.provenance import Usage
 from outgrow.reporting.schema.results import Audit
-from outgrow.reporting.views import Cell, TableView, columns, row
+from outgrow.reporting.views import Cell, TableView, columns, row, table
 
 
 def budget_table(results: Results) -> TableView:
     """What every arm was given."""
     bought = any(any(arm.known) for arm in results.arms)
-    rows = [
-        row(
-            Cell(arm.name, badge="" if arm.kind == "method" else arm.kind),
-            counts(arm.rows),
-            counts(arm.questions),
-            counts(arm.removed_rows),
-            counts(arm.steps),
-            listed(arm.chosen_step),
-            counts(arm.asked),
-            *([counts(arm.known)] if bought else []),
-            tone=arm.kind,
-        )
-        for arm in results.arms
-    ]
-    return TableView(
-        key="budget",
-        title="Budget",
-        caption="Per seed; a range where seeds differ. Rows of weight 0 are removed before training. Every arm takes "
+    return table(
+        "budget",
+        "Budget",
+        "Per seed; a range where seeds differ. Rows of weight 0 are removed before training. Every arm takes "
         "S optimiser steps, smaller sets repeat their rows; the chosen step is the checkpoint kept, one per seed. The "
         "last columns are what the labels cost: answers the supervisor was asked for"
         + (", and gold labels that the method bought." if bought else "."),
-        columns=columns(
-            *("Arm", "Rows", "Questions", "Removed", "Steps S", "Chosen step", "Asked of supervisor"),
-            *(["Gold bought"] if bought else []),
-        ),
-        rows=tuple(rows),
+        results.arms,
+        ("Arm", arm_cell),
+        ("Rows", lambda arm: counts(arm.rows)),
+        ("Questions", lambda arm: counts(arm.questions)),
+        ("Removed", lambda arm: counts(arm.removed_rows)),
+        ("Steps S", lambda arm: counts(arm.steps)),
+        ("Chosen step", lambda arm: listed(arm.chosen_step)),
+        ("Asked of supervisor", lambda arm: counts(arm.asked)),
+        *([("Gold bought", _gold_bought)] if bought else []),
+        tone=lambda arm: arm.kind,
     )
+
+
+def _gold_bought(arm: Arm) -> str:
+    return counts(arm.known)
 
 
 def _audited(audit: Audit | None) -> list[str]:
@@ -74,16 +64,16 @@ def splits_table(results: Results) -> TableView | None:
     kinds = sorted({kind for split in mix.values() for kind in split})
     kinds = kinds if len(kinds) <= 8 else []
     shared = [f"{say_pair(pair)} ({count(n)})" for pair, n in task.overlap.items() if n]
-    said = f"Questions shared between splits: {', '.join(shared)}." if shared else "No question is in two splits."
-    found = [said for said in (*_audited(task.audit), *(task.audit.notes if task.audit else ())) if said]
-    audited = f" {' '.join(found)}" if found else ""
+    overlap = f"Questions shared between splits: {', '.join(shared)}." if shared else "No question is in two splits."
+    notes = [note for note in (*_audited(task.audit), *(task.audit.notes if task.audit else ())) if note]
+    audited = f" {' '.join(notes)}" if notes else ""
     doubt = plural(task.contradictory_gold, "question has", "questions have")
     return TableView(
-        key="splits",
-        title="Splits",
-        caption=f"Groups are never split apart. {said if task.overlap else ''} {doubt} contradictory gold.{audited}",
-        columns=columns("Split", "Questions", "Groups", *kinds),
-        rows=tuple(
+        "splits",
+        "Splits",
+        f"Groups are never split apart. {overlap if task.overlap else ''} {doubt} contradictory gold.{audited}",
+        columns(["Split", "Questions", "Groups", *kinds]),
+        tuple(
             row(
                 name.replace("_", " "),
                 count(size.questions),
@@ -99,15 +89,16 @@ def models_table(provenance: Provenance) -> TableView | None:
     """The models by name and content hash."""
     if not provenance.models:
         return None
-    return TableView(
-        key="models",
-        title="Models",
-        caption="The hash covers configuration, weights and tokenizer.",
-        columns=columns("Role", "Model", "Parameters", "Hash", text=(0, 1, 3)),
-        rows=tuple(
-            row(m.name, m.model, NO_DATA if m.parameters is None else count(m.parameters), (m.hash or NO_DATA)[:16])
-            for m in provenance.models
-        ),
+    return table(
+        "models",
+        "Models",
+        "The hash covers configuration, weights and tokenizer.",
+        provenance.models,
+        ("Role", lambda model: model.name),
+        ("Model", lambda model: model.model),
+        ("Parameters", lambda model: NO_DATA if model.parameters is None else count(model.parameters)),
+        ("Hash", lambda model: (model.hash or NO_DATA)[:16]),
+        words=(0, 1, 3),
     )
 
 
@@ -115,51 +106,42 @@ def usage_table(provenance: Provenance) -> TableView | None:
     """What servers charged for answers; each asking once, however many arms shared it."""
     if not provenance.usage:
         return None
-    return TableView(
-        key="usage",
-        title="Answers from servers",
-        caption="Requests include retries. Cost is tokens times the recipe's prices; without prices it is not known. "
+    return table(
+        "usage",
+        "Answers from servers",
+        "Requests include retries. Cost is tokens times the recipe's prices; without prices it is not known. "
         "Latency is the time of one answering request, median and 95 % quantile.",
-        columns=columns(
-            "Asking", "Answers", "Requests", "Retries", "Prompt tokens", "Answer tokens", "Cost", "Latency"
-        ),
-        rows=tuple(
-            row(
-                each.about,
-                count(each.answers),
-                count(each.requests),
-                count(each.retries),
-                count(each.prompt_tokens),
-                count(each.completion_tokens),
-                NO_DATA if math.isnan(each.cost) else f"{each.cost:,.4f}",
-                NO_DATA
-                if math.isnan(each.latency_p50)
-                else Cell(duration(each.latency_p50), duration(each.latency_p95)),
-            )
-            for each in provenance.usage
-        ),
+        provenance.usage,
+        ("Asking", lambda used: used.about),
+        ("Answers", lambda used: count(used.answers)),
+        ("Requests", lambda used: count(used.requests)),
+        ("Retries", lambda used: count(used.retries)),
+        ("Prompt tokens", lambda used: count(used.prompt_tokens)),
+        ("Answer tokens", lambda used: count(used.completion_tokens)),
+        ("Cost", lambda used: NO_DATA if math.isnan(used.cost) else f"{used.cost:,.4f}"),
+        ("Latency", _latency),
     )
+
+
+def _latency(used: Usage) -> Cell | str:
+    return NO_DATA if math.isnan(used.latency_p50) else Cell(duration(used.latency_p50), duration(used.latency_p95))
 
 
 def steps_table(provenance: Provenance) -> TableView | None:
     """Every step with its key."""
     if not provenance.steps:
         return None
-    return TableView(
-        key="steps",
-        title=f"All {count(len(provenance.steps))} steps",
-        caption="Keys are the store's: the same key is the same result.",
-        columns=columns("Step", "About", "Time", "Key", "Environment", text=(0, 1, 3, 4)),
-        rows=tuple(
-            row(
-                step.name,
-                step.detail,
-                Cell(duration(step.seconds), "from the store" if step.cached else ""),
-                step.key[:12],
-                step.environment or NO_DATA,
-            )
-            for step in provenance.steps
-        ),
+    return table(
+        "steps",
+        f"All {count(len(provenance.steps))} steps",
+        "Keys are the store's: the same key is the same result.",
+        provenance.steps,
+        ("Step", lambda step: step.name),
+        ("About", lambda step: step.detail),
+        ("Time", lambda step: Cell(duration(step.seconds), "from the store" if step.cached else "")),
+        ("Key", lambda step: step.key[:12]),
+        ("Environment", lambda step: step.environment or NO_DATA),
+        words=(0, 1, 3, 4),
     )
 
 
@@ -167,7 +149,7 @@ def facts(results: Results, provenance: Provenance) -> list[tuple[str, str]]:
     """Where, when and with what it was run, as label and text."""
     hardware = [f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
                 for key, value in provenance.hardware.items() if value not in ([], None, "")]  # fmt: skip
-    told = [
+    lines = [
         ("Command", " ".join(provenance.command)),
         ("Recipe", provenance.recipe_path or ""),
         ("Seeds", ", ".join(str(seed) for seed in results.seeds)),
@@ -179,4 +161,4 @@ def facts(results: Results, provenance: Provenance) -> list[tuple[str, str]]:
         ("Hardware", "; ".join(hardware)),
         ("Versions", ", ".join(f"{name} {version}" for name, version in provenance.versions.items())),
     ]
-    return [(name, text) for name, text in told if text]
+    return [(name, text) for name, text in lines if text]

@@ -4,31 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from outgrow.reporting.checks import Check
-from outgrow.reporting.formatting import (
-    count,
-    interval,
-    join_words,
-    p_value,
-    percent,
-    plural,
-    points,
-    share,
-)
+from outgrow.reporting.formatting import bounds, count, join_words, p_value, percent, plural, points, share
 from outgrow.reporting.schema import Accuracy, Arm, Results
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One number at the top of the report."""
-
-    label: str
-    value: str
-    note: str
-    tone: str = ""
+from outgrow.reporting.views import Tile
 
 
 def best_arm(results: Results) -> Arm | None:
@@ -46,7 +27,7 @@ def model_name(entry: Any) -> str:
 
 def say(value: Accuracy) -> str:
     """`64.1 % [62.9, 65.3]`."""
-    return f"{percent(value.value)} % {interval(value.low, value.high)}".rstrip()
+    return f"{percent(value.value)} % {bounds(value)}".rstrip()
 
 
 def in_words(results: Results, checks: Sequence[Check]) -> list[str]:
@@ -76,7 +57,7 @@ def _what_was_run(results: Results) -> str:
 
 
 def _gap(results: Results) -> str:
-    supervisor, ceiling = results.supervisor, results.arm_of("strong_ceiling")
+    supervisor, ceiling = results.supervisor, results.ceiling
     text = f"The floor, the supervisor's own accuracy, is {say(supervisor.floor)}"
     if supervisor.variants * supervisor.samples > 1 and not math.isnan(supervisor.vote.value):
         text += f" ({percent(supervisor.vote.value)} % when its answers are put to a vote)"
@@ -101,7 +82,7 @@ def _best(results: Results) -> str:
     methods = plural(len(list(results.of_kind("method"))), "method")
     text = f"Of the {methods}, {best.name} reaches the highest accuracy, {say(best.accuracy)}"
     if best.pgr.defined:
-        text += f", which recovers {share(best.pgr.value)} {interval(best.pgr.low, best.pgr.high, 'share')} of the gap"
+        text += f", which recovers {share(best.pgr.value)} {bounds(best.pgr, 'share')} of the gap"
     if naive is not None and naive is not best:
         text += f"; naive training reaches {say(naive.accuracy)}"
         text += f" and recovers {share(naive.pgr.value)}" if naive.pgr.defined else ""
@@ -111,17 +92,20 @@ def _best(results: Results) -> str:
 def _primary(results: Results) -> str:
     if results.primary is None:
         return ""
-    found = results.comparison(results.primary.a, results.primary.b)
+    compared = results.primary_comparison
     name = f"The primary comparison, {results.primary.a} against {results.primary.b}, "
-    if found is None or math.isnan(found.value):
+    if compared is None or math.isnan(compared.value):
         return f"{name}has no result."
-    if math.isnan(found.low):
-        return f"{name}is {points(found.value)} points, without an interval: that needs at least two seeds."
-    numbers = f"{points(found.value)} points {interval(found.low, found.high, 'points')} (p = {p_value(found.p)}"
-    numbers = f"{numbers}, t with {plural(round(found.df), 'degree')} of freedom)".replace("= <", "< ")
-    if found.low <= 0 <= found.high:
+    if math.isnan(compared.low):
+        return f"{name}is {points(compared.value)} points, without an interval: that needs at least two seeds."
+    p = f"p = {p_value(compared.p)}".replace("= <", "< ")
+    numbers = (
+        f"{points(compared.value)} points {bounds(compared, 'points')} "
+        f"({p}, t with {plural(round(compared.df), 'degree')} of freedom)"
+    )
+    if compared.low <= 0 <= compared.high:
         return f"{name}is {numbers}: the interval contains zero, so this run does not tell the two apart."
-    better = results.primary.a if found.value > 0 else results.primary.b
+    better = results.primary.a if compared.value > 0 else results.primary.b
     return f"{name}is {numbers}: the interval excludes zero, in favour of {better}."
 
 
@@ -129,7 +113,7 @@ def _reliability(results: Results) -> str:
     quality = results.reliability
     if quality is None or math.isnan(quality.auroc.value):
         return ""
-    auroc = f"{share(quality.auroc.value)} {interval(quality.auroc.low, quality.auroc.high, 'share')}".rstrip()
+    auroc = f"{share(quality.auroc.value)} {bounds(quality.auroc, 'share')}".rstrip()
     return (
         f"The supervisor's answers to {percent(quality.differing_share)} % of the pool questions disagree, and "
         f"{percent(quality.label_accuracy)} % of its consensus labels are right. As a score for right against wrong "
@@ -149,32 +133,26 @@ def _fired(checks: Sequence[Check]) -> str:
 
 def tiles(results: Results) -> list[Tile]:
     """The four numbers at the top: floor, best method, ceiling, primary comparison."""
-    floor, ceiling, best = results.supervisor.floor, results.arm_of("strong_ceiling"), best_arm(results)
-    shown = [Tile("Floor: supervisor", f"{percent(floor.value)} %", interval(floor.low, floor.high), "reference")]
-    methods = len(list(results.of_kind("method")))
+    floor, ceiling, best = results.supervisor.floor, results.ceiling, best_arm(results)
+    shown = [Tile("Floor: supervisor", f"{percent(floor.value)} %", bounds(floor), "reference")]
     if best is not None:
-        recovered = f"PGR {share(best.pgr.value)}" if best.pgr.defined else "PGR undefined"
-        shown.append(
-            Tile(
-                f"Highest of {plural(methods, 'method')}",
-                f"{percent(best.accuracy.value)} %",
-                f"{best.name} · {recovered}",
-                "method",
-            )
-        )
+        methods = plural(len(list(results.of_kind("method"))), "method")
+        pgr = f"PGR {share(best.pgr.value)}" if best.pgr.defined else "PGR undefined"
+        note = f"{best.name} · {pgr}"
+        shown.append(Tile(f"Highest of {methods}", f"{percent(best.accuracy.value)} %", note, "method"))
     if ceiling is not None:
-        value = ceiling.accuracy
-        shown.append(Tile("Ceiling: gold", f"{percent(value.value)} %", interval(value.low, value.high), "oracle"))
-    found = results.comparison(results.primary.a, results.primary.b) if results.primary else None
-    if found is not None:
-        note = f"{interval(found.low, found.high, 'points')} {found.a} − {found.b}".strip()
-        shown.append(Tile("Primary comparison", f"{points(found.value)} pts", note, "primary"))
+        accuracy = ceiling.accuracy
+        shown.append(Tile("Ceiling: gold", f"{percent(accuracy.value)} %", bounds(accuracy), "oracle"))
+    compared = results.primary_comparison
+    if compared is not None:
+        note = f"{bounds(compared, 'points')} {compared.a} − {compared.b}".strip()
+        shown.append(Tile("Primary comparison", f"{points(compared.value)} pts", note, "primary"))
     return shown
 
 
 def formula(results: Results) -> str:
     """PGR with this run's numbers put in, for the highest method; empty where it is undefined."""
-    best, ceiling = best_arm(results), results.arm_of("strong_ceiling")
+    best, ceiling = best_arm(results), results.ceiling
     if best is None or ceiling is None or not best.pgr.defined:
         return ""
     top, bottom, student = ceiling.accuracy.value, results.supervisor.floor.value, best.accuracy.value

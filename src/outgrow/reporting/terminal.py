@@ -9,17 +9,9 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from outgrow.reporting.formatting import (
-    NO_DATA,
-    counts,
-    interval,
-    p_value,
-    percent,
-    points,
-    share,
-)
+from outgrow.reporting.formatting import FORMS, NO_DATA, bounds, counts, p_value, percent, share
 from outgrow.reporting.run import as_cells
-from outgrow.reporting.schema import Accuracy, Arm, Results
+from outgrow.reporting.schema import Arm, Estimate, Results
 
 WIDE = 100  # columns from which every interval fits
 _MARK = {"method": "", "control": " *", "oracle": " †"}
@@ -40,64 +32,62 @@ def summary_table(results: Sequence[Results] | Mapping[str, Any], width: int = W
     if len(cells) > 1:
         return _ladder(cells)
     run = cells[0]
-    against = run.reference.name if run.reference else "naive"
-    table = Table(title=Text(run.name), title_justify="left", box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
-    table.caption = Text("* control  † control that sees gold; intervals are 95 %")
-    table.caption_justify = "left"
+    reference = run.reference
     wide = width >= WIDE
+    numbers = ["accuracy, %", "PGR", f"vs {reference.name if reference else 'naive'}, points", "p (Holm)"]
+    table = _table(run.name, "* control  † control that sees gold; intervals are 95 %")
     table.add_column("arm", overflow="fold", min_width=14)
-    for title in ("accuracy, %", "PGR", f"vs {against}, points", "p (Holm)", *(["rows"] if wide else [])):
-        table.add_column(Text(title), justify="right", overflow="fold")
-    references = [("supervisor (floor)", run.supervisor.floor)]
-    if run.zero_shot is not None:
-        references.append(("student, zero-shot", run.zero_shot))
-    for name, value in references:
-        table.add_row(name, Text(_accuracy(value, wide)), style="dim")
+    _add_numbers(table, [*numbers, "rows"] if wide else numbers)
+    for name, accuracy in (("supervisor (floor)", run.supervisor.floor), ("student, zero-shot", run.zero_shot)):
+        if accuracy is not None:
+            table.add_row(name, Text(_number(accuracy, wide)), style="dim")
     for arm in run.arms:
-        table.add_row(*_cells(run, arm, wide), style=_STYLE[arm.kind])
+        table.add_row(*map(Text, _cells(run, arm, wide)), style=_STYLE[arm.kind])
     return table
+
+
+def _table(title: str, caption: str) -> Table:
+    table = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table.caption = Text(caption)
+    table.caption_justify = "left"
+    return table
+
+
+def _add_numbers(table: Table, titles: Sequence[str]) -> None:
+    for title in titles:
+        table.add_column(Text(title), justify="right", overflow="fold")
 
 
 def _ladder(cells: Sequence[Results]) -> Table:
     """A row per cell: floor, zero-shot and the accuracy of every arm, with PGR behind it."""
     first = cells[0]
-    table = Table(title=Text(first.name), title_justify="left", box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
-    table.caption = Text("accuracy in %, PGR in brackets")
-    table.caption_justify = "left"
+    table = _table(first.name, "accuracy in %, PGR in brackets")
     for title in ("supervisor", "student"):
         table.add_column(Text(title), overflow="fold")
-    for title in ("supervisor alone", "zero-shot", *(arm.name for arm in first.arms)):
-        table.add_column(Text(title), justify="right", overflow="fold")
+    _add_numbers(table, ["supervisor alone", "zero-shot", *(arm.name for arm in first.arms)])
     for cell in cells:
         before = NO_DATA if cell.zero_shot is None else percent(cell.zero_shot.value)
         arms = [
-            _with(percent(arm.accuracy.value), f"({share(arm.pgr.value)})" if arm.pgr.defined else "")
-            for arm in cell.arms
+            percent(arm.accuracy.value) + (f" ({share(arm.pgr.value)})" if arm.pgr.defined else "") for arm in cell.arms
         ]
         row = (cell.supervisor.name, cell.student.name, percent(cell.supervisor.floor.value), before, *arms)
         table.add_row(*map(Text, row))
     return table
 
 
-def _cells(run: Results, arm: Arm, wide: bool) -> list[Text]:
-    naive = run.reference
-    found = run.comparison(arm.name, naive.name) if naive is not None else None
-    pgr = "undefined"
-    if arm.pgr.defined:
-        bounds = interval(arm.pgr.low, arm.pgr.high, "share") if wide else ""
-        pgr = _with(share(arm.pgr.value), bounds)
-    difference, p = (NO_DATA, NO_DATA) if arm is not naive else ("", "")
-    if found is not None:
-        difference = _with(points(found.value), interval(found.low, found.high, "points"))
-        p = p_value(found.p_holm)
-    accuracy = _accuracy(arm.accuracy, wide)
-    cells = [arm.name + _MARK[arm.kind], accuracy, pgr, difference, p, *([counts(arm.rows)] if wide else [])]
-    return [Text(cell) for cell in cells]
+def _cells(run: Results, arm: Arm, wide: bool) -> list[str]:
+    reference = run.reference
+    compared = run.comparison(arm.name, reference.name) if reference is not None else None
+    nothing = "" if arm is reference else NO_DATA
+    cells = [
+        arm.name + _MARK[arm.kind],
+        _number(arm.accuracy, wide),
+        _number(arm.pgr, wide, "share") if arm.pgr.defined else "undefined",
+        nothing if compared is None else _number(compared, True, "points"),
+        nothing if compared is None else p_value(compared.p_holm),
+    ]
+    return [*cells, counts(arm.rows)] if wide else cells
 
 
-def _accuracy(value: Accuracy, wide: bool) -> str:
-    return _with(percent(value.value), interval(value.low, value.high) if wide else "")
-
-
-def _with(value: str, bounds: str) -> str:
-    return f"{value} {bounds}".rstrip()
+def _number(estimate: Estimate, interval: bool, form: str = "percent") -> str:
+    return f"{FORMS[form](estimate.value)} {bounds(estimate, form) if interval else ''}".rstrip()

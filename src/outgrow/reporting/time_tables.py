@@ -4,11 +4,60 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from outgrow.reporting.formatting import count, duration, percent
-from outgrow.reporting.schema import JobTime, Provenance, StepTime
-from outgrow.reporting.views import Cell, Row, TableView, columns, row
+from outgrow.reporting.schema import Provenance, StepTime
+from outgrow.reporting.views import Cell, TableView, table
+
+_Timed = TypeVar("_Timed")
+
+
+@dataclass(frozen=True)
+class _Group(Generic[_Timed]):
+    """Steps or jobs that share a line, and their share of all the time."""
+
+    name: str
+    items: Sequence[_Timed]
+    seconds: float
+    share: float
+    shade: float | None
+
+    @property
+    def time(self) -> Cell:
+        return Cell(duration(self.seconds), shade=self.shade)
+
+    @property
+    def percentage(self) -> str:
+        return f"{percent(self.share)} %"
+
+    def total(self, of: Callable[[_Timed], float]) -> str:
+        return duration(_total(map(of, self.items)))
+
+
+def _groups(
+    items: Sequence[_Timed], name_of: Callable[[_Timed], str], seconds_of: Callable[[_Timed], float]
+) -> list[_Group[_Timed]]:
+    """The groups that the items fall into, longest first, and last all of them."""
+    groups: dict[str, list[_Timed]] = {}
+    for item in items:
+        groups.setdefault(name_of(item), []).append(item)
+    seconds = {name: _total(map(seconds_of, members)) for name, members in groups.items()}
+    whole, longest = math.fsum(seconds.values()), max(seconds.values()) or 1.0
+    return [
+        *(
+            _Group(name, groups[name], seconds[name], seconds[name] / (whole or 1.0), seconds[name] / longest)
+            for name in sorted(seconds, key=lambda name: (-seconds[name], name))
+        ),
+        _Group("all", items, whole, 1.0 if whole else 0.0, None),
+    ]
+
+
+def _total(seconds: Iterable[float]) -> float:
+    """The sum of what is known."""
+    return math.fsum(each for each in seconds if not math.isnan(each))
 
 
 def time_table(provenance: Provenance) -> TableView | None:
@@ -16,36 +65,18 @@ def time_table(provenance: Provenance) -> TableView | None:
     if not provenance.steps:
         return None
     arms = {job.arm for job in provenance.times if job.arm is not None}
-    kinds: dict[str, list[StepTime]] = {}
-    for step in provenance.steps:
-        kinds.setdefault(_kind(step, arms), []).append(step)
-    spent = {name: _total(step.seconds for step in steps if not step.cached) for name, steps in kinds.items()}
-    everything = math.fsum(spent.values())
-
-    def line(name: str, steps: Iterable[StepTime], seconds: float, shade: float | None) -> Row:
-        of = list(steps)
-        cached = sum(step.cached for step in of)
-        return row(
-            name,
-            count(len(of) - cached),
-            count(cached),
-            Cell(duration(seconds), shade=shade),
-            _share(seconds, everything),
-            duration(_total(step.seconds for step in of)),
-        )
-
-    longest = max(spent.values()) or 1.0
-    rows = [
-        line(name, kinds[name], spent[name], spent[name] / longest)
-        for name in sorted(spent, key=lambda name: (-spent[name], name))
-    ]
-    return TableView(
-        key="time",
-        title="Time per kind of step",
-        caption="Steps that were already in the store cost nothing in this run; the last column is what all of them "
+    return table(
+        "time",
+        "Time per kind of step",
+        "Steps that were already in the store cost nothing in this run; the last column is what all of them "
         "took when they were made. Steps run side by side, so that times add up to more than the clock's.",
-        columns=columns("Step", "Made now", "From the store", "Time now", "Share", "Time in all"),
-        rows=(*rows, line("all", provenance.steps, everything, None)),
+        _groups(provenance.steps, lambda step: _kind(step, arms), lambda step: 0.0 if step.cached else step.seconds),
+        ("Step", lambda group: group.name),
+        ("Made now", lambda group: count(sum(not step.cached for step in group.items))),
+        ("From the store", lambda group: count(sum(step.cached for step in group.items))),
+        ("Time now", lambda group: group.time),
+        ("Share", lambda group: group.percentage),
+        ("Time in all", lambda group: group.total(lambda step: step.seconds)),
     )
 
 
@@ -61,50 +92,26 @@ def jobs_table(provenance: Provenance) -> TableView | None:
     """Time per arm over all seeds, longest first; None for a run of an older version."""
     if not provenance.times:
         return None
-    groups: dict[str, list[JobTime]] = {}
-    for job in provenance.times:
-        own = job.arm or ("student before training" if job.seed is None else "supervisors")
-        groups.setdefault(own, []).append(job)
-    seconds = {name: _total(job.seconds for job in jobs) for name, jobs in groups.items()}
-    everything = math.fsum(seconds.values())
-
-    def line(name: str, jobs: Iterable[JobTime], shade: float | None) -> Row:
-        of = list(jobs)
-        kept, made = _total(job.seconds for job in of), _total(job.made for job in of)
-        return row(
-            name,
-            count(len(of)),
-            Cell(duration(kept), shade=shade),
-            _share(kept, everything),
-            duration(made),
-            duration(max(0.0, kept - made)),
-            duration(_total(job.reused for job in of)),
-        )
-
     arms = [job for job in provenance.times if job.arm is not None]
     alone = _total(job.made for job in arms) + _total(job.reused for job in arms)
-    now = _total(job.made for job in provenance.times if job.seed is not None)
-    longest = max(seconds.values()) or 1.0
-    rows = [
-        line(name, groups[name], seconds[name] / longest)
-        for name in sorted(seconds, key=lambda name: (-seconds[name], name))
-    ]
-    return TableView(
-        key="jobs",
-        title="Time per arm",
-        caption="Over all seeds. A job keeps its worker while it makes steps, and for the rest: loading data and "
+    together = _total(job.made for job in provenance.times if job.seed is not None)
+    return table(
+        "jobs",
+        "Time per arm",
+        "Over all seeds. A job keeps its worker while it makes steps, and for the rest: loading data and "
         "libraries, rating answers, reading results. The last column is what the steps took that it needed and found "
         "in the store, made by another job or an earlier run. The steps of all arms, each arm with supervisors of its "
-        f"own, would have taken {duration(alone)} one by one; this run made them in {duration(now)}.",
-        columns=columns("Arm", "Jobs", "On workers", "Share", "Making steps", "Rest", "Saved by the store"),
-        rows=(*rows, line("all", provenance.times, None)),
+        f"own, would have taken {duration(alone)} one by one; this run made them in {duration(together)}.",
+        _groups(
+            provenance.times,
+            lambda job: job.arm or ("student before training" if job.seed is None else "supervisors"),
+            lambda job: job.seconds,
+        ),
+        ("Arm", lambda group: group.name),
+        ("Jobs", lambda group: count(len(group.items))),
+        ("On workers", lambda group: group.time),
+        ("Share", lambda group: group.percentage),
+        ("Making steps", lambda group: group.total(lambda job: job.made)),
+        ("Rest", lambda group: duration(max(0.0, group.seconds - _total(job.made for job in group.items)))),
+        ("Saved by the store", lambda group: group.total(lambda job: job.reused)),
     )
-
-
-def _total(seconds: Iterable[float]) -> float:
-    """The sum of what is known."""
-    return math.fsum(each for each in seconds if not math.isnan(each))
-
-
-def _share(part: float, whole: float) -> str:
-    return f"{percent(part / whole if whole else 0.0)} %"

@@ -1,12 +1,26 @@
-"""Tables as both forms of the report show them: text in cells, and what the cells stand for."""
+"""Tables and numbers as both forms of the report show them: text in cells, and what the cells stand for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
+
+from outgrow.reporting.formatting import FORMS, bounds
+from outgrow.reporting.schema.base import Estimate
 
 Tone = Literal["", "method", "control", "oracle", "reference", "primary", "muted"]
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number at the top of a page."""
+
+    label: str
+    value: str
+    note: str
+    tone: Tone = ""
 
 
 @dataclass(frozen=True)
@@ -21,11 +35,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column's title, whether it holds numbers, and what its title means."""
+    """A column's title, and whether it holds numbers."""
 
     title: str
     numeric: bool = True
-    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,12 +60,42 @@ class TableView:
     rows: tuple[Row, ...]
 
 
+def table(
+    key: str,
+    title: str,
+    caption: str,
+    items: Iterable[_Item],
+    *described: tuple[str, Callable[[_Item], Cell | str]],
+    words: Container[int] = (0,),
+    tone: Callable[[_Item], Tone] = lambda _: "",
+    above: Iterable[Row] = (),
+) -> TableView:
+    """A table with a row per item.
+
+    Args:
+        key: of the table in the page.
+        title: above it.
+        caption: below it.
+        items: what the rows are about.
+        *described: the columns, each a title and what stands there of an item.
+        words: positions of the columns that hold words; the others hold numbers.
+        tone: of an item's row.
+        above: rows that precede those of the items.
+    """
+    rows = [row(*(cell_of(item) for _, cell_of in described), tone=tone(item)) for item in items]
+    return TableView(key, title, caption, columns([name for name, _ in described], words), (*above, *rows))
+
+
+def columns(titles: Iterable[str], words: Container[int] = (0,)) -> tuple[Column, ...]:
+    """Columns of the given titles; those at the positions in `words` hold words, the others numbers."""
+    return tuple(Column(title, i not in words) for i, title in enumerate(titles))
+
+
 def row(*cells: Cell | str, tone: Tone = "") -> Row:
     """A row of cells; plain text becomes a cell."""
     return Row(tuple(Cell(cell) if isinstance(cell, str) else cell for cell in cells), tone)
 
 
-def columns(*titles: str, text: Sequence[int] = (0,), hints: dict[str, str] | None = None) -> tuple[Column, ...]:
-    """Columns of the given titles; those at the positions in `text` hold words, the others numbers."""
-    known = hints or {}
-    return tuple(Column(title, i not in text, known.get(title, "")) for i, title in enumerate(titles))
+def estimate_cell(estimate: Estimate, form: str = "percent") -> Cell:
+    """A number in the given form (percent, share or points) with its interval."""
+    return Cell(FORMS[form](estimate.value), bounds(estimate, form))

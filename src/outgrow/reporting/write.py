@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from outgrow.core.files import whole_file
+from outgrow.experiment.cells import cell_folder
 from outgrow.io import write_table
+from outgrow.reporting import cell_report, ladder_report
 from outgrow.reporting.checks import check_run
 from outgrow.reporting.figures.drawn import Shown
 from outgrow.reporting.figures.kept import fingerprint, keep_figures, kept_figures
+from outgrow.reporting.page import Pages
 from outgrow.reporting.run import RunFolder, read_folder
 
 if TYPE_CHECKING:
     from outgrow.reporting.figures.drawn import Drawn
-
-
-LADDER = ("ladder", "ladder_pgr")  # the figures of a run of several cells
 
 
 @dataclass(frozen=True)
@@ -47,26 +47,25 @@ def write_report(folder: Path, *, keep: bool = False) -> ReportFiles:
     """
     folder = Path(folder)
     run = read_folder(folder)
+    of = fingerprint((folder / "results.json").read_bytes())
     if len(run.cells) == 1:
-        return _write_cell(run, folder, folder, keep=keep)
-    from outgrow.experiment.cells import cell_folder
-    from outgrow.reporting.ladder import build_pages, draw_all
-
+        return _write_cell(run, folder, of, keep=keep)
     for results in run.cells:
         place = folder / cell_folder(results.cell)
         place.mkdir(parents=True, exist_ok=True)
-        _write_cell(run.of_cell(results, place), place, folder, keep=keep)
-    figures = _figures(folder, folder, lambda: draw_all(run.cells), keep=keep)
-    pages = build_pages(run, figures, _data(folder, figures))
-    _write(folder / "report.html", pages.html)
-    _write(folder / "report.md", pages.markdown)
-    return ReportFiles(folder / "report.html", folder / "report.md")
+        _write_cell(run.of_cell(results, place), place, of, keep=keep)
+
+    def draw() -> Mapping[str, Drawn]:
+        from outgrow.reporting.figures.draw import draw_ladders
+
+        return draw_ladders(run.cells)
+
+    figures = _figures(folder, of, draw, keep=keep)
+    return _write_pages(folder, ladder_report.build_pages(run, figures, _data(folder, figures)))
 
 
-def _write_cell(run: RunFolder, folder: Path, results: Path, *, keep: bool) -> ReportFiles:
-    """The report of one cell in `folder`; `results` holds results.json."""
-    from outgrow.reporting.html import build_html
-    from outgrow.reporting.markdown import build_markdown
+def _write_cell(run: RunFolder, folder: Path, of: str, *, keep: bool) -> ReportFiles:
+    """The report of one cell in `folder`; `of` is the fingerprint of the run's results."""
 
     def draw() -> Mapping[str, Drawn]:
         from outgrow.reporting.figures.draw import draw_all
@@ -74,37 +73,38 @@ def _write_cell(run: RunFolder, folder: Path, results: Path, *, keep: bool) -> R
         return draw_all(run.results)
 
     checks = check_run(run.results, run.provenance)
-    figures = _figures(folder, results, draw, keep=keep)
-    files = ReportFiles(folder / "report.html", folder / "report.md")
-    _write(files.html, build_html(run, checks, figures, _data(folder, figures)))
-    _write(files.markdown, build_markdown(run, checks, figures))
-    return files
+    figures = _figures(folder, of, draw, keep=keep)
+    return _write_pages(folder, cell_report.build_pages(run, checks, figures, _data(folder, figures)))
 
 
-def _figures(
-    folder: Path, results: Path, draw: Callable[[], Mapping[str, Drawn]], *, keep: bool
-) -> Mapping[str, Shown]:
+def _figures(folder: Path, of: str, draw: Callable[[], Mapping[str, Drawn]], *, keep: bool) -> Mapping[str, Shown]:
     """The figures of an earlier report of the same results where they may be kept; else drawn and written anew."""
-    of = fingerprint((results / "results.json").read_bytes())
-    figures: Mapping[str, Shown] | None = kept_figures(folder, of) if keep else None
-    if figures is None:
-        from outgrow.reporting.figures.draw import DRAWINGS
+    kept = kept_figures(folder, of) if keep else None
+    if kept is not None:
+        return kept
+    from outgrow.reporting.figures.draw import DRAWINGS, LADDER
 
-        drawn = draw()
-        (folder / "figures").mkdir(exist_ok=True)
-        for key in {*DRAWINGS, *LADDER} - drawn.keys():  # of an earlier report; other files there are the user's
-            for suffix in ("svg", "csv"):
-                (folder / "figures" / f"{key}.{suffix}").unlink(missing_ok=True)
-        for key, figure in drawn.items():
-            _write(folder / "figures" / f"{key}.svg", figure.svg)
-            write_table(figure.data, folder / "figures" / f"{key}.csv")
-        figures = drawn
-        keep_figures(folder, of, figures)
-    return figures
+    drawn = draw()
+    (folder / "figures").mkdir(exist_ok=True)
+    for key in {*DRAWINGS, *LADDER} - drawn.keys():  # of an earlier report; other files there are the user's
+        for suffix in ("svg", "csv"):
+            (folder / "figures" / f"{key}.{suffix}").unlink(missing_ok=True)
+    for key, figure in drawn.items():
+        _write(folder / "figures" / f"{key}.svg", figure.svg)
+        write_table(figure.data, folder / "figures" / f"{key}.csv")
+    keep_figures(folder, of, drawn)
+    return drawn
 
 
 def _data(folder: Path, figures: Mapping[str, Shown]) -> dict[str, bytes]:
     return {key: (folder / "figures" / f"{key}.csv").read_bytes() for key in figures}
+
+
+def _write_pages(folder: Path, pages: Pages) -> ReportFiles:
+    files = ReportFiles(folder / "report.html", folder / "report.md")
+    _write(files.html, pages.html)
+    _write(files.markdown, pages.markdown)
+    return files
 
 
 def _write(path: Path, text: str) -> None:

@@ -5,7 +5,7 @@ from outgrow.store.environment import environment, environment_id
 from outgrow.store.journal import DamagedWorkError, Journal
 from outgrow.store.keys import Step, canonical_json
 from outgrow.store.lease import LeaseLostError
-from outgrow.store.store import StepBusyError, StepUse, Store
+from outgrow.store.store import StepBusyError, StepMissingError, StepUse, Store
 from outgrow.store.work import Work
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "LeaseLostError",
     "Step",
     "StepBusyError",
+    "StepMissingError",
     "StepUse",
     "Store",
     "StoreWarning",

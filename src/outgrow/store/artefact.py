@@ -8,7 +8,7 @@ import json
 import re
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,10 +74,16 @@ class Artefact:
         try:
             if self.fetch is not None:
                 self.fetch(names)
-            _check_sizes(self, names)
+            check_sizes(self.manifest, names, self._size)
         except DamageError as damage:
             raise StoreError(f"step '{self.step}' ({self.key[:12]}): {damage}; run again to redo the step") from damage
         return self.folder / file
+
+    def _size(self, file: str) -> int | None:
+        try:
+            return (self.folder / file).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def table(self, file: str = "table.parquet") -> pa.Table:
         """A Parquet file of the artefact as a table."""
@@ -146,7 +152,7 @@ def find(root: Path, key: str) -> Artefact | None:
         known = _verified.get(path)
         if known is not None and known[0] == _signature(path):
             artefact = known[1]
-            _check_sizes(artefact, artefact.files)
+            check_sizes(artefact.manifest, artefact.files, artefact._size)
             return artefact
         raw = read_manifest(path)
         if raw is None:
@@ -184,19 +190,22 @@ def _signature(path: Path) -> tuple[int, int, int]:
     return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
-def _check_sizes(artefact: Artefact, names: list[str] | tuple[str, ...]) -> None:
+def check_sizes(manifest: Mapping[str, Any], names: Iterable[str], size_of: Callable[[str], int | None]) -> None:
+    """Compare sizes of files, None where there is no file, with what the manifest says of them.
+
+    Raises:
+        DamageError: one is missing, or has another size.
+    """
     for name in names:
-        expected = artefact.manifest["files"][name]["bytes"]
-        try:
-            size = (artefact.folder / name).stat().st_size
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise DamageError(f"file '{name}' is missing") from error
+        expected, size = manifest["files"][name]["bytes"], size_of(name)
+        if size is None:
+            raise DamageError(f"file '{name}' is missing")
         if size != expected:
             raise DamageError(f"file '{name}' has {size} bytes instead of {expected}")
 
 
 def _check_content(artefact: Artefact) -> None:
-    _check_sizes(artefact, artefact.files)
+    check_sizes(artefact.manifest, artefact.files, artefact._size)
     for name, expected in artefact.manifest["files"].items():
         try:
             digest = sha256_file(artefact.folder / name)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from outgrow.store.artefact import Artefact
-from outgrow.store.keys import Step
 
 
 @runtime_checkable
@@ -131,10 +130,5 @@ class Backend(Protocol):
     def leave(self, lease: Held, key: str) -> None:
         """Release a lease and remove what is empty."""
 
-    def tidy(self, artefact: Artefact, seconds: int | float) -> None:
-        """Finish the sweeping of a process that died right after its commit."""
-
-
-def describe(step: Step, meta: Mapping[str, Any]) -> dict[str, str]:
-    """What a lease says about its step."""
-    return {"step": step.name, "detail": str(meta.get("detail", ""))}
+    def unswept(self, key: str) -> bool:
+        """Whether work of a step that has a result is left: its process died right after the commit."""

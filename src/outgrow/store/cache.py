@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 from outgrow.core.errors import StoreError
-from outgrow.core.files import sha256_file
 from outgrow.store.owners import host, is_gone, process_started
 
 
@@ -28,32 +25,6 @@ def cache_folder() -> Path:
     except OSError as error:
         raise StoreError(f"the cache folder {folder} cannot be made: {error}; name another in OUTGROW_CACHE") from error
     return folder
-
-
-class Arrival:
-    """A file on its way: written under another name, moved to its own when it is what was promised."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-        self.temporary = target.with_name(f".{target.name}.{uuid4().hex}.tmp")
-
-    def accept(self, sha256: str) -> bool:
-        """Let the file appear if it has this digest; whoever else brings it at this moment brings the same bytes."""
-        if sha256_file(self.temporary) != sha256:
-            return False
-        self.temporary.replace(self.target)
-        return True
-
-
-@contextlib.contextmanager
-def arrive(target: Path) -> Iterator[Arrival]:
-    """An `Arrival`, of which nothing stays behind unless it was accepted."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    arrival = Arrival(target)
-    try:
-        yield arrival
-    finally:
-        arrival.temporary.unlink(missing_ok=True)
 
 
 def scratch() -> Path:

@@ -38,7 +38,7 @@ def environment() -> dict[str, Any]:
 
     Graphics cards are listed only when this process has loaded torch: a step that has not cannot have used one.
     """
-    hardware: dict[str, Any] = {"cores": os.cpu_count() or 1, "cpu": _cpu(), "gpu": _gpus()}
+    hardware: dict[str, Any] = {"cores": os.cpu_count() or 1, "cpu": cpu_name(), "gpu": _gpus()}
     if (ranks := int(os.environ.get("WORLD_SIZE") or 1)) > 1:
         hardware["ranks"] = ranks  # sums over ranks differ in their last bits
     return {
@@ -72,7 +72,8 @@ def _versions() -> tuple[tuple[str, str], ...]:
 
 
 @lru_cache(maxsize=1)
-def _cpu() -> str:
+def cpu_name() -> str:
+    """What the processor is called."""
     try:
         text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
     except OSError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,25 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FULL_TEXTS = ("no space left on device", "disk quota exceeded", f"os error {errno.ENOSPC}")
 
 
+def passing_name(path: Path) -> Path:
+    """A name beside `path`, for what becomes it or goes; such files of dead processes are swept away."""
+    return path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+
+
+def overwrite(path: Path, value: Any) -> None:
+    """Create or replace a small file of JSON that readers find whole."""
+    fresh = passing_name(path)
+    fresh.write_text(json.dumps(value), "utf-8")
+    fresh.replace(path)
+
+
 def publish(path: Path, data: bytes) -> bool:
     """Create `path` with exactly `data`, unless it exists; False if it does.
 
     The bytes are complete and on disk before the name appears. File systems without hard links get the name
     first (exclusively all the same) and then the bytes; `read_manifest` gives those a moment to arrive.
     """
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    temporary = passing_name(path)
     try:
         _write_new(temporary, data)
         os.link(temporary, path)

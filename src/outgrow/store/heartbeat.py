@@ -17,7 +17,8 @@ from uuid import uuid4
 
 from outgrow.core.errors import StoreError
 from outgrow.store.cache import cache_folder
-from outgrow.store.lease import LeaseLostError, card_of, owner_is_gone, who
+from outgrow.store.files import overwrite
+from outgrow.store.lease import LeaseLostError, card_of, owner_is_gone, read_card, who
 from outgrow.store.objects import Objects
 from outgrow.store.owners import host
 
@@ -189,9 +190,7 @@ class BeatLease:
             if known["host"] == host() and known["seen"] == seen and known["since"] <= now:
                 return float(now - known["since"])
         note.parent.mkdir(exist_ok=True)
-        fresh = note.with_name(f".{note.name}.{uuid4().hex}.tmp")
-        fresh.write_text(json.dumps({"host": host(), "seen": seen, "since": now}), "utf-8")
-        fresh.replace(note)
+        overwrite(note, {"host": host(), "seen": seen, "since": now})
         return 0.0
 
     def _watch_file(self) -> Path:
@@ -201,12 +200,6 @@ class BeatLease:
 
 def highest(objects: Objects, folder: str) -> tuple[int, dict[str, Any]]:
     """Number and card of the lease that counts; (0, {}) if there is none; an empty card if it cannot be understood."""
-    found = [_LEASE.fullmatch(name.rpartition("/")[2]) for name in objects.sizes(folder)]
-    number = max((int(match[1]) for match in found if match), default=0)
-    if number == 0:
-        return 0, {}
-    try:
-        card = json.loads(objects.read(f"{folder}/lease-{number:06d}.json"))
-    except (FileNotFoundError, ValueError):
-        return number, {}
-    return number, card if isinstance(card, dict) else {}
+    leases = [_LEASE.fullmatch(name.rpartition("/")[2]) for name in objects.sizes(folder)]
+    number = max((int(match[1]) for match in leases if match), default=0)
+    return number, read_card(lambda: objects.read(f"{folder}/lease-{number:06d}.json")) if number else {}

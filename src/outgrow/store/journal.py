@@ -10,10 +10,9 @@ import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
-from uuid import uuid4
 
 from outgrow.core.errors import StoreError
-from outgrow.store.files import sync
+from outgrow.store.files import passing_name, sync
 from outgrow.store.keys import canonical_json
 
 _DIGEST = 16
@@ -50,7 +49,7 @@ class Journal:
         self._digest = b""
         self._size = 0
         self._count = 0
-        temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+        temporary = passing_name(path)
         self._file: BinaryIO = temporary.open("xb", buffering=0)
         self._reader: BinaryIO = temporary.open("rb")
         self._closing = weakref.finalize(self, _close, self._file, self._reader)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from outgrow.core.errors import StoreError
-from outgrow.store.files import publish
+from outgrow.store.files import overwrite, passing_name, publish
 from outgrow.store.owners import host, is_gone, process_started
 
 
@@ -60,7 +60,7 @@ class Lease:
 
     def held(self) -> bool:
         """Whether the lease file is still this owner's."""
-        return read_card(self.path).get("owner") == self.owner
+        return read_card(self.path.read_bytes).get("owner") == self.owner
 
     def release(self) -> None:
         """Stop renewing, and remove the file if it is still this owner's (and not the parent's of a fork)."""
@@ -71,7 +71,7 @@ class Lease:
 
     def holder(self) -> str:
         """Who has the lease, in words."""
-        return who(read_card(self.path))
+        return who(read_card(self.path.read_bytes))
 
     def _renew(self) -> None:
         while not self._stop.wait(self.seconds / 3):
@@ -89,23 +89,21 @@ class Lease:
 
     def _tell_progress(self) -> None:
         if self.progress is not None:
-            fresh = self.path.with_name(f".{self.path.name}.{uuid4().hex}.tmp")
-            fresh.write_text(json.dumps(self.progress), "ascii")
-            fresh.replace(self._progress_file)
+            overwrite(self._progress_file, self.progress)
 
     def _evict(self) -> bool:
         """Remove an abandoned lease; False if it is alive, or another process was faster."""
         try:
             before = self.path.stat()
-            card = read_card(self.path)
+            card = read_card(self.path.read_bytes)
             if not self._abandoned(card, before.st_mtime):
                 return False
-            grave = self.path.with_name(f".{self.path.name}.{uuid4().hex}.tmp")
+            grave = passing_name(self.path)
             self.path.rename(grave)
         except FileNotFoundError:
             return False
         # Between the look and the rename the owner may have renewed, or a rival may have put its own lease there.
-        alive = grave.stat().st_mtime != before.st_mtime or read_card(grave) != card
+        alive = grave.stat().st_mtime != before.st_mtime or read_card(grave.read_bytes) != card
         if alive:
             publish(self.path, grave.read_bytes())
         grave.unlink(missing_ok=True)
@@ -115,7 +113,7 @@ class Lease:
         if owner_is_gone(card):
             return True
         # The file system's own clock, not this host's: on a network share the two may differ.
-        probe = self.path.with_name(f".{self.path.name}.{uuid4().hex}.tmp")
+        probe = passing_name(self.path)
         probe.touch()
         now = probe.stat().st_mtime
         probe.unlink()
@@ -123,10 +121,10 @@ class Lease:
         return now - renewed > (seconds if isinstance(seconds, int | float) else self.seconds)
 
 
-def read_card(path: Path) -> dict[str, Any]:
-    """The lease's card; empty if there is none or it cannot be understood."""
+def read_card(read: Callable[[], bytes]) -> dict[str, Any]:
+    """A lease's card; empty if there is none or it cannot be understood."""
     try:
-        card = json.loads(path.read_bytes())
+        card = json.loads(read())
     except (FileNotFoundError, ValueError):
         return {}
     return card if isinstance(card, dict) else {}

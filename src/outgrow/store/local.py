@@ -83,7 +83,7 @@ class Folder:
             lease = folder / "lease"
             with contextlib.suppress(FileNotFoundError):  # finished between the two looks
                 renewed = datetime.fromtimestamp(lease.stat().st_mtime, UTC) if lease.exists() else None
-                card = read_card(lease)
+                card = read_card(lease.read_bytes)
                 progress = None
                 with contextlib.suppress(FileNotFoundError, ValueError):
                     progress = progress_of(json.loads((folder / "lease.progress").read_bytes()))
@@ -152,17 +152,9 @@ class Folder:
         with contextlib.suppress(OSError):
             self.work_folder(key).rmdir()
 
-    def tidy(self, artefact: Artefact, seconds: int | float) -> None:
-        """Finish the sweeping of a process that died right after its commit."""
-        if not os.access(self.work_folder(artefact.key), os.W_OK):
-            return  # as nearly always: it is not there
-        lease = self.lease(artefact.key, seconds)
-        with contextlib.suppress(OSError):
-            if lease.acquire():
-                try:
-                    self._sweep(artefact.key, keep=artefact.folder.name, work=True)
-                finally:
-                    self.leave(lease, artefact.key)
+    def unswept(self, key: str) -> bool:
+        """Whether there is a work folder, which this process may write to."""
+        return os.access(self.work_folder(key), os.W_OK)
 
     def _sweep(self, key: str, keep: str = "", work: bool = False) -> None:
         """Remove what dead processes left: their attempts and temporary files; with `work`, all but the lease."""

@@ -14,7 +14,9 @@ from typing import Any
 from uuid import uuid4
 
 from outgrow.core.errors import PrerequisiteError, StoreError
-from outgrow.store.cache import arrive, cache_folder
+from outgrow.core.files import sha256_file
+from outgrow.store.cache import cache_folder
+from outgrow.store.files import passing_name
 
 _REQUEST = {"allow_http": True, "timeout": "2min"}  # an endpoint is often http://; obstore's 30 s are short for a part
 _PART = 8 << 20  # bytes of an upload's request; S3 takes 10,000 of them
@@ -166,10 +168,17 @@ class Objects:
         Raises:
             FileNotFoundError: there is no such object.
         """
-        with arrive(target) as arrival:
-            with self._talking(), arrival.temporary.open("wb") as file:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = passing_name(target)
+        try:
+            with self._talking(), temporary.open("wb") as file:
                 file.writelines(self._pieces(self._path(name)))
-            return arrival.accept(sha256)
+            if sha256_file(temporary) != sha256:
+                return False
+            temporary.replace(target)  # whoever else brings it at this moment brings the same bytes
+            return True
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def _pieces(self, path: str) -> Iterator[bytes]:
         size = self._store.head(path)["size"]

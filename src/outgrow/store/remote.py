@@ -22,6 +22,7 @@ from outgrow.store.artefact import (
     Artefact,
     DamageError,
     StoreWarning,
+    check_sizes,
     decode_manifest,
     encode_manifest,
     label_of,
@@ -88,7 +89,9 @@ class Remote:
             manifest = decode_manifest(raw, key)
             bring = partial(self._bring, key, raw, manifest)
             artefact = Artefact(key, manifest, self._folder(key, manifest), bring)
-            self._check_there(artefact)
+            attempt = f"{key}/{manifest['attempt']}"
+            sizes = self.objects.sizes(attempt)
+            check_sizes(manifest, artefact.files, lambda name: sizes.get(f"{attempt}/{name}"))
             self._fetch(key, manifest, [n for n, facts in manifest["files"].items() if facts["bytes"] <= _AT_ONCE])
         except DamageError as damage:
             self._set_aside(key, raw, str(damage))
@@ -106,16 +109,6 @@ class Remote:
 
     def _folder(self, key: str, manifest: Mapping[str, Any]) -> Path:
         return self.disk / "results" / key / str(manifest["attempt"])
-
-    def _check_there(self, artefact: Artefact) -> None:
-        prefix = f"{artefact.key}/{artefact.folder.name}"
-        sizes = self.objects.sizes(prefix)
-        for name, facts in artefact.manifest["files"].items():
-            size = sizes.get(f"{prefix}/{name}")
-            if size is None:
-                raise DamageError(f"file '{name}' is missing")
-            if size != facts["bytes"]:
-                raise DamageError(f"file '{name}' has {size} bytes instead of {facts['bytes']}")
 
     def _bring(self, key: str, raw: bytes, manifest: Mapping[str, Any], names: Sequence[str]) -> None:
         """Have files in the cache; what turns out to be damaged is set aside, so that the step can be done again."""
@@ -270,17 +263,11 @@ class Remote:
         """Release a lease."""
         lease.release()
 
-    def tidy(self, artefact: Artefact, seconds: int | float) -> None:
-        """Finish the sweeping of a process that died right after its commit."""
-        if artefact.key in self._tidied:
-            return
-        with contextlib.suppress(StoreError):
-            if self.objects.sizes(f"work/{artefact.key}"):
-                lease = self.lease(artefact.key, seconds)
-                if lease.acquire():
-                    try:
-                        self.finish(artefact, lease)
-                    finally:
-                        lease.release()
-            else:
-                self._tidied.add(artefact.key)
+    def unswept(self, key: str) -> bool:
+        """Whether there are objects of the work; looked up once."""
+        if key in self._tidied:
+            return False
+        if self.objects.sizes(f"work/{key}"):
+            return True
+        self._tidied.add(key)
+        return False

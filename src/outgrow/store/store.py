@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -17,7 +18,7 @@ from typing import Any
 from outgrow.core.errors import SealedError, StoreError
 from outgrow.core.files import sha256_file
 from outgrow.store.artefact import FORMAT, Artefact, DamageError, StoreWarning, decode_manifest
-from outgrow.store.backend import Desk, Held, describe
+from outgrow.store.backend import Desk, Held
 from outgrow.store.environment import environment, environment_id
 from outgrow.store.files import disk_is_full
 from outgrow.store.journal import DamagedWorkError
@@ -39,6 +40,10 @@ class StepBusyError(StoreError):
 
     def __str__(self) -> str:
         return self.text
+
+
+class StepMissingError(StoreError):
+    """A step would have to be made, and the store was opened to make none."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class Store:
             and whose backend can create an object only if there is none.
         lease_seconds: how long a process that cannot be asked may be silent before its step is taken over.
         wait: whether `make` waits for another process that is making the same step, or raises.
+        makes: whether `make` makes what is not there, or raises.
         unsealed: whether results whose `meta` says `sealed` (they hold gold labels) may be read.
         single_writer: for URLs: the caller promises that one process makes steps, so that a backend without
             conditional create will do; by default whether the environment has `OUTGROW_SINGLE_WRITER=1`.
@@ -93,6 +99,7 @@ class Store:
         *,
         lease_seconds: int | float = 60,
         wait: bool = True,
+        makes: bool = True,
         unsealed: bool = False,
         single_writer: bool | None = None,
     ) -> None:
@@ -100,6 +107,7 @@ class Store:
         self.location = self._place.location
         self.lease_seconds = lease_seconds
         self.wait = wait
+        self.makes = makes
         self.unsealed = unsealed
         self.log: list[StepUse] = []
         self._making: set[tuple[int, str]] = set()
@@ -167,12 +175,15 @@ class Store:
         Raises:
             StoreError: the disk is full, the store cannot be written, or `maker` left no file.
             StepBusyError: another process is making the step and `wait` is off.
+            StepMissingError: it is not there and `makes` is off.
             SealedError: the result holds gold labels, and this store was not opened for those.
         """
         artefact = self.get(step)
         if artefact is not None:
-            self._place.tidy(artefact, self.lease_seconds)
+            self._sweep(artefact)
             return artefact
+        if not self.makes:
+            raise StepMissingError(f"step '{step.name}' ({step.key[:12]}) is not in the store {self.location}")
         extra = plain(meta or {}, where=f"step '{step.name}': meta")
         if extra.get("sealed") and not self.unsealed:
             raise SealedError(f"step '{step.name}' is sealed; only a store opened with unsealed=True makes it")
@@ -196,10 +207,22 @@ class Store:
         finally:
             self._making.discard(me)
 
+    def _sweep(self, artefact: Artefact) -> None:
+        """Finish the sweeping of a process that died right after its commit."""
+        with contextlib.suppress(OSError, StoreError):
+            if self._place.unswept(artefact.key):
+                lease = self._place.lease(artefact.key, self.lease_seconds, {})
+                if lease.acquire():
+                    try:
+                        self._place.finish(artefact, lease)
+                    finally:
+                        self._place.leave(lease, artefact.key)
+
     def _make(self, step: Step, maker: Callable[[Work], None], meta: Any) -> Artefact:
         pause, waited = 0.01, False
+        about = {"step": step.name, "detail": str(meta.get("detail", ""))}
         while True:
-            lease = self._place.lease(step.key, self.lease_seconds, describe(step, meta))
+            lease = self._place.lease(step.key, self.lease_seconds, about)
             if lease.acquire():
                 try:
                     # Somebody may have committed between the look into the store and the lease, or during the work.

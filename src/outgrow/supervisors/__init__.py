@@ -10,41 +10,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
-
-from outgrow.core.names import resolve
-from outgrow.core.registry import Registry
+from outgrow.core.registry import KindSpec, Registry
 
 
 @dataclass(frozen=True)
-class SupervisorSpec:
+class SupervisorSpec(KindSpec):
     """A kind of supervisor as YAML names it.
 
     Attributes:
-        kind: the name.
-        doc: one line for people.
-        config: its frozen pydantic model, or `module:attr` of it.
         title: the key whose value names the supervisor when it has no `name`.
         answer: how a kind that others bring answers: a function of (config, data folder, task, examples,
             `outgrow.supervisors.asking.Asking`) to a table of answers (`outgrow.core.tables.ANSWERS`), or `module:attr`
             of it.
     """
 
-    kind: str
-    doc: str
-    config: str | type[BaseModel]
     title: str = "name"
     answer: str | Callable[..., Any] | None = None
-
-    @property
-    def name(self) -> str:
-        """The kind."""
-        return self.kind
-
-    def config_model(self) -> type[BaseModel]:
-        """The configuration model, imported now."""
-        model: type[BaseModel] = resolve(self.config)
-        return model
 
 
 _OURS = (

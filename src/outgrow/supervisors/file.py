@@ -12,7 +12,7 @@ from outgrow.core.errors import DataError
 from outgrow.core.files import sha256_file
 from outgrow.core.hashing import sha256_text
 from outgrow.core.names import did_you_mean
-from outgrow.core.tables import Example, iter_examples
+from outgrow.core.tables import Example, iter_examples, with_column
 from outgrow.io import as_one_source, read_answers
 from outgrow.io.answers import numbers_within
 from outgrow.supervisors.config import FileSupervisor
@@ -72,12 +72,9 @@ def answer(
         _read(task, by_id[i], value)
         for i, value in zip(mine["example_id"].to_pylist(), mine["value"].to_pylist(), strict=True)
     ]
-    said = [task.wording(by_id[i], 0).prompt for i in mine["example_id"].to_pylist()]
-    found = {"value": pa.array(values, pa.string()), "prompt": pc.coalesce(mine["prompt"], pa.array(said, pa.string()))}
-    for name, column in found.items():
-        place = mine.column_names.index(name)
-        mine = mine.set_column(place, mine.schema.field(name), column)
-    return mine
+    prompts = [task.wording(by_id[i], 0).prompt for i in mine["example_id"].to_pylist()]
+    mine = with_column(mine, "value", pa.array(values, pa.string()))
+    return with_column(mine, "prompt", pc.coalesce(mine["prompt"], pa.array(prompts, pa.string())))
 
 
 def _of_source(answers: pa.Table, config: FileSupervisor, path: Path) -> pa.Table:
@@ -105,8 +102,7 @@ def _from_zero(answers: pa.Table) -> pa.Table:
     order = np.lexsort((sample, variant, question))
     numbers = np.empty(len(order), np.int64)
     numbers[order] = numbers_within((question * (variant.max(initial=0) + 1) + variant)[order])
-    place = answers.column_names.index("sample")
-    return answers.set_column(place, answers.schema.field(place), pa.array(numbers))
+    return with_column(answers, "sample", pa.array(numbers))
 
 
 def _read(task: Task, example: Example, value: str | None) -> str | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from outgrow.core.arrays import Float
 from outgrow.core.errors import ConfigError
 from outgrow.core.hashing import seed_of
 from outgrow.core.journal import Records
@@ -19,12 +20,15 @@ from outgrow.models.scoring import LengthNormalise, score_options, softmax
 from outgrow.models.text import Dialogue, Prompt
 from outgrow.supervisors.queries import (
     Decoding,
+    Found,
     Query,
     Turn,
     answers_table,
     check_samples,
+    draw,
     is_greedy,
     pose,
+    scored_answer,
 )
 from outgrow.tasks.base import Task
 
@@ -73,14 +77,15 @@ def answer(
     queries = pose(task, examples, variants, turns)
     kind = _decoding(decoding, loaded, queries)
     check_samples(samples, temperature, certain=kind != "classify")
+    asking = _Asking(loaded, queries, samples, temperature, seed, journal, progress)
     if kind == "options":
-        answers = _by_options(loaded, queries, samples, temperature, seed, length_normalise, journal, progress)
+        answers = asking.by_options(length_normalise)
     elif kind == "classify":
-        answers = _by_class(loaded, queries, samples, temperature, seed, journal, progress)
+        answers = asking.by_class()
     else:
-        answers = _by_text(loaded, task, queries, samples, temperature, seed, journal, progress)
+        answers = asking.by_text(task)
     scored = queries if kind == "options" else []
-    pairs = [(_prompt(loaded, query), option) for query in scored for option in query.wording.options or ()]
+    pairs = [(_prompt(loaded, query), option) for query in scored for option in query.options]
     mismatches = loaded.coder.mismatches([p for p, _ in pairs], [o for _, o in pairs]) if loaded.coder else 0
     metadata = {"decoding": kind, "boundary_mismatches": str(mismatches)}
     return answers_table(queries, answers, source=source, metadata=metadata)
@@ -108,134 +113,105 @@ def _decoding(decoding: Decoding, loaded: Loaded, queries: Sequence[Query]) -> s
     return decoding
 
 
-def _by_options(
-    loaded: Loaded,
-    queries: Sequence[Query],
-    samples: int,
-    temperature: float,
-    seed: int,
-    length_normalise: LengthNormalise,
-    journal: Records | None,
-    progress: Progress | None,
-) -> list[list[dict[str, Any]]]:
-    scores = score_options(
-        loaded,
-        [_prompt(loaded, query) for query in queries],
-        [query.wording.options or () for query in queries],
-        length_normalise=length_normalise,
-        stage=Stage(journal, "options"),
-        progress=progress,
-    )
-    found = []
-    for query, score in zip(queries, scores, strict=True):
-        options, values = query.wording.options or (), query.wording.values or query.wording.options or ()
-        probabilities: dict[str, float] = {}
-        for value, p in zip(values, score.probabilities.tolist(), strict=True):
-            probabilities[value] = probabilities.get(value, 0.0) + p
-        several = []
-        for sample in range(samples):
-            pick = _pick(score.probabilities, query, sample, temperature, seed)
-            several.append(
+@dataclass(frozen=True)
+class _Asking:
+    """A model, what it is asked, and how its answers are drawn and kept; each way of answering gives lists of samples.
+
+    See `answer` for the attributes.
+    """
+
+    loaded: Loaded
+    queries: Sequence[Query]
+    samples: int
+    temperature: float
+    seed: int
+    journal: Records | None
+    progress: Progress | None
+
+    def by_options(self, length_normalise: LengthNormalise) -> list[list[Found]]:
+        """Every option scored once; the samples are drawn from the same probabilities."""
+        scores = score_options(
+            self.loaded,
+            [_prompt(self.loaded, query) for query in self.queries],
+            [query.options for query in self.queries],
+            length_normalise=length_normalise,
+            stage=Stage(self.journal, "options"),
+            progress=self.progress,
+        )
+        return [
+            [
+                scored_answer(
+                    self._pick(score.probabilities, query, sample),
+                    query.options, query.values, score.logprobs, score.probabilities, score.n_tokens,
+                )
+                for sample in range(self.samples)
+            ]
+            for query, score in zip(self.queries, scores, strict=True)
+        ]  # fmt: skip
+
+    def by_class(self) -> list[list[Found]]:
+        """One pass per sample, all but the first with dropout."""
+        classes = self.loaded.classes
+        assert classes is not None
+        answers: list[list[Found]] = [[] for _ in self.queries]
+        for sample in range(self.samples):
+            logprobs = classify(
+                self.loaded,
+                [query.wording.prompt for query in self.queries],
+                dropout_seed=seed_of("sample", self.seed, sample) if sample else None,
+                stage=Stage(self.journal, f"classify {sample}"),
+                progress=self._after(sample * len(self.queries)),
+            )
+            for query, several, row in zip(self.queries, answers, logprobs, strict=True):
+                pick = self._pick(np.exp(row), query, sample)
+                several.append(scored_answer(pick, classes, classes, row, np.exp(row)))
+        return answers
+
+    def by_text(self, task: Task) -> list[list[Found]]:
+        """Texts that the task reads; greedy ones first."""
+        asked = [(i, sample) for i in range(len(self.queries)) for sample in range(self.samples)]
+        greedy = [(i, sample) for i, sample in asked if is_greedy(self.queries[i].variant, sample, self.temperature)]
+        drawn = sorted(set(asked) - set(greedy))
+        texts: dict[tuple[int, int], Generation] = {}
+        for name, places, heat in (("greedy", greedy, 0.0), ("drawn", drawn, self.temperature)):
+            if places:
+                generations = generate(
+                    self.loaded,
+                    [_prompt(self.loaded, self.queries[i]) for i, _ in places],
+                    max_new_tokens=task.max_new_tokens,
+                    temperature=heat,
+                    seeds=[seed_of("text", self.seed, *self._draw_of(self.queries[i], sample)) for i, sample in places],
+                    stage=Stage(self.journal, name),
+                    progress=self._after(len(texts)),
+                )
+                texts.update(zip(places, generations, strict=True))
+        return [
+            [
                 {
-                    "text": options[pick],
-                    "value": values[pick],
-                    "logprob": float(score.logprobs[pick]),
-                    "n_tokens": int(score.n_tokens[pick]),
-                    "probabilities": list(probabilities.items()),
-                    "finish_reason": "scored",
+                    "text": texts[i, sample].text,
+                    "value": task.extract(texts[i, sample].text, query.example, query.wording),
+                    "logprob": texts[i, sample].logprob,
+                    "n_tokens": texts[i, sample].n_tokens,
+                    "finish_reason": texts[i, sample].finish_reason,
                 }
-            )
-        found.append(several)
-    return found
+                for sample in range(self.samples)
+            ]
+            for i, query in enumerate(self.queries)
+        ]
 
+    def _pick(self, probabilities: Float[np.ndarray, "options"], query: Query, sample: int) -> int:
+        """The most probable option, or one drawn from softmax(log p / temperature)."""
+        if is_greedy(query.variant, sample, self.temperature):
+            return int(np.argmax(probabilities))
+        with np.errstate(divide="ignore"):
+            shares = softmax(np.log(probabilities) / self.temperature)
+        return draw(shares, uniform("option", self.seed, *self._draw_of(query, sample)))
 
-def _by_class(
-    loaded: Loaded,
-    queries: Sequence[Query],
-    samples: int,
-    temperature: float,
-    seed: int,
-    journal: Records | None,
-    progress: Progress | None,
-) -> list[list[dict[str, Any]]]:
-    assert loaded.classes is not None
-    prompts = [query.wording.prompt for query in queries]
-    found: list[list[dict[str, Any]]] = [[] for _ in queries]
-    for sample in range(samples):
-        logprobs = classify(
-            loaded,
-            prompts,
-            dropout_seed=seed_of("sample", seed, sample) if sample else None,
-            stage=Stage(journal, f"classify {sample}"),
-            progress=_shifted(progress, sample * len(queries), samples * len(queries)),
-        )
-        for query, several, own in zip(queries, found, logprobs, strict=True):
-            pick = _pick(np.exp(own), query, sample, temperature, seed)
-            several.append(
-                {
-                    "text": loaded.classes[pick],
-                    "value": loaded.classes[pick],
-                    "logprob": float(own[pick]),
-                    "probabilities": list(zip(loaded.classes, np.exp(own).tolist(), strict=True)),
-                    "finish_reason": "scored",
-                }
-            )
-    return found
+    def _draw_of(self, query: Query, sample: int) -> tuple[str, int, int]:
+        """What a draw depends on besides the seed."""
+        return query.example.example_id, query.variant, sample
 
-
-def _by_text(
-    loaded: Loaded,
-    task: Task,
-    queries: Sequence[Query],
-    samples: int,
-    temperature: float,
-    seed: int,
-    journal: Records | None,
-    progress: Progress | None,
-) -> list[list[dict[str, Any]]]:
-    all_asked = [(i, sample) for i in range(len(queries)) for sample in range(samples)]
-    greedy = [(i, s) for i, s in all_asked if is_greedy(queries[i].variant, s, temperature)]
-    drawn = sorted(set(all_asked) - set(greedy))
-    texts: dict[tuple[int, int], Generation] = {}
-    for name, asked, heat, start in (("greedy", greedy, 0.0, 0), ("drawn", drawn, temperature, len(greedy))):
-        generations = (
-            generate(
-                loaded,
-                [_prompt(loaded, queries[i]) for i, _ in asked],
-                max_new_tokens=task.max_new_tokens,
-                temperature=heat,
-                seeds=[seed_of("text", seed, queries[i].example.example_id, queries[i].variant, s) for i, s in asked],
-                stage=Stage(journal, name),
-                progress=_shifted(progress, start, len(all_asked)),
-            )
-            if asked
-            else []
-        )
-        texts.update(zip(asked, generations, strict=True))
-    found: list[list[dict[str, Any]]] = [[] for _ in queries]
-    for i, sample in all_asked:
-        text, query = texts[i, sample], queries[i]
-        found[i].append(
-            {
-                "text": text.text,
-                "value": task.extract(text.text, query.example, query.wording),
-                "logprob": text.logprob,
-                "n_tokens": text.n_tokens,
-                "finish_reason": text.finish_reason,
-            }
-        )
-    return found
-
-
-def _pick(probabilities: Any, query: Query, sample: int, temperature: float, seed: int) -> int:
-    """The most probable option, or one drawn from softmax(log p / temperature)."""
-    if is_greedy(query.variant, sample, temperature):
-        return int(np.argmax(probabilities))
-    with np.errstate(divide="ignore"):
-        shares = softmax(np.log(probabilities) / temperature).cumsum()
-    u = uniform("option", seed, query.example.example_id, query.variant, sample)
-    return min(int(np.searchsorted(shares, u * shares[-1], side="right")), len(shares) - 1)
-
-
-def _shifted(progress: Progress | None, start: int, total: int) -> Progress | None:
-    return None if progress is None else lambda done, _: progress(start + done, total)
+    def _after(self, done_before: int) -> Progress | None:
+        """Progress of a part, told as progress of all answers."""
+        report, total = self.progress, len(self.queries) * self.samples
+        return None if report is None else lambda done, _: report(done_before + done, total)

@@ -36,30 +36,18 @@ class ParaphraseTask:
 
     def __init__(self, task: Task, instruction: str = INSTRUCTION) -> None:
         self._task, self._instruction = task, instruction
-
-    @property
-    def name(self) -> str:
-        """Of the task that is paraphrased."""
-        return f"{self._task.name} paraphrased"
+        self.name = f"{task.name} paraphrased"
+        self.splits, self.examples = task.splits, task.examples
 
     @cached_property
     def max_new_tokens(self) -> int:
         """Room for three tokens per word of the longest question, at most 256."""
-        questions = (q for split in self.splits for q in self._task.examples(split)["question"].to_pylist())
+        questions = (q for split in self.splits for q in self.examples(split)["question"].to_pylist())
         return min(256, 8 + 3 * max((len(question.split()) for question in questions), default=0))
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """The task's."""
-        return self._task.splits
 
     def fingerprint(self) -> str:
         """Nothing more than the task's, the instruction, and how texts are read."""
         return f"{self._task.fingerprint()}/{READING_VERSION}/{self._instruction}"
-
-    def examples(self, split: str) -> pa.Table:
-        """The task's."""
-        return self._task.examples(split)
 
     def gold(self, split: str) -> pa.Table:
         """None: there is no right paraphrase."""

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
+from outgrow.core.arrays import Float, Int
 from outgrow.core.errors import ConfigError
 from outgrow.core.tables import ANSWERS, Example, build, iter_examples
 from outgrow.tasks.base import MISSING, Task, Wording
@@ -38,6 +40,16 @@ class Query:
         """The whole prompt as plain text: demonstrations first, a blank line between."""
         shown = [f"{turn.prompt.rstrip(' ')} {turn.answer}" for turn in self.turns]
         return "\n\n".join([*shown, self.wording.prompt])
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What may be said; empty where the answer is free."""
+        return self.wording.options or ()
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Canonical values of the options, position by position."""
+        return self.wording.values or self.options
 
 
 def pose(task: Task, examples: pa.Table, variants: int, turns: Sequence[Turn] = ()) -> list[Query]:
@@ -93,6 +105,35 @@ def is_greedy(variant: int, sample: int, temperature: float) -> bool:
     return temperature <= 0 or (variant == 0 and sample == 0)
 
 
+def draw(weights: Float[np.ndarray, "n"], uniform: float) -> int:
+    """One position in proportion to the weights: the first whose cumulative share exceeds `uniform`, in [0, 1)."""
+    ends = weights.cumsum()
+    return min(int(np.searchsorted(ends, uniform * ends[-1], side="right")), len(ends) - 1)
+
+
+def scored_answer(
+    pick: int,
+    options: Sequence[str],
+    values: Sequence[str],
+    logprobs: Float[np.ndarray, "n"],
+    probabilities: Float[np.ndarray, "n"],
+    n_tokens: Sequence[int] | Int[np.ndarray, "n"] | None = None,
+    finish_reason: str | None = "scored",
+) -> Found:
+    """The option at `pick`; `probabilities` of options that say the same value are added."""
+    by_value: dict[str, float] = {}
+    for value, p in zip(values, probabilities.tolist(), strict=True):
+        by_value[value] = by_value.get(value, 0.0) + p
+    return {
+        "text": options[pick],
+        "value": values[pick],
+        "logprob": float(logprobs[pick]),
+        "n_tokens": None if n_tokens is None else int(n_tokens[pick]),
+        "probabilities": list(by_value.items()),
+        "finish_reason": finish_reason,
+    }
+
+
 def answers_table(
     queries: Sequence[Query], found: Sequence[Sequence[Found]], *, source: str, metadata: Mapping[str, str]
 ) -> pa.Table:
@@ -106,24 +147,20 @@ def answers_table(
         metadata: of the table.
     """
     rows = [
-        _row(query, source, sample, one)
-        for query, several in zip(queries, found, strict=True)
-        for sample, one in enumerate(several)
+        {**_asked(query), "source": source, "sample": sample, **answer}
+        for query, answers in zip(queries, found, strict=True)
+        for sample, answer in enumerate(answers)
     ]
-    return build(ANSWERS, {name: [row.get(name) for row in rows] for name in ANSWERS.names}).replace_schema_metadata(
-        dict(metadata)
-    )
+    columns = {name: [row.get(name) for row in rows] for name in ANSWERS.names}
+    return build(ANSWERS, columns).replace_schema_metadata(dict(metadata))
 
 
-def _row(query: Query, source: str, sample: int, found: Found) -> dict[str, Any]:
+def _asked(query: Query) -> dict[str, Any]:
     wording = query.wording
     permutation = None if wording.permutation is None else list(wording.permutation)
     return {
         "example_id": query.example.example_id,
-        "source": source,
         "variant": query.variant,
-        "sample": sample,
         "wording": {"kind": wording.kind, "template": wording.template, "permutation": permutation},
         "prompt": wording.prompt,
-        **found,
     }

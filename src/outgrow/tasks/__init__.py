@@ -16,37 +16,21 @@ from pydantic import BaseModel, ValidationError
 from outgrow.core.config_errors import report, validate
 from outgrow.core.errors import ConfigError
 from outgrow.core.names import resolve
-from outgrow.core.registry import Registry
+from outgrow.core.registry import KindSpec, Registry
 from outgrow.tasks.base import Task
 
 
 @dataclass(frozen=True)
-class TaskSpec:
+class TaskSpec(KindSpec):
     """A kind of task as YAML names it.
 
     Attributes:
-        kind: the name.
-        doc: one line for `outgrow tasks`.
-        config: its frozen pydantic model, or `module:attr` of it.
         task: what makes the task, or `module:attr` of it; called with the config, and `data_dir` if it reads files.
         reads_files: whether the task reads the user's files.
     """
 
-    kind: str
-    doc: str
-    config: str | type[BaseModel]
     task: str | Callable[..., Task]
     reads_files: bool = False
-
-    @property
-    def name(self) -> str:
-        """The kind."""
-        return self.kind
-
-    def config_model(self) -> type[BaseModel]:
-        """The configuration model, imported now."""
-        model: type[BaseModel] = resolve(self.config)
-        return model
 
     def build(self, config: BaseModel, data_dir: Path) -> Task:
         """The task of `config`; relative file names are looked up in `data_dir`."""
@@ -67,7 +51,6 @@ _OURS = (
         doc="a generated world of invented entities: choice, claim, sums and kind; needs no files",
         config="outgrow.tasks.microworld.task:MicroworldConfig",
         task="outgrow.tasks.microworld.task:MicroworldTask",
-        reads_files=False,
     ),
     TaskSpec(
         kind="table",
@@ -111,7 +94,7 @@ def build(config: Any, data_dir: Path) -> Task:
         ConfigError: the kind is not known.
         DataError: the task's files are missing or wrong.
     """
-    from outgrow.tasks.foreign import ForeignTask
+    from outgrow.tasks.variants import ForeignTask
 
     task = TASKS.require(config.kind).build(config, data_dir)
     identity = TASKS.entry(config.kind).identity()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from outgrow.core.tables import ANSWERS, build
+from outgrow.core.tables import ANSWERS, build, with_column
 from outgrow.tasks.base import Task
 
 
@@ -44,6 +44,5 @@ def in_form_of(task: Task, reference: Mapping[str, str], answers: pa.Table) -> p
     """Answers (`example_id`, `value` and any other columns) with the reference's own form where they equal it."""
     ids, values = answers["example_id"].to_pylist(), answers["value"].to_pylist()
     same = same_as(task, reference, ids, values)
-    place = answers.column_names.index("value")
     formed = [reference[i] if ok else v for i, v, ok in zip(ids, values, same, strict=True)]
-    return answers.set_column(place, answers.schema.field(place), pa.array(formed, pa.string()))
+    return with_column(answers, "value", pa.array(formed, pa.string()))

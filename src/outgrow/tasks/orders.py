@@ -1,8 +1,13 @@
-"""Which template and which order of the options a variant takes: the same rule for every task."""
+"""Which template and which order of the options a variant takes, and how it is filled: one rule for every task."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
+from string import ascii_uppercase
 from typing import NamedTuple
+
+from outgrow.core.errors import ConfigError
 
 
 def option_order(n: int, number: int) -> tuple[int, ...]:
@@ -35,3 +40,24 @@ def variant_parts(variant: int, templates: int, orders: int) -> Variant:
     order = (variant // templates + template) % orders
     kinds = {(False, True): "permutation", (True, False): "instruction", (True, True): "mixed"}
     return Variant(template, order, kinds.get((template > 0, order > 0), "identity") if variant else "identity")
+
+
+def check_variant(variant: int, task: str, n_variants: int, advice: str = "") -> None:
+    """Refuse a wording that a task does not have.
+
+    Raises:
+        ConfigError: ends in `advice`.
+    """
+    if not 0 <= variant < n_variants:
+        raise ConfigError(f"variant {variant} asked of {task}, which has {n_variants} wordings{advice}")
+
+
+def option_lines(words: Sequence[str], lettered: bool) -> str:
+    """Options one a line, behind their letters or behind dashes."""
+    marks = [f"{letter}." for letter in ascii_uppercase] if lettered else ["-"] * len(words)
+    return "\n".join(f"{mark} {word}" for mark, word in zip(marks, words, strict=False))
+
+
+def fill(template: str, parts: Mapping[str, str]) -> str:
+    """The template with its parts in their places; a place for anything else stays as it is."""
+    return re.sub(r"{(\w+)}", lambda place: parts.get(place.group(1), place.group()), template)

@@ -11,7 +11,7 @@ from functools import cached_property
 import pyarrow as pa
 
 from outgrow.core.errors import DataError
-from outgrow.core.tables import EXAMPLES, GOLD, build, make_example_id
+from outgrow.core.tables import EXAMPLES, GOLD, SPLITS, build, make_example_id
 from outgrow.tasks.splits import (
     Size,
     assign_splits,
@@ -176,6 +176,42 @@ def examples_table(task: str, rows: Rows) -> pa.Table:
 
 def gold_table(task: str, rows: Rows) -> pa.Table:
     """The gold table of dealt questions; empty where they have none."""
-    found = [q for q, _ in rows if q.gold != UNLABELLED]
-    ids = [question_id(task, q) for q in found]
-    return build(GOLD, {"example_id": ids, "objective": ["truth"] * len(found), "value": [q.gold for q in found]})
+    labelled = [q for q, _ in rows if q.gold != UNLABELLED]
+    ids = [question_id(task, q) for q in labelled]
+    return build(GOLD, {"example_id": ids, "objective": ["truth"] * len(ids), "value": [q.gold for q in labelled]})
+
+
+class DealtTask:
+    """What tasks that read files share: a name, and questions that were dealt out to splits.
+
+    Args:
+        name: what reports and example ids call the task.
+        dealt: its questions.
+
+    Attributes:
+        public_meta: nothing; the stratum is for the report alone.
+    """
+
+    public_meta: tuple[str, ...] = ()
+
+    def __init__(self, name: str, dealt: Dealt) -> None:
+        self.name = name
+        self._dealt = dealt
+
+    @property
+    def audit(self) -> Audit:
+        """Duplicates, contradictory gold, rows left out, unexpected numbers of rows."""
+        return self._dealt.audit
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Splits that have questions."""
+        return tuple(split for split in SPLITS if self._dealt.splits.get(split))
+
+    def examples(self, split: str) -> pa.Table:
+        """Questions of a split in file order; empty for a split the configuration does not have."""
+        return examples_table(self.name, self._dealt.splits.get(split, []))
+
+    def gold(self, split: str) -> pa.Table:
+        """Canonical gold answers of a split."""
+        return gold_table(self.name, self._dealt.splits.get(split, []))

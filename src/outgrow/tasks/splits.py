@@ -8,6 +8,7 @@ sha256(seed, group_id), so that it depends neither on file order nor on the answ
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Literal
@@ -134,10 +135,7 @@ def _room(total: int, sizes: Mapping[str, Size]) -> dict[str, int | None]:
     room: dict[str, int | None] = {}
     for split in order:
         size = sizes[split]
-        if isinstance(size, float):
-            room[split] = int(size * total + 0.5)
-        else:
-            room[split] = None if size == "rest" else int(size)
+        room[split] = None if size == "rest" else int(size * total + 0.5) if isinstance(size, float) else size
     if shares and abs(sum(shares.values()) - 1) <= 1e-9 and None not in room.values():
         room[list(shares)[-1]] = None
     if list(room.values()).count(None) > 1:
@@ -177,11 +175,10 @@ def contradictions(keys: Sequence[Hashable], golds: Sequence[str]) -> dict[Hasha
     Returns:
         Key to counts of its gold values, for the keys with two or more of them.
     """
-    counts: dict[Hashable, dict[str, int]] = {}
+    counts: defaultdict[Hashable, Counter[str]] = defaultdict(Counter)
     for key, gold in zip(keys, golds, strict=True):
-        own = counts.setdefault(key, {})
-        own[gold] = own.get(gold, 0) + 1
-    return {key: own for key, own in counts.items() if len(own) > 1}
+        counts[key][gold] += 1
+    return {key: dict(by_gold) for key, by_gold in counts.items() if len(by_gold) > 1}
 
 
 def overlap(splits: Mapping[str, pa.Table]) -> dict[str, int]:

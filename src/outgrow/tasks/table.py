@@ -10,22 +10,13 @@ from string import ascii_uppercase
 
 import pyarrow as pa
 
-from outgrow.core.errors import ConfigError, DataError
+from outgrow.core.errors import DataError
 from outgrow.core.hashing import sha256_text
-from outgrow.core.tables import SPLITS, Example
+from outgrow.core.tables import Example
 from outgrow.tasks.base import Wording
-from outgrow.tasks.orders import number_of_orders, option_order, variant_parts
+from outgrow.tasks.orders import check_variant, fill, number_of_orders, option_lines, option_order, variant_parts
 from outgrow.tasks.parsing import final_number, normalise_answer
-from outgrow.tasks.questions import (
-    UNLABELLED,
-    Audit,
-    Dealt,
-    Question,
-    deal,
-    examples_table,
-    gold_table,
-    question_id,
-)
+from outgrow.tasks.questions import UNLABELLED, DealtTask, Question, deal, question_id
 from outgrow.tasks.splits import normalise_text
 from outgrow.tasks.table_config import TableConfig
 from outgrow.tasks.table_rows import read_questions
@@ -52,12 +43,16 @@ def _classes(config: TableConfig, questions: Sequence[Question]) -> tuple[str, .
     return classes
 
 
-class TableTask:
+class TableTask(DealtTask):
     """Classification, multiple choice or short free answers over the rows of files.
 
     Args:
         config: files, columns, wordings and splits.
         data_dir: where relative file names are looked up.
+
+    Attributes:
+        classes: the classes all questions share; None where each question has its own choices.
+        n_variants: prompts, times orders of the options where a prompt lists them.
 
     Raises:
         DataError: a file, a row or the number of classes is wrong; see `outgrow.tasks.table_rows`.
@@ -66,47 +61,18 @@ class TableTask:
     def __init__(self, config: TableConfig, *, data_dir: Path = Path()) -> None:
         self.config = config
         questions = read_questions(config, data_dir)
-        self._classes = _classes(config, questions)
-        sizes = [len(q.choices or self._classes or ()) for q in questions]
-        self._fewest = min(sizes)
+        self.classes = _classes(config, questions)
+        self.max_new_tokens = config.max_new_tokens
+        sizes = [len(q.choices or self.classes or ()) for q in questions]
         if config.letters and max(sizes) > len(ascii_uppercase):
             raise DataError(f"letters: {max(sizes)} options are more than there are letters; set letters: false")
-        self._dealt: Dealt = deal(questions, config.dealt(), config.seed)
-
-    @property
-    def name(self) -> str:
-        """The configured name, or that of the first file."""
-        return self.config.name or Path(next(iter(self.config.paths().values()))).stem
-
-    @property
-    def audit(self) -> Audit:
-        """Duplicates, contradictory gold and rows left out."""
-        return self._dealt.audit
-
-    @property
-    def classes(self) -> tuple[str, ...] | None:
-        """The classes all questions share; None where each question has its own choices."""
-        return self._classes
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """Splits that have questions."""
-        return tuple(name for name in SPLITS if self._dealt.splits.get(name))
-
-    @property
-    def n_variants(self) -> int:
-        """Prompts, times orders of the options where a prompt lists them."""
-        return len(self._templates) * self._orders
-
-    @property
-    def public_meta(self) -> tuple[str, ...]:
-        """Nothing: the stratum is for the report alone."""
-        return ()
-
-    @property
-    def max_new_tokens(self) -> int:
-        """As configured."""
-        return self.config.max_new_tokens
+        name = config.name or Path(next(iter(config.paths().values()))).stem
+        super().__init__(name, deal(questions, config.dealt(), config.seed))
+        self._templates = config.templates()
+        self._words = config.classes if isinstance(config.classes, dict) else None
+        listing = any("{options}" in template for template in self._templates)
+        self._orders = number_of_orders(min(sizes)) if listing else 1
+        self.n_variants = len(self._templates) * self._orders
 
     @cached_property
     def _fingerprint(self) -> str:
@@ -114,38 +80,15 @@ class TableTask:
             split: [[question_id(self.name, q), q.text, q.choices, q.gold, q.stratum, group] for q, group in rows]
             for split, rows in self._dealt.splits.items()
         }
-        words = [*self._words(), *([self.config.answer] if self.config.answer != "options" else [])]
-        return sha256_text("table", WORDINGS_VERSION, words, self.max_new_tokens, self._classes, content)
+        words = [list(self._templates), self.config.letters, self._words]
+        words += [self.config.answer] if self.config.answer != "options" else []
+        return sha256_text("table", WORDINGS_VERSION, words, self.max_new_tokens, self.classes, content)
 
     def fingerprint(self) -> str:
         """Hash of the questions in their splits, their gold, and the wordings; not of paths or unused columns."""
         return self._fingerprint
 
-    # Splits -------------------------------------------------------------------------------------------------
-
-    def examples(self, split: str) -> pa.Table:
-        """Questions of a split in file order; empty for a split the configuration does not have."""
-        return examples_table(self.name, self._dealt.splits.get(split, []))
-
-    def gold(self, split: str) -> pa.Table:
-        """The label column for a split."""
-        return gold_table(self.name, self._dealt.splits.get(split, []))
-
     # Words --------------------------------------------------------------------------------------------------
-
-    @property
-    def _templates(self) -> tuple[str, ...]:
-        return self.config.templates()
-
-    @property
-    def _orders(self) -> int:
-        if not any("{options}" in template for template in self._templates):
-            return 1
-        return number_of_orders(self._fewest)
-
-    def _words(self) -> list[object]:
-        words = self.config.classes if isinstance(self.config.classes, dict) else None
-        return [list(self._templates), self.config.letters, words]
 
     def wording(self, example: Example, variant: int) -> Wording:
         """Variant 0 is the first prompt with the options in their own order; see `option_order` for the others.
@@ -153,40 +96,27 @@ class TableTask:
         Raises:
             ConfigError: there is no such variant.
         """
-        if not 0 <= variant < self.n_variants:
-            raise ConfigError(
-                f"variant {variant} asked of {self.name}, which has {self.n_variants} wordings; "
-                "lower ask.variants, add prompts, or list the {options} in a prompt"
-            )
-        templates = self._templates
-        number, order_number, kind = variant_parts(variant, len(templates), self._orders)
+        advice = "; lower ask.variants, add prompts, or list the {options} in a prompt"
+        check_variant(variant, self.name, self.n_variants, advice)
+        number, order_number, kind = variant_parts(variant, len(self._templates), self._orders)
+        template = self._templates[number]
         if self.config.answer != "options":
-            prompt = templates[number].replace("{text}", example.question)
-            return Wording(prompt, kind=kind, template=str(number))
-        values = self._values(example)
-        listed = "{options}" in templates[number]
+            return Wording(fill(template, {"text": example.question}), kind=kind, template=str(number))
+        values = example.choices if self.classes is None else self.classes
+        if values is None:
+            raise DataError(f"example {example.example_id} has no choices")
+        listed = "{options}" in template
         order = option_order(len(values), order_number) if listed else tuple(range(len(values)))
         values = tuple(values[i] for i in order)
-        words = self.config.classes if isinstance(self.config.classes, dict) else {}
-        said = tuple(words.get(value, value) for value in values)
-        mark = ascii_uppercase if self.config.letters else "-" * len(said)
-        lines = (f"{m}. {s}" if self.config.letters else f"{m} {s}" for m, s in zip(mark, said, strict=False))
-        parts = {"text": example.question, "options": "\n".join(lines)}
-        prompt = re.sub(r"{(text|options)}", lambda found: parts[found.group(1)], templates[number])
+        words = tuple((self._words or {}).get(value, value) for value in values)
         return Wording(
-            prompt=prompt,
-            options=tuple(ascii_uppercase[: len(said)]) if self.config.letters else said,
+            prompt=fill(template, {"text": example.question, "options": option_lines(words, self.config.letters)}),
+            options=tuple(ascii_uppercase[: len(words)]) if self.config.letters else words,
             values=values,
             kind=kind,
             template=str(number),
             permutation=order if listed else None,
         )
-
-    def _values(self, example: Example) -> tuple[str, ...]:
-        values = example.choices if self._classes is None else self._classes
-        if values is None:
-            raise DataError(f"example {example.example_id} has no choices")
-        return values
 
     def solution(self, example: Example, value: str) -> str:
         """The value itself."""

@@ -1,4 +1,4 @@
-"""A task whose further wordings come from several kinds: its own, paraphrases, rotations of demonstrations."""
+"""Tasks around a task: with wordings of several kinds (its own, paraphrases, demonstrations), or with an origin."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, runtime_checkable
 
-import pyarrow as pa
-
 from outgrow.core.errors import ConfigError
 from outgrow.core.hashing import sha256_text
 from outgrow.core.tables import Example
 from outgrow.tasks.base import MISSING, Task, Wording
+from outgrow.tasks.orders import check_variant
 
 Kind = Literal["task", "paraphrase", "demonstrations"]
 Paraphrases = Mapping[str, Sequence[str]]
@@ -115,52 +114,17 @@ class VariedTask:
     """
 
     def __init__(self, task: Task, dealt: Sequence[Dealt], paraphrases: Paraphrases) -> None:
-        self._task = task
-        self._dealt = tuple(dealt)
-        self._paraphrases = paraphrases
-
-    @property
-    def name(self) -> str:
-        """The task's."""
-        return self._task.name
-
-    @property
-    def classes(self) -> tuple[str, ...] | None:
-        """The task's."""
-        return self._task.classes
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """The task's."""
-        return self._task.splits
-
-    @property
-    def n_variants(self) -> int:
-        """The identity and what was dealt."""
-        return 1 + len(self._dealt)
-
-    @property
-    def public_meta(self) -> tuple[str, ...]:
-        """The task's."""
-        return self._task.public_meta
-
-    @property
-    def max_new_tokens(self) -> int:
-        """The task's."""
-        return self._task.max_new_tokens
+        self._task, self._dealt, self._paraphrases = task, tuple(dealt), paraphrases
+        self.n_variants = 1 + len(self._dealt)
+        self.name, self.classes, self.splits = task.name, task.classes, task.splits
+        self.public_meta, self.max_new_tokens = task.public_meta, task.max_new_tokens
+        self.examples, self.gold, self.solution = task.examples, task.gold, task.solution
+        self.extract, self.canonicalise = task.extract, task.canonicalise
 
     def fingerprint(self) -> str:
         """The task's, with the kinds and the paraphrases."""
         said = sorted((i, list(texts)) for i, texts in self._paraphrases.items())
         return sha256_text("varied", self._task.fingerprint(), [[d.kind, d.number] for d in self._dealt], said)
-
-    def examples(self, split: str) -> pa.Table:
-        """The task's."""
-        return self._task.examples(split)
-
-    def gold(self, split: str) -> pa.Table:
-        """The task's."""
-        return self._task.gold(split)
 
     def wording(self, example: Example, variant: int) -> Wording:
         """The identity, or a wording of the kind that the variant was dealt.
@@ -168,8 +132,7 @@ class VariedTask:
         Raises:
             ConfigError: there is no such variant.
         """
-        if not 0 <= variant < self.n_variants:
-            raise ConfigError(f"variant {variant} asked of {self.name}, which has {self.n_variants} wordings")
+        check_variant(variant, self.name, self.n_variants)
         if variant == 0:
             return self._task.wording(example, 0)
         dealt = self._dealt[variant - 1]
@@ -185,14 +148,24 @@ class VariedTask:
             return replace(reworded, kind=MISSING)
         return replace(reworded, kind="paraphrase", template=f"paraphrase {dealt.number}")
 
-    def solution(self, example: Example, value: str) -> str:
-        """The task's."""
-        return self._task.solution(example, value)
 
-    def extract(self, text: str, example: Example, wording: Wording) -> str | None:
-        """The task's."""
-        return self._task.extract(text, example, wording)
+class ForeignTask(VariedTask):
+    """A task that others bring, as it is; its fingerprint says whose code made the questions.
 
-    def canonicalise(self, answers: pa.Table) -> pa.Table:
+    Args:
+        task: the task.
+        identity: package and version, or the file, that it comes from (`outgrow.core.registry.Origin.identity`).
+    """
+
+    def __init__(self, task: Task, identity: Mapping[str, str]) -> None:
+        super().__init__(task, (), {})
+        self._identity = dict(identity)
+        self.n_variants = task.n_variants
+
+    def fingerprint(self) -> str:
+        """The task's, with its origin."""
+        return sha256_text("foreign", self._task.fingerprint(), self._identity)
+
+    def wording(self, example: Example, variant: int) -> Wording:
         """The task's."""
-        return self._task.canonicalise(answers)
+        return self._task.wording(example, variant)

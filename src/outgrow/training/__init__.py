@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from outgrow.core.names import import_lazily
+from outgrow.core.names import lazily
 from outgrow.training.config import TrainConfig
 from outgrow.training.rows import TrainRow
 from outgrow.training.schedule import total_steps
@@ -12,10 +12,7 @@ from outgrow.training.schedule import total_steps
 if TYPE_CHECKING:
     from outgrow.training.loop import Fit, fit
 
-_LAZY = {
-    "Fit": "outgrow.training.loop",
-    "fit": "outgrow.training.loop",
-}
+__getattr__ = lazily(__name__, {"loop": ["Fit", "fit"]})
 
 __all__ = [
     "Fit",
@@ -24,8 +21,3 @@ __all__ = [
     "fit",
     "total_steps",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Import what needs torch when it is first used."""
-    return import_lazily(__name__, name, _LAZY)

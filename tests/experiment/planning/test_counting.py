@@ -2,10 +2,10 @@
 
 import pytest
 
+from outgrow.experiment.dry import counted_steps as own_steps
 from outgrow.experiment.planning.counting import BUDGET, PASS_OVERHEAD, Counter, tokenizer_of
 from outgrow.experiment.planning.recording import BytesTokenizer
 from outgrow.experiment.planning.steps import Planner
-from outgrow.experiment.work import own_steps
 from outgrow.models.batches import default_budget
 from outgrow.models.config import ModelRef
 from outgrow.models.known_shapes import find_shape

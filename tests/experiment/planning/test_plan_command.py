@@ -1,6 +1,7 @@
 """The verb `plan`: numbers, prices, machines kept in a file, and what is refused."""
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -9,7 +10,8 @@ import yaml
 from typer.testing import CliRunner
 
 from outgrow.core.errors import ConfigError, PrerequisiteError
-from outgrow.experiment.planning.machine import Machine, Pace, known_machine, pace_key, read_machine
+from outgrow.experiment.planning.data_sheets import known_machine
+from outgrow.experiment.planning.machine import Machine, Pace, pace_key, read_machine
 from outgrow.experiment.planning.memory import Held
 from outgrow.experiment.work import Passes
 from outgrow.models.known_shapes import KNOWN
@@ -136,6 +138,18 @@ def test_a_model_is_measured_by_real_passes_and_counted_bytes():
     assert found.held.position == pytest.approx(activations(shape).position, rel=0.15)
 
 
+@pytest.mark.slow
+def test_the_fixed_costs_of_a_run_come_from_a_trial(monkeypatch):
+    from outgrow.experiment.planning import calibrate, measure
+
+    monkeypatch.setattr(measure, "product_rate", lambda *_: 1e10)
+    monkeypatch.setattr(measure, "bandwidth", lambda: 1e9)
+    machine = calibrate.measure_machine(lambda text: None)
+    assert machine.start == pytest.approx(36 * machine.job)  # 7.2 and 0.2 of the reference
+    assert min(machine.base, machine.adapter_memory) > 1e6
+    assert machine.adapter > 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -173,6 +187,30 @@ def test_without_torch_there_are_counts_alone(tmp_path, monkeypatch):
     with pytest.raises(PrerequisiteError, match="torch"):
         run(tmp_path, "--json")
     assert "torch" in sys.modules or said
+
+
+def test_where_torch_cannot_be_imported_there_are_counts_all_the_same():
+    blocked = """
+import importlib.metadata, importlib.util, sys
+find, version = importlib.util.find_spec, importlib.metadata.version
+def absent(name):
+    return name.partition(".")[0] in ("torch", "transformers")
+def version_of(name):
+    if absent(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+    return version(name)
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if absent(name):
+            raise ModuleNotFoundError(f"no {name}")
+importlib.metadata.version = version_of
+importlib.util.find_spec = lambda name, *more: None if absent(name) else find(name, *more)
+sys.meta_path.insert(0, Absent())
+from outgrow.cli.app import app
+app(["plan"])
+"""
+    done = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True, check=False)
+    assert "outgrow[train]" in done.stdout, done.stderr
 
 
 def test_help_is_short(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from outgrow.core.lab import Source
 from outgrow.core.tables import ANSWERS, build
 from outgrow.experiment.cells import Cell
-from outgrow.experiment.results.collect import _Cell
+from outgrow.experiment.results.cell import CollectedCell
 from outgrow.experiment.results.estimates import accuracy_by_votes, calibration_quality
 from outgrow.experiment.results.views import Seed, Split
 from outgrow.experiment.steps import Maker
@@ -106,7 +106,7 @@ def test_known_labels_that_are_all_right_cannot_calibrate(simulated):
 
 
 def test_a_test_question_that_was_answered_in_other_wordings_alone_has_no_floor():
-    collector = object.__new__(_Cell)
+    collector = object.__new__(CollectedCell)
     collector.test = split_of(["q1", "q2", "q3"], ["a", "a", "a"])
     collector.seeds = [SimpleNamespace(seed=0, supervisor=Source("file", "key"))]
     said = {
@@ -124,12 +124,12 @@ def test_a_supervisor_without_answers_to_the_known_questions_still_gets_its_resu
     """A file may hold answers to the pool alone: calibration then says why there is none."""
     seed, pool, known = simulated
     said = {"pool": seed.pool_answers, "test": seed.pool_answers.slice(0, 0), "known": seed.pool_answers.slice(0, 0)}
-    collector = object.__new__(_Cell)
+    collector = object.__new__(CollectedCell)
     collector.cell = Cell((0,), 0)
     collector.runner = SimpleNamespace(tune_supervisor=lambda index, number: seed.supervisor)
     collector.recipe = SimpleNamespace(reliability=Reliability())
     collector.known = known
-    monkeypatch.setattr(_Cell, "_answers", lambda self, source, split, **asked: said[split])
+    monkeypatch.setattr(CollectedCell, "_answers", lambda self, source, split, **asked: said[split])
     found = collector._seed(0)
     assert (found.pool.num_rows, found.test.num_rows, found.known.num_rows) == (1500, 0, 0)
     made = calibration_quality([found], pool, known)

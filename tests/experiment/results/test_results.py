@@ -9,7 +9,9 @@ import pytest
 from outgrow.core.lab import Source
 from outgrow.core.tables import ANSWERS, ROWS, Example, build
 from outgrow.experiment.results import clean
-from outgrow.experiment.results.collect import _Cell
+from outgrow.experiment.results.arm import agreement_at_test, gap, label_mix, target_accuracy
+from outgrow.experiment.results.cell import CollectedCell
+from outgrow.experiment.results.comparisons import comparisons, strata
 from outgrow.experiment.results.labels import auroc_interval, label_quality, mean_of, rate
 from outgrow.experiment.results.tables import answers_table, labels_table
 from outgrow.experiment.results.views import Seed, Split
@@ -189,7 +191,7 @@ def test_a_mean_leaves_out_what_is_missing():
 
 def collector(**attributes):
     """The part of a collector that a block needs."""
-    made = object.__new__(_Cell)
+    made = object.__new__(CollectedCell)
     given = {
         "pool": POOL,
         "trained_on": POOL.gold,
@@ -220,12 +222,12 @@ def training_rows(*rows, source="weak"):
 
 def test_target_accuracy_is_weighted():
     rows = training_rows(("q1", "a", 0.5), ("q2", "b", 1.5), ("q3", "a", 1.0))
-    assert collector()._target_accuracy(rows) == pytest.approx(1.5 / 3)  # q2 is wrong
+    assert target_accuracy(collector(), rows) == pytest.approx(1.5 / 3)  # q2 is wrong
 
 
 def test_target_accuracy_of_soft_labels_is_that_of_the_most_probable_value():
     rows = training_rows(("q1", {"b": 0.3, "a": 0.7}, 1.0), ("q2", {"a": 0.4, "b": 0.6}, 1.0))
-    assert collector()._target_accuracy(rows) == pytest.approx(1 / 2)
+    assert target_accuracy(collector(), rows) == pytest.approx(1 / 2)
 
 
 def test_target_accuracy_of_worked_answers_is_that_of_the_parsed_number():
@@ -234,24 +236,24 @@ def test_target_accuracy_of_worked_answers_is_that_of_the_parsed_number():
     pool = split_of({"s1": "7", "s2": "3", "s3": "5"})
     made = collector(pool=pool, trained_on=pool.gold, runner=SimpleNamespace(task=task), answered_freely=stories)
     rows = training_rows(("s1", "6 + 1 = 7. So 7.", 1.0), ("s2", "2 + 1 = 4. So 4", 1.0), ("s3", "So 15", 2.0))
-    assert made._target_accuracy(rows) == pytest.approx(1 / 4)
-    assert made._target_accuracy(training_rows(("s2", "3", 1.0), source="gold")) == 1.0  # gold is the value itself
+    assert target_accuracy(made, rows) == pytest.approx(1 / 4)
+    assert target_accuracy(made, training_rows(("s2", "3", 1.0), source="gold")) == 1.0  # gold is the value itself
 
 
 def test_a_class_whose_last_word_is_the_truth_is_not_the_truth():
     rows = training_rows(("q1", "very a", 1.0), ("q3", "a", 1.0))
-    assert collector()._target_accuracy(rows) == pytest.approx(1 / 2)
+    assert target_accuracy(collector(), rows) == pytest.approx(1 / 2)
 
 
 def test_the_label_mix_before_is_that_of_consensus_labels_and_after_that_of_weighted_targets():
     rows = [training_rows(("q1", "a", 2.0), ("q4", "b", 1.0)), training_rows(("q3", {"a": 0.5, "b": 0.5}, 1.0))]
-    mix = collector()._mix(rows)
+    mix = label_mix(collector(), rows)
     assert mix["before"] == pytest.approx({"a": 2 / 5, "b": 3 / 5})  # q1, q3 against q2, q4, q5
     assert mix["after"] == pytest.approx({"a": 2.5 / 4, "b": 1.5 / 4})
 
 
 def test_there_is_no_label_mix_of_free_texts():
-    assert collector()._mix([training_rows(("q1", "2 + 2 = 4. So 4", 1.0))]) is None
+    assert label_mix(collector(), [training_rows(("q1", "2 + 2 = 4. So 4", 1.0))]) is None
 
 
 # Strata, comparisons, agreement -------------------------------------------------------------------------------------
@@ -279,7 +281,7 @@ def paired(recipe, right):
     seeds, n = next(iter(scores.values())).shape
     counted = {name: np.stack([score, np.ones(score.shape)], axis=2) for name, score in scores.items()}
     accuracy = ev.PairedScores(ev.METRICS["accuracy"], ev.Bootstrap(np.arange(n), seeds, draws=200), counted)
-    return collector(recipe=recipe, scores=scores, paired=accuracy, said={})
+    return collector(recipe=recipe, scores=scores, paired=accuracy, arm_answers={})
 
 
 def test_comparisons_are_each_arm_against_naive_and_the_primary_one(tmp_path):
@@ -289,7 +291,7 @@ def test_comparisons_are_each_arm_against_naive_and_the_primary_one(tmp_path):
         "arm:uncertainty_filtering": [[1, 1, 0, 1], [1, 1, 1, 1]],
         "arm:random_filtering": [[1, 0, 0, 0], [1, 0, 0, 1]],
     }
-    found = paired(recipe, right)._comparisons()
+    found = comparisons(paired(recipe, right))
     assert [(c["a"], c["b"]) for c in found] == [
         ("uncertainty_filtering", "naive"),
         ("random_filtering", "naive"),
@@ -307,21 +309,18 @@ def test_comparisons_are_each_arm_against_naive_and_the_primary_one(tmp_path):
 def test_a_primary_comparison_against_naive_stands_once(tmp_path):
     recipe = small_recipe(tmp_path, primary={"a": "uncertainty_filtering", "b": "naive"})
     right = {f"arm:{name}": [[1, 0], [0, 1]] for name in METHODS}
-    assert len(paired(recipe, right)._comparisons()) == 2
+    assert len(comparisons(paired(recipe, right))) == 2
 
 
 def test_without_naive_the_first_arm_is_the_base(tmp_path):
     recipe = small_recipe(tmp_path, methods=["majority_vote", "soft_labels"])
-    found = paired(
-        recipe, {f"arm:{name}": [[1, 0], [0, 1]] for name in ("majority_vote", "soft_labels")}
-    )._comparisons()
+    found = comparisons(paired(recipe, {f"arm:{name}": [[1, 0], [0, 1]] for name in ("majority_vote", "soft_labels")}))
     assert [(c["a"], c["b"], c["value"]) for c in found] == [("soft_labels", "majority_vote", 0.0)]
 
 
 def test_without_a_ceiling_the_gap_says_why_it_is_undefined(tmp_path):
-    found = paired(small_recipe(tmp_path), {"arm:naive": [[1.0], [1.0]], "floor": [[0.0], [0.0]]})._gap(
-        "naive", "floor"
-    )
+    cell = paired(small_recipe(tmp_path), {"arm:naive": [[1.0], [1.0]], "floor": [[0.0], [0.0]]})
+    found = gap(cell, "naive", "floor")
     assert found["defined"] is False
     assert found["value"] is None
     assert found["reason"] == "the recipe has no strong_ceiling"
@@ -335,11 +334,11 @@ def strata_collector(said=SAID):
         "arm:naive": np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0]]),
     }
     pool = split_of(TRUTH, strata=["read", "read", "read", "misleading", "misleading", "read"])
-    return collector(test=test, pool=pool, scores=scores, said={"naive": []}, seeds=[seed_of(said)])
+    return collector(test=test, pool=pool, scores=scores, arm_answers={"naive": []}, seeds=[seed_of(said)])
 
 
 def test_strata_of_test_and_pool():
-    read = next(s for s in strata_collector()._strata() if s["stratum"] == "read")
+    read = next(s for s in strata(strata_collector()) if s["stratum"] == "read")
     assert read["questions"] == 2
     assert read["floor"] == pytest.approx(3 / 4)
     assert read["zero_shot"] == 0
@@ -350,7 +349,7 @@ def test_strata_of_test_and_pool():
 
 
 def test_strata_without_reliability_are_undefined_and_give_no_warning():
-    found = strata_collector({q: said[:1] for q, said in SAID.items()})._strata()
+    found = strata(strata_collector({q: said[:1] for q, said in SAID.items()}))
     assert [s["stratum"] for s in found] == ["misleading", "read"]
     assert all(math.isnan(s["mean_reliability"]) for s in found)
 
@@ -359,8 +358,8 @@ def test_agreement_with_the_supervisor_is_split_by_whether_it_was_right():
     # the supervisor's identity answers on test: t1 a (right), t2 a (wrong), t3 none
     test = split_of({"t1": "a", "t2": "b", "t3": "a"})
     seeds = [seed_of(SAID, test={"t1": ["a", "a"], "t2": ["a", "b"], "t3": [None, "a"]})]
-    made = collector(test=test, seeds=seeds, said={"naive": [{"t1": "a", "t2": "a"}]})
-    found = made._agreement("naive")
+    made = collector(test=test, seeds=seeds, arm_answers={"naive": [{"t1": "a", "t2": "a"}]})
+    found = agreement_at_test(made, "naive")
     assert found["overall"] == pytest.approx(2 / 3)  # nobody agrees about t3: neither could be parsed
     assert found["when_right"] == 1.0
     assert found["when_wrong"] == pytest.approx(1 / 2)

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import yaml
 from outgrow.core.errors import PrerequisiteError
 from outgrow.experiment.planning.machine import Machine, Pace, pace_key, use_of
 from outgrow.experiment.planning.steps import Planner
-from outgrow.experiment.work import PlannedStep
+from outgrow.models.config import Lora
 
 TRIAL = {
     "name": "trial",
@@ -35,29 +35,12 @@ TRIAL = {
 """A run with next to no work: what it takes is what every run takes."""
 
 
-def trial() -> dict[str, float]:
-    """Processor seconds (`seconds`) and highest resident bytes (`peak`) of a run with next to no work.
+def _program(program: str, *arguments: str) -> dict[str, float]:
+    """What a program in a process of its own prints last.
 
     Raises:
         PrerequisiteError: it failed.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        recipe = Path(folder) / "trial.yaml"
-        recipe.write_text(yaml.safe_dump(TRIAL), encoding="utf-8")
-        return _told(_RUN, str(recipe), folder)
-
-
-def adapters() -> dict[str, float]:
-    """Processor seconds (`adapter`) and bytes (`adapter_memory`) of loading the adapters' library alone.
-
-    Raises:
-        PrerequisiteError: it cannot be loaded.
-    """
-    return _told(_ADAPT)
-
-
-def _told(program: str, *arguments: str) -> dict[str, float]:
-    """What a program in a process of its own prints last."""
     done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise PrerequisiteError(f"a small trial failed, so this machine cannot be measured: {done.stderr[-800:]}")
@@ -69,7 +52,7 @@ _RUN = """
 import json, sys, time
 from pathlib import Path
 from outgrow.cli.run import run
-import outgrow.experiment.jobs, torch, transformers, accelerate, sklearn
+import torch, transformers, accelerate, sklearn
 run([sys.argv[1]], store=Path(sys.argv[2]) / "store", out=Path(sys.argv[2]) / "out", jobs=1, dry=False)
 peak = next(int(l.split()[1]) * 1024 for l in open("/proc/self/status") if l.startswith("VmHWM"))
 print(json.dumps({"seconds": time.process_time(), "peak": peak}))
@@ -92,25 +75,6 @@ print(json.dumps({"adapter": time.process_time() - start, "adapter_memory": held
 """
 
 
-def measure_machine(say: Callable[[str], None]) -> Machine:
-    """This machine, without any model."""
-    from outgrow.experiment.planning import measure
-
-    say("matrix products and memory bandwidth")
-    import torch
-
-    widths = {str(width): measure.product_rate(width) for width in measure.WIDTHS}
-    half = measure.product_rate(2048, torch.bfloat16)
-    bandwidth = measure.bandwidth()
-    say("a run with next to no work, and the adapters' library")
-    seen, library = trial(), adapters()
-    return Machine(
-        name=measure.name(), kind="cpu", flops={"float32": max(widths.values()), "bfloat16": half},
-        widths=widths, bandwidth=bandwidth, fraction=0.6, spare=SPARE,
-        **_fixed(seen), adapter=library["adapter"], adapter_memory=library["adapter_memory"],
-    )  # fmt: skip
-
-
 # How a run's fixed time divides, fitted on the demo, and scaled by what the trial takes on the machine.
 REFERENCE = {
     "start": 7.2, "job": 0.2, "step": 0.1, "answer": 2.5e-4, "row": 3e-4, "report": 4.0, "arm": 0.2, "votes": 4.5,
@@ -120,12 +84,34 @@ SPARE = 1.5
 """A C library's heap has holes: one pass takes 1.2 to 1.7 times what it keeps, and passes of many shapes more."""
 
 
-def _fixed(seen: Mapping[str, float]) -> dict[str, Any]:
-    pace = seen["seconds"] / TRIAL_SECONDS
-    return {**{name: seconds * pace for name, seconds in REFERENCE.items()}, "base": seen["peak"]}
+def measure_machine(say: Callable[[str], None]) -> Machine:
+    """This machine, without any model.
+
+    Raises:
+        PrerequisiteError: a run with next to no work failed.
+    """
+    import torch
+
+    from outgrow.experiment.planning import measure
+
+    say("matrix products and memory bandwidth")
+    widths = {str(width): measure.product_rate(width) for width in measure.WIDTHS}
+    half = measure.product_rate(2048, torch.bfloat16)
+    bandwidth = measure.bandwidth()
+    say("a run with next to no work, and the adapters' library")
+    with tempfile.TemporaryDirectory() as folder:
+        recipe = Path(folder) / "trial.yaml"
+        recipe.write_text(yaml.safe_dump(TRIAL), encoding="utf-8")
+        trial = _program(_RUN, str(recipe), folder)
+    pace = trial["seconds"] / TRIAL_SECONDS
+    fixed: dict[str, Any] = {**{name: seconds * pace for name, seconds in REFERENCE.items()}, **_program(_ADAPT)}
+    return Machine(
+        name=measure.name(), kind="cpu", flops={"float32": max(widths.values()), "bfloat16": half}, widths=widths,
+        bandwidth=bandwidth, fraction=0.6, spare=SPARE, base=trial["peak"], **fixed,
+    )  # fmt: skip
 
 
-def measure_models(machine: Machine, planner: Planner, steps: list[PlannedStep], say: Callable[[str], None]) -> Machine:
+def measure_models(machine: Machine, planner: Planner, say: Callable[[str], None]) -> Machine:
     """The machine with a pace for every model of a recipe that can be built from its configuration here."""
     from transformers import AutoConfig
 
@@ -133,26 +119,22 @@ def measure_models(machine: Machine, planner: Planner, steps: list[PlannedStep],
     from outgrow.models.known_shapes import configuration
 
     paces: dict[str, Pace] = dict(machine.paces)
-    for step in steps:
-        if step.ref is None or step.ref.head == "classifier":
+    for step in (step for job in planner.jobs() for step in job.steps):
+        ref = step.request.model
+        if ref is None or ref.head == "classifier" or (raw := configuration(ref)) is None:
             continue
-        raw = configuration(step.ref)
-        if raw is None:
-            continue
-        shape = planner.shape(step.ref)
-        lora = step.train.lora if step.kind == "train" and step.train is not None else None
-        uses = [
-            ("write" if step.work.answer_bound else "ask", None),
-            *([(use_of(lora), lora)] if step.kind == "train" else []),
-        ]
+        uses: list[tuple[str, Lora | None]] = [("write" if step.work.answer_bound else "ask", None)]
+        if step.training is not None:
+            uses.append((use_of(step.lora), step.lora))
+        shape = planner.shape(ref)
         longest = max(step.work.largest_asked.width, step.work.largest_trained.width)
-        for use, own in uses:
+        for use, lora in uses:
             key = pace_key(shape, use, "float32")
             if key not in paces:
-                say(f"{step.ref.model}: {use}")
-                plain = dict(raw)
-                config = AutoConfig.for_model(plain.pop("model_type"), **plain)
-                if step.ref.layers is not None:
-                    config.get_text_config().num_hidden_layers = step.ref.layers
-                paces[key] = model_pace(config, use, own, longest)
+                say(f"{ref.model}: {use}")
+                options = dict(raw)
+                config = AutoConfig.for_model(options.pop("model_type"), **options)
+                if ref.layers is not None:
+                    config.get_text_config().num_hidden_layers = ref.layers
+                paces[key] = model_pace(config, use, lora, longest)
     return replace(machine, paces=paces)

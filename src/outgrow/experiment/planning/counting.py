@@ -5,17 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import torch
+from huggingface_hub import constants
 
+from outgrow.core.errors import PrerequisiteError
 from outgrow.core.tables import iter_examples
-from outgrow.experiment.planning.recording import BytesTokenizer, Texts, counting
+from outgrow.experiment.planning.recording import BYTES_PER_TOKEN, BytesTokenizer, LightCoder, Texts, counting
 from outgrow.experiment.planning.training_passes import training_passes
 from outgrow.experiment.work import NOTHING, Pass, Passes, PlannedWork
 from outgrow.models.assemble import make_tokenizer
+from outgrow.models.batches import default_budget
 from outgrow.models.config import ModelRef
+from outgrow.models.files import resolve
 from outgrow.models.shapes import Shape
 from outgrow.supervisors.asking import Asking
 from outgrow.supervisors.local import answer
@@ -23,40 +29,24 @@ from outgrow.supervisors.queries import pose
 from outgrow.tasks.base import Task
 from outgrow.training.config import TrainConfig
 from outgrow.training.rows import TrainRow, check_rows
-from outgrow.training.schedule import checkpoint_steps
 
 PASS_OVERHEAD = {"cpu": 64, "cuda": 2048}
 """Positions that one more micro-batch costs, as training plans its steps (`outgrow.training.run`)."""
-BUDGET = {"cpu": 2048, "cuda": 16384}
-"""Positions of an answering pass (`outgrow.models.batches.default_budget`)."""
+BUDGET = {kind: default_budget(torch.device(kind)) for kind in ("cpu", "cuda")}
+"""Positions of an answering pass."""
 
 
 def tokenizer_of(ref: ModelRef) -> tuple[Any, bool]:
     """The model's tokenizer if it is on this machine, and whether it is; nothing is fetched."""
-    import os
-    from pathlib import Path
-
-    from outgrow.core.errors import PrerequisiteError
-    from outgrow.models.files import resolve
-
-    place = resolve(ref.model)
-    if isinstance(place, Path):
+    if isinstance(resolve(ref.model), Path):
         return make_tokenizer(ref), True
-    before = os.environ.get("HF_HUB_OFFLINE")
-    from huggingface_hub import constants
-
     offline, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
-    os.environ["HF_HUB_OFFLINE"] = "1"
     try:
         return make_tokenizer(ref), True
     except (PrerequisiteError, OSError):
         return BytesTokenizer(), False
     finally:
         constants.HF_HUB_OFFLINE = offline
-        if before is None:
-            del os.environ["HF_HUB_OFFLINE"]
-        else:
-            os.environ["HF_HUB_OFFLINE"] = before
 
 
 def spread(examples: pa.Table, count: int) -> pa.Table:
@@ -85,6 +75,9 @@ class Counter:
         self.ref, self.shape, self.task, self.sample, self.device = ref, shape, task, sample, device
         self.devices = devices
         self.loaded = counting(ref, shape, tokenizer, task.classes if ref.head == "classifier" else None)
+        # ids as they are: which prompts share a pack in training follows from their order
+        coder = None if self.loaded.coder is None else LightCoder(tokenizer, chat=ref.chat)
+        self.trainee = replace(self.loaded, coder=coder)
 
     def asked(self, examples: pa.Table, asking: Asking, typical: int | None, task: Task | None = None) -> PlannedWork:
         """Of answering `examples`.
@@ -103,29 +96,26 @@ class Counter:
         head.seen, head.texts = [], []
         answers = answer(self.loaded, task, few, source="plan", **asking.settings())
         queries = pose(task, few, asking.variants, asking.turns)
-        seen: list[Pass] = head.seen
+        factor = BUDGET[self.device] // BUDGET["cpu"]  # on a GPU more positions go into a pass
+        passes = sum((one.passes for one in head.seen), Passes())
+        largest: Pass = max(head.seen, key=lambda p: p.positions, default=NOTHING)
         work = PlannedWork(
-            asked=self._fewer(sum((one.passes for one in seen), Passes())),
-            largest_asked=self._larger(max(seen, key=lambda p: p.positions, default=NOTHING)),
+            asked=replace(passes, passes=passes.passes / factor),
+            largest_asked=replace(
+                largest, sequences=largest.sequences * factor, places=largest.places * factor,
+                tokens=largest.tokens * factor,
+            ),
             questions=len(queries),
             answers=answers.num_rows,
-        )
+        )  # fmt: skip
         longest = task.max_new_tokens
         grows = self.ref.head == "lm" and head.abilities.grow
-        for one in head.texts:
-            work = self._text(work, one, longest, min(typical or longest, longest), grows=grows)
+        for batch in head.texts:
+            work = self._text(work, batch, longest, min(typical or longest, longest), grows=grows)
         return work.times(examples.num_rows / few.num_rows)
 
-    def _fewer(self, passes: Passes) -> Passes:
-        """On a GPU more positions go into a pass."""
-        return replace(passes, passes=passes.passes * BUDGET["cpu"] / BUDGET[self.device])
-
-    def _larger(self, one: Pass) -> Pass:
-        factor = BUDGET[self.device] // BUDGET["cpu"]
-        return replace(one, sequences=one.sequences * factor, places=one.places * factor, tokens=one.tokens * factor)
-
     @staticmethod
-    def _text(work: PlannedWork, one: Texts, longest: int, typical: int, *, grows: bool) -> PlannedWork:
+    def _text(work: PlannedWork, batch: Texts, longest: int, typical: int, *, grows: bool) -> PlannedWork:
         """A batch of texts: the prompts in one pass, then a pass for every token but the last.
 
         A batch goes on until its last text ends, and hundreds seldom all end early: passes are counted to the limit.
@@ -134,28 +124,23 @@ class Counter:
 
         Args:
             work: what is there already.
-            one: the batch.
+            batch: the texts.
             longest: tokens of the longest text.
             typical: tokens of a usual text.
             grows: texts share a sequence with their prompt.
         """
         usual = (typical if grows else longest) - 1  # passes with all texts
         left = longest - 1 - usual  # passes with one
-        room, width = one.slots * usual, one.width
-        pairs = one.prompts * (width**2 + one.slots * (usual * width + one.slots * usual * (usual + 1) / 2))
-        pairs += left * (width + room) + left * (left + 1) / 2
-        passes = Passes(
-            longest, one.prompts * (width + room) + left, pairs, one.prompts + one.texts * usual + left,
-            one.tokens + one.texts * usual + left,
-        )  # fmt: skip
-        whole = width + one.slots * (longest - 1)
-        biggest = Pass(one.prompts, whole, one.texts, one.tokens + one.texts * (longest - 1))
+        before = batch.width + batch.slots * usual
+        last = Passes(left, left, left * before + left * (left + 1) / 2, left, left)
+        whole = batch.width + batch.slots * (longest - 1)
+        biggest = Pass(batch.prompts, whole, batch.texts, batch.tokens + batch.texts * (longest - 1))
         return replace(
             work,
-            asked=work.asked + passes,
+            asked=work.asked + batch.passes(usual) + last,
             largest_asked=max(work.largest_asked, biggest, key=lambda p: p.positions),
-            answer_tokens=work.answer_tokens + one.texts * typical,
-            answer_bound=work.answer_bound + one.texts * longest,
+            answer_tokens=work.answer_tokens + batch.texts * typical,
+            answer_bound=work.answer_bound + batch.texts * longest,
         )
 
     def trained(self, rows: Sequence[TrainRow], config: TrainConfig, steps: int) -> PlannedWork:
@@ -163,7 +148,7 @@ class Counter:
         kept = check_rows(rows)
         chance = self.shape.dropout or self.shape.attention_dropout or (config.lora is not None and config.lora.dropout)
         micros, simulated = training_passes(
-            self.loaded, kept, config, steps, most=16 * self.sample, overhead=PASS_OVERHEAD[self.device],
+            self.trainee, kept, config, steps, most=16 * self.sample, overhead=PASS_OVERHEAD[self.device],
             random=bool(chance) or self.loaded.coder is None, devices=self.devices,
         )  # fmt: skip
         factor = steps / simulated
@@ -181,16 +166,11 @@ class Counter:
             return None
         gold = {g["example_id"]: g["value"] for g in self.task.gold(split).to_pylist()}
         examples = [e for e in iter_examples(spread(self.task.examples(split), self.sample)) if e.example_id in gold]
-        said = [self.task.solution(e, gold[e.example_id]) for e in examples]
-        if not said:
+        solutions = [self.task.solution(e, gold[e.example_id]) for e in examples]
+        if not solutions:
             return None
-        lengths = sorted(len(ids) for ids in coder.targets([""] * len(said), said))
+        lengths = sorted(len(ids) for ids in coder.targets([""] * len(solutions), solutions))
         return lengths[min(len(lengths) - 1, math.ceil(0.95 * len(lengths)))]
-
-
-def checkpoints_of(steps: int, config: TrainConfig) -> int:
-    """Checkpoints that are written and asked."""
-    return len(checkpoint_steps(steps, config.checkpoints))
 
 
 def charged(
@@ -210,20 +190,20 @@ def charged(
         return PlannedWork()
     few = spread(examples, sample)
     queries = pose(task, few, asking.variants, asking.turns)
-    tokens = BytesTokenizer()
-    requests = prompts = 0.0
+
+    def tokens(text: str) -> int:
+        return math.ceil(len(text.encode("utf-8")) / BYTES_PER_TOKEN)
+
+    requests = prompts = 0
     for query in queries:
-        turns = sum(
-            len(tokens(turn.prompt)["input_ids"]) + len(tokens(turn.answer)["input_ids"]) for turn in query.turns
-        )
-        own = turns + len(tokens(query.wording.prompt)["input_ids"])
-        said = query.wording.options or ()
-        if options and said:
+        turns = sum(tokens(turn.prompt) + tokens(turn.answer) for turn in query.turns)
+        prompt = turns + tokens(query.wording.prompt)
+        if options and query.wording.options:
             requests += 1
-            prompts += sum(own + len(tokens(option)["input_ids"]) for option in said)
+            prompts += sum(prompt + tokens(option) for option in query.wording.options)
         else:
             requests += asking.samples
-            prompts += own * asking.samples
+            prompts += prompt * asking.samples
     longest = 0 if options else task.max_new_tokens
     work = PlannedWork(
         questions=len(queries), answers=len(queries) * asking.samples, requests=requests, prompt_tokens=prompts,

@@ -1,17 +1,17 @@
-"""What a machine does in a second: measured here, or from a vendor's data sheet."""
+"""What a machine does in a second, as measured here (`calibrate.py`) or taken from a data sheet (`data_sheets.py`)."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from outgrow.core.errors import ConfigError
+from outgrow.core.files import write_json
 from outgrow.core.hashing import sha256_text
-from outgrow.core.names import unknown
 from outgrow.experiment.planning.formulas import forward_flops, training_flops
 from outgrow.experiment.planning.memory import Held
 from outgrow.experiment.work import Passes
@@ -168,9 +168,7 @@ class Machine:
     def save(self, file: Path) -> None:
         """Write it, whole or not at all."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = file.with_name(f".{file.name}.new")
-        fresh.write_text(json.dumps({"format": FORMAT, **asdict(self)}, indent=1, sort_keys=True) + "\n", "utf-8")
-        fresh.replace(file)
+        write_json({"format": FORMAT, **asdict(self)}, file)
 
 
 def use_of(lora: Lora | None) -> str:
@@ -200,51 +198,11 @@ def read_machine(file: Path) -> Machine:
         if raw.pop("format") != FORMAT:
             raise ValueError("another format")
         paces = {
-            key: Pace(**{**own, "held": Held(**own["held"]) if own.get("held") else None})
-            for key, own in raw.pop("paces", {}).items()
+            key: Pace(**{**pace, "held": Held(**pace["held"]) if pace.get("held") else None})
+            for key, pace in raw.pop("paces", {}).items()
         }
         machine = Machine(**raw, paces=paces)
         machine.flops["float32"], machine.bandwidth + machine.start
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"the machine {file} is not as outgrow plan --measure writes it: {error}") from None
     return machine
-
-
-TERA, GIGA, GIB = 1e12, 1e9, float(1 << 30)
-
-
-def _gpu(name: str, tera: int | float, float32: int | float, gigabytes: int | float, bandwidth: int | float) -> Machine:
-    return Machine(
-        name, "cuda", {"bfloat16": tera * TERA, "float16": tera * TERA, "float32": float32 * TERA},
-        bandwidth * GIGA, gigabytes * GIGA, launch=1e-4, start=15.0, job=0.5, step=5.0, base=1.5 * GIB,
-    )  # fmt: skip
-
-
-KNOWN: dict[str, Machine] = {
-    "a100-40gb": _gpu("A100 40GB SXM", 312, 19.5, 40, 1555),
-    "a100-80gb": _gpu("A100 80GB SXM", 312, 19.5, 80, 2039),
-    "h100": _gpu("H100 SXM", 989, 67, 80, 3350),
-    "h100-pcie": _gpu("H100 PCIe", 756, 51, 80, 2000),
-    "h200": _gpu("H200 SXM", 989, 67, 141, 4800),
-    "b200": _gpu("B200", 2250, 75, 180, 7700),
-    "l4": _gpu("L4", 121, 30.3, 24, 300),
-    "l40s": _gpu("L40S", 362, 91.6, 48, 864),
-    "rtx-4090": _gpu("RTX 4090", 165, 82.6, 24, 1008),
-    "v100": _gpu("V100 32GB SXM", 125, 15.7, 32, 900),
-}
-"""Peak rates without sparsity, memory and bandwidth of NVIDIA's data sheets; V100's 16-bit rate is float16's."""
-
-
-def known_machine(name: str, fraction: int | float) -> Machine:
-    """A device of the table.
-
-    Args:
-        name: of the device.
-        fraction: of its peak that is achieved (MFU), above 0, at most 1.
-
-    Raises:
-        ConfigError: it is not in the table.
-    """
-    if name.casefold() not in KNOWN:
-        raise ConfigError(f"--device {name!r}: {unknown('device', name, KNOWN)}")
-    return replace(KNOWN[name.casefold()], fraction=fraction)

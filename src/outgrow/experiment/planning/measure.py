@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gc
-import platform
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +13,10 @@ from torch import Tensor, nn
 
 from outgrow.experiment.planning.machine import Pace
 from outgrow.experiment.planning.memory import Held
+from outgrow.experiment.planning.recording import Texts
+from outgrow.experiment.work import Pass, Passes
 from outgrow.models.adapters import add_adapter
-from outgrow.models.batching import Group, alone, collate
+from outgrow.models.batching import Group, Sequences, alone, collate
 from outgrow.models.config import Lora, ModelRef
 from outgrow.models.generation import Pick
 from outgrow.models.growing import grow
@@ -24,6 +24,7 @@ from outgrow.models.heads import LanguageHead
 from outgrow.models.loaded import Loaded
 from outgrow.models.probing import probe
 from outgrow.models.quiet import quiet
+from outgrow.store.environment import cpu_name
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048)
 ROWS = 1024
@@ -33,10 +34,7 @@ LARGEST = 150_000_000
 
 def name() -> str:
     """What the machine is called."""
-    facts = Path("/proc/cpuinfo")
-    lines = facts.read_text(encoding="utf-8").splitlines() if facts.exists() else []
-    found = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-    return f"{found}, {torch.get_num_threads()} thread(s)"
+    return f"{cpu_name()}, {torch.get_num_threads()} thread(s)"
 
 
 def times(run: Callable[[], Any], seconds: float) -> list[float]:
@@ -46,12 +44,12 @@ def times(run: Callable[[], Any], seconds: float) -> list[float]:
     """
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     run()
-    found: list[float] = []
-    while len(found) < 3 or (sum(found) < seconds and len(found) < 50):
+    taken: list[float] = []
+    while len(taken) < 3 or (sum(taken) < seconds and len(taken) < 50):
         start = clock()
         run()
-        found.append(clock() - start)
-    return found
+        taken.append(clock() - start)
+    return taken
 
 
 def best(run: Callable[[], Any], seconds: float = 0.3) -> float:
@@ -122,19 +120,23 @@ class Probe:
 
         return [Group(tokens(prompt), [tokens(answer) for _ in range(answers)]) for _ in range(count)]
 
-    def ask(self, groups: Sequence[Group]) -> tuple[float, list[float]]:
-        """Seconds of scoring the answers, and passes, positions, pairs and places."""
-        share = self.head.shares(groups)
+    def passes(self, groups: Sequence[Group]) -> Passes:
+        """What one pass over the groups is."""
+        sequences = self._sequences(groups)
+        rows, width = sequences.ids.shape
+        return Pass(rows, width, len(sequences.places), 0).passes
+
+    def ask(self, groups: Sequence[Group]) -> float:
+        """Seconds of scoring the answers."""
 
         @torch.inference_mode()
         def run() -> None:
-            logits = self._logits(groups, share).float()
-            torch.logsumexp(logits, dim=1)
+            torch.logsumexp(self._logits(groups), dim=1)
 
-        return usual(run), self._sizes(groups, share)
+        return usual(run)
 
-    def write(self, rows: int, slots: int, width: int, tokens: int) -> tuple[float, list[float]]:
-        """Seconds of drawing texts, and passes, positions, pairs and places.
+    def write(self, rows: int, slots: int, width: int, tokens: int) -> tuple[float, Passes]:
+        """Seconds of drawing texts, and the passes of that.
 
         Args:
             rows: prompts.
@@ -143,57 +145,48 @@ class Probe:
             tokens: of a text.
         """
         prompts = [group.prompt for group in self.groups(rows, width, 1, 1)]
-        later = tokens - 1
         if not self.head.abilities.grow:  # as `generation` does where texts cannot share a sequence
-            prompts, slots = [own for own in prompts for _ in range(slots)], 1
-        rows, pick = len(prompts), Pick(1.0, range(rows * slots))
+            prompts, slots = [prompt for prompt in prompts for _ in range(slots)], 1
+        texts = Texts(len(prompts), width, slots, len(prompts) * slots, 0)
+        pick = Pick(1.0, range(texts.texts))
         model: Any = self.head.model
         options = {"do_sample": False, "min_new_tokens": tokens, "max_new_tokens": tokens, "pad_token_id": 0}
 
         @torch.inference_mode()
         def run() -> None:
             if self.head.abilities.grow:
-                grow(self.head, prompts, [slots] * rows, tokens, (), pick)
+                grow(self.head, prompts, [slots] * len(prompts), tokens, (), pick)
             else:
                 ids = torch.tensor(prompts)
                 model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **options)
 
-        pairs = rows * (width**2 + slots * (later * width + slots * later * (later + 1) / 2))
-        return usual(run), [float(tokens), rows * (width + slots * later), pairs, float(rows * (1 + slots * later))]
+        return usual(run), texts.passes(tokens - 1)
 
-    def train(self, groups: Sequence[Group]) -> tuple[float, list[float]]:
-        """Seconds of a forward and a backward pass, and the same sizes."""
-        share = self.head.shares(groups)
+    def train(self, groups: Sequence[Group]) -> float:
+        """Seconds of a forward and a backward pass."""
         self.head.train()
-
-        def run() -> None:
-            loss: Any = self._loss(groups, share)
-            loss.backward()
-
-        seconds = usual(run, 0.5)
-        for parameter in self.trained:
-            parameter.grad = None
+        seconds = usual(lambda: self._loss(groups).backward(), 0.5)
+        self._forget()
         self.head.eval()
-        return seconds, self._sizes(groups, share)
+        return seconds
 
-    def held(self, groups: Sequence[Group]) -> tuple[float, list[float]]:
-        """Bytes that a forward pass keeps for the backward pass, and the same sizes."""
-        own = {p.untyped_storage().data_ptr() for p in self.head.parameters()}
+    def held(self, groups: Sequence[Group]) -> float:
+        """Bytes that a forward pass keeps for the backward pass."""
+        weights = {p.untyped_storage().data_ptr() for p in self.head.parameters()}
         kept: dict[int, Tensor] = {}
 
         def pack(tensor: Tensor) -> Tensor:
-            if (place := tensor.untyped_storage().data_ptr()) not in own:
-                kept[place] = tensor
+            if (storage := tensor.untyped_storage().data_ptr()) not in weights:
+                kept[storage] = tensor
             return tensor
 
-        share = self.head.shares(groups)
         self.head.train()
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            loss = self._loss(groups, share)
+            loss = self._loss(groups)
         total = float(sum(tensor.untyped_storage().nbytes() for tensor in kept.values()))
         del loss
         self.head.eval()
-        return total, self._sizes(groups, share)
+        return total
 
     def update(self) -> float:
         """Seconds of clipping and an AdamW step."""
@@ -206,36 +199,40 @@ class Probe:
         for parameter in self.trained:
             parameter.grad = torch.zeros_like(parameter)
         seconds = usual(run)
-        for parameter in self.trained:
-            parameter.grad = None
+        self._forget()
         return seconds
 
-    def _logits(self, groups: Sequence[Group], share: bool) -> Tensor:
-        packs = [alone(group) for group in groups]
-        sequences, _ = collate(packs, 0, share=share, unmasked=self.head.abilities.unmasked, device=self.device)
-        found: Tensor = self.head(sequences)
-        return found
+    def _forget(self) -> None:
+        for parameter in self.trained:
+            parameter.grad = None
 
-    def _loss(self, groups: Sequence[Group], share: bool) -> Tensor:
-        logits = self._logits(groups, share).float()
+    def _sequences(self, groups: Sequence[Group]) -> Sequences:
+        share, unmasked = self.head.shares(groups), self.head.abilities.unmasked
+        return collate([alone(group) for group in groups], 0, share=share, unmasked=unmasked, device=self.device)[0]
+
+    def _logits(self, groups: Sequence[Group]) -> Tensor:
+        logits: Tensor = self.head(self._sequences(groups))
+        return logits.float()
+
+    def _loss(self, groups: Sequence[Group]) -> Any:
+        logits = self._logits(groups)
         return nn.functional.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.int64))
 
-    def _sizes(self, groups: Sequence[Group], share: bool) -> list[float]:
-        packs = [alone(group) for group in groups]
-        sequences, _ = collate(packs, 0, share=share, unmasked=True, device=self.device)
-        rows, width = sequences.ids.shape
-        return [1.0, float(rows * width), float(rows * width * width), float(len(sequences.places))]
 
-
-def fit(points: Sequence[tuple[float, list[float]]]) -> list[float]:
+def fit(points: Sequence[tuple[float, list[int | float]]]) -> list[float]:
     """What each size costs, none less than nothing: least squares of relative errors."""
     from scipy.optimize import nnls
 
-    seen = np.array([seconds for seconds, _ in points])
-    sizes = np.array([own for _, own in points]) / seen[:, None]
+    costs = np.array([cost for cost, _ in points])
+    sizes = np.array([size for _, size in points]) / costs[:, None]
     scale = np.abs(sizes).max(axis=0)
-    found, _ = nnls(sizes / scale, np.ones(len(points)))
-    return [float(x) for x in found / scale]
+    rates, _ = nnls(sizes / scale, np.ones(len(points)))
+    return [float(rate) for rate in rates / scale]
+
+
+def fit_passes(points: Sequence[tuple[float, Passes]]) -> list[float]:
+    """What a pass, a position, a pair and a place cost."""
+    return fit([(cost, [work.passes, work.positions, work.pairs, work.places]) for cost, work in points])
 
 
 def model_pace(config: Any, use: str, lora: Lora | None, longest: int) -> Pace:
@@ -257,20 +254,20 @@ def model_pace(config: Any, use: str, lora: Lora | None, longest: int) -> Pace:
               (max(1, narrow // 4), short, answers, 2), (max(1, wide // 4), long, answers, 2),
               (max(1, narrow // 2), short, answers, 8)]  # fmt: skip
     groups = [probe.groups(*point) for point in points]
+    sizes = [probe.passes(group) for group in groups]
     if use == "write":  # a token's pass has work around it that a scoring pass has not
         few, many = max(1, narrow // 16), max(1, wide // 2)
         timed = [probe.write(*point) for point in ((1, 1, short, 12), (few, 1, short, 12), (few, 8, short, 12),
                                                    (many, 1, long - 8, 2), (many, 8, long - 8, 6))]  # fmt: skip
     else:
-        timed = [(probe.ask if use == "ask" else probe.train)(own) for own in groups]
-    passes, position, pair, place = fit(timed)
+        timed = list(zip(map(probe.ask if use == "ask" else probe.train, groups), sizes, strict=True))
+    factor = probe.factor
+    passes, position, pair, place = fit_passes(timed)
     update, held = 0.0, None
     if use not in ("ask", "write"):
         update = probe.update()
-        counted = [probe.held(own) for own in groups]
-        _, own_position, own_pair, own_place = fit(counted)
-        held = Held(own_position * probe.factor, own_pair * probe.factor, own_place + 12.0 * probe.size)
-    factor = probe.factor
+        _, *bytes_ = fit_passes(list(zip(map(probe.held, groups), sizes, strict=True)))
+        held = Held(bytes_[0] * factor, bytes_[1] * factor, bytes_[2] + 12.0 * probe.size)
     del probe
     gc.collect()
     return Pace(passes * factor, position * factor, pair * factor, place, update * factor, held)

@@ -13,7 +13,6 @@ from outgrow.models.config import Lora
 from outgrow.models.shapes import Shape
 from outgrow.training.config import TrainConfig
 
-GIB = float(1 << 30)
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 

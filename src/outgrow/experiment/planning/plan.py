@@ -3,50 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from outgrow.core.errors import ConfigError, PrerequisiteError
-from outgrow.experiment.planning.estimate import Estimate, Hardware, estimate
-from outgrow.experiment.planning.machine import Machine, known_machine, read_machine
-from outgrow.experiment.planning.show import numbers, show
-from outgrow.experiment.planning.steps import Planner
 from outgrow.models.known_shapes import given_shapes
 from outgrow.recipe.recipe import Recipe, load_recipe
 
+if TYPE_CHECKING:
+    from outgrow.experiment.planning.machine import Machine
+    from outgrow.experiment.planning.show import Plan
+    from outgrow.experiment.planning.steps import Planner
+
 NEEDED = "tokens, time and memory need torch and transformers; install them with: pip install 'outgrow[train]'"
-
-
-@dataclass(frozen=True, repr=False)
-class Plan:
-    """A recipe's plan. Printing it shows its table.
-
-    Attributes:
-        recipe: what was planned.
-        estimate: its jobs, each with its cost, and their total.
-        hardware: where it would run.
-    """
-
-    recipe: Recipe
-    estimate: Estimate
-    hardware: Hardware
-
-    def numbers(self) -> dict[str, Any]:
-        """The plan as plain values: seconds, bytes, counts; what `outgrow plan --json` prints."""
-        return numbers(self.recipe, self.estimate, self.hardware)
-
-    def __str__(self) -> str:
-        from rich.console import Console
-
-        text = io.StringIO()
-        show(self.recipe, self.estimate, self.hardware, Console(file=text, width=160, color_system=None))
-        return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
-
-    __repr__ = __str__
 
 
 def plan(
@@ -90,6 +61,12 @@ def plan(
         raise ConfigError("measure is for this machine, device for another: give one of them")
     if not can_plan():
         raise PrerequisiteError(NEEDED)
+    from outgrow.experiment.planning.data_sheets import known_machine
+    from outgrow.experiment.planning.estimate import Hardware, estimate
+    from outgrow.experiment.planning.machine import read_machine
+    from outgrow.experiment.planning.show import Plan
+    from outgrow.experiment.planning.steps import Planner
+
     recipe = load_recipe(recipe, overrides)
     where = None if device is None else known_machine(device, mfu)
     kind = "cpu" if where is None else where.kind
@@ -116,6 +93,7 @@ def default_file() -> Path:
 
 def _measured(file: Path, planner: Planner, say: Callable[[str], None]) -> Machine:
     from outgrow.experiment.planning.calibrate import measure_machine, measure_models
+    from outgrow.experiment.planning.machine import read_machine
     from outgrow.models.machine import threads
 
     threads(planner.recipe.threads)
@@ -124,7 +102,7 @@ def _measured(file: Path, planner: Planner, say: Callable[[str], None]) -> Machi
         say(f"measuring {what}")
 
     machine = read_machine(file) if file.exists() else measure_machine(measuring)
-    machine = measure_models(machine, planner, [step for job in planner.jobs() for step in job.steps], measuring)
+    machine = measure_models(machine, planner, measuring)
     machine.save(file)
     say(f"kept in {file}; remove it to measure the machine anew")
     return machine

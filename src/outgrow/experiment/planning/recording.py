@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from outgrow.experiment.work import Pass
+from outgrow.experiment.work import Pass, Passes
 from outgrow.models.batching import Sequences
 from outgrow.models.config import ModelRef
 from outgrow.models.heads import Abilities, LanguageHead
@@ -54,11 +54,21 @@ class BytesTokenizer:
 
 
 class LightCoder(Coder):
-    """A coder that does not look for other ways to split its texts."""
+    """A coder that splits a text once, and does not look for other ways to split it."""
+
+    def __init__(self, tokenizer: Any, *, chat: bool) -> None:
+        self._split: dict[str, list[int]] = {}
+        super().__init__(tokenizer, chat=chat)
 
     def mismatches(self, prompts: Sequence[Prompt], targets: Sequence[str]) -> int:
         """Not looked for."""
         return 0
+
+    def _encode(self, texts: Iterable[str]) -> list[list[int]]:
+        texts = list(texts)
+        new = [text for text in dict.fromkeys(texts) if text not in self._split]
+        self._split.update(zip(new, super()._encode(new), strict=True))
+        return [self._split[text] for text in texts]
 
 
 class DenseCoder(LightCoder):
@@ -76,10 +86,10 @@ class DenseCoder(LightCoder):
 
     def prompts(self, texts: Sequence[Prompt]) -> list[list[int]]:
         """As of any coder, numbered anew."""
-        raw, self.prefix = self.prefix, []
-        found = [self._number(ids) for ids in super().prompts(texts)]
-        self.prefix = raw
-        return [raw + ids if not self.chat else ids for ids in found]
+        prefix, self.prefix = self.prefix, []
+        dense = [self._number(ids) for ids in super().prompts(texts)]
+        self.prefix = prefix
+        return [prefix + ids if not self.chat else ids for ids in dense]
 
     def targets(self, prompts: Sequence[Prompt], texts: Sequence[str]) -> list[list[int]]:
         """As of any coder, numbered anew."""
@@ -106,6 +116,15 @@ class Texts:
     slots: int
     texts: int
     tokens: int
+
+    def passes(self, later: int) -> Passes:
+        """A pass over the prompts, and one for each of `later` more tokens of all texts."""
+        room = self.slots * later
+        pairs = self.width**2 + self.slots * (later * self.width + self.slots * later * (later + 1) / 2)
+        return Passes(
+            1 + later, self.prompts * (self.width + room), self.prompts * pairs, self.prompts + self.texts * later,
+            self.tokens + self.texts * later,
+        )  # fmt: skip
 
 
 class CountingHead(LanguageHead):

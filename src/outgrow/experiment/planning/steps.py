@@ -7,19 +7,56 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from outgrow.core.hashing import sha256_text
-from outgrow.experiment.dry import count_jobs, name_of
-from outgrow.experiment.planning.counting import Counter, charged, checkpoints_of, tokenizer_of
+from outgrow.experiment.dry import CountedJob, count_jobs
+from outgrow.experiment.planning.counting import Counter, charged, tokenizer_of
 from outgrow.experiment.sketch import planned_task
 from outgrow.experiment.sources import settings_of
 from outgrow.experiment.steps import Counted
-from outgrow.experiment.work import PlannedJob, PlannedStep, PlannedWork
-from outgrow.models.config import ModelRef
+from outgrow.experiment.work import PlannedWork
+from outgrow.models.config import Lora, ModelRef
 from outgrow.models.known_shapes import find_shape
 from outgrow.models.shapes import Shape
 from outgrow.recipe.recipe import Recipe
 from outgrow.supervisors.asking import Asking
 from outgrow.tasks.base import Task
 from outgrow.tasks.benchmarks import BenchmarkConfig
+from outgrow.training.config import TrainConfig
+from outgrow.training.schedule import checkpoint_steps
+
+
+@dataclass(frozen=True)
+class PlannedStep(Counted):
+    """A step that was asked for, and what it computes."""
+
+    work: PlannedWork
+
+    @property
+    def key(self) -> str:
+        """Stands for everything that decides its result, the seed aside."""
+        return self.request.step.key
+
+    @property
+    def kind(self) -> str:
+        """`answer`, `train` or another."""
+        return self.request.step.name
+
+    @property
+    def about(self) -> str:
+        """The split, or nothing."""
+        return self.request.about
+
+    @property
+    def training(self) -> TrainConfig | None:
+        """Settings of the training that this is; None for any other step."""
+        return self.request.train if self.kind == "train" else None
+
+    @property
+    def lora(self) -> Lora | None:
+        """The adapter that is trained, or with which the model answers."""
+        return None if self.request.train is None else self.request.train.lora
+
+
+PlannedJob = CountedJob[PlannedStep]
 
 
 @dataclass
@@ -56,30 +93,17 @@ class Planner:
     def jobs(self) -> list[PlannedJob]:
         """All jobs in the order in which they would be begun, with the steps they ask for."""
         return [
-            PlannedJob(job.stage, name_of(self.recipe, job.job), job.job.seed, tuple(map(self._planned, job.steps)))
+            CountedJob(job.job, job.name, tuple(map(self._planned, job.steps)))
             for job in count_jobs(self.recipe, self.plain)
         ]
 
     def _planned(self, counted: Counted) -> PlannedStep:
         request = counted.request
-        key = request.step.key
-        work = self._once(key, lambda: request.planned(self))
-        return PlannedStep(
-            key, counted.seeded, request.step.name, request.what, request.about, work, request.model, request.train,
-            request.server,
-        )  # fmt: skip
-
-    # Models ---------------------------------------------------------------------------------------------------
+        return PlannedStep(request, counted.seeded, self._once(request.step.key, lambda: request.planned(self)))
 
     def shape(self, ref: ModelRef) -> Shape:
         """The shape of a model of the recipe."""
         return self._counter(ref).shape
-
-    def models(self) -> list[ModelRef]:
-        """Every model on this machine that the recipe uses, once."""
-        recipe = self.recipe
-        asked = [*recipe.supervisors, recipe.ask.paraphraser, *recipe.students, *recipe.models]
-        return list({_model_key(ref): ref for ref in asked if isinstance(ref, ModelRef)}.values())
 
     def _counter(self, ref: ModelRef) -> Counter:
         key = _model_key(ref)
@@ -93,19 +117,16 @@ class Planner:
             self._counters[key] = Counter(ref, shape, tokenizer, self.plain, self.sample, self.device, self.devices)
         return self._counters[key]
 
-    # Work of steps --------------------------------------------------------------------------------------------
-
     def asked(self, request: Any) -> PlannedWork:
         """Of answering (`outgrow.experiment.answering.Answer`)."""
-        asking: Asking = request.asking
-        settings = {name: value for name, value in asking.settings().items() if name != "seed"}
+        settings = {name: value for name, value in request.asking.settings().items() if name != "seed"}
         ids = sha256_text(request.examples["example_id"].to_pylist())
         if request.model is None:
             return self._once(f"{request.handle.source.key} {ids} {settings}", lambda: self._elsewhere(request))
         counter = self._counter(request.model)
         return self._once(
             f"{_model_key(request.model)} {request.about} {ids} {settings}",
-            lambda: counter.asked(request.examples, asking, self._usual(counter), request.task),
+            lambda: counter.asked(request.examples, request.asking, self._usual(counter), request.task),
         )
 
     def _elsewhere(self, request: Any) -> PlannedWork:
@@ -122,7 +143,7 @@ class Planner:
         work = counter.trained(request.worded, request.config, request.steps)
         if request.checks is None:
             return work
-        checkpoints = checkpoints_of(request.steps, request.config)
+        checkpoints = len(checkpoint_steps(request.steps, request.config.checkpoints))
         asking = Asking(1, 1, 0.0, 0, request.decoding)
         checked = self._once(
             f"{_model_key(request.model)} checkpoints {asking.settings()}",

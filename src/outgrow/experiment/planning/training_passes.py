@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from outgrow.experiment.planning.recording import LightCoder
 from outgrow.experiment.work import Pass
 from outgrow.models.batching import Pack, cut_step, make_pack
 from outgrow.models.heads import LanguageHead
@@ -25,7 +23,7 @@ def training_passes(
     """Forward passes of a training's first steps, with the row order of seed 0.
 
     Args:
-        loaded: a model that counts (`recording.counting`).
+        loaded: a model that counts (`recording.counting`), with ids as they are.
         rows: all rows, checked.
         config: settings.
         steps: optimiser steps of the training.
@@ -43,8 +41,6 @@ def training_passes(
         [int(row) for row in rows_of_step(step, len(rows), config.batch_size, 0, together)] for step in range(simulated)
     ]
     known = sorted({row for chosen in drawn for row in chosen})
-    if loaded.coder is not None:  # ids as they are: which prompts share a pack follows from their order
-        loaded = replace(loaded, coder=LightCoder(loaded.tokenizer, chat=loaded.ref.chat))
     encoded = encode(loaded, [rows[row] for row in known], config.max_length)
     groups = dict(zip(known, encoded.groups, strict=True))
     head = loaded.head
@@ -52,12 +48,12 @@ def training_passes(
     join = share and isinstance(head, LanguageHead) and not random
     passes = []
     for chosen in drawn:
-        own = [groups[row] for row in chosen]
+        step = [groups[row] for row in chosen]
         cut = cut_step(
-            own, share=share, join=join, budget=config.micro_batch_tokens, overhead=overhead,
+            step, share=share, join=join, budget=config.micro_batch_tokens, overhead=overhead,
             devices=1 if random else devices,
         )  # fmt: skip
-        passes += [micro_pass([make_pack([own[i] for i in pack]) for pack in part], share) for part in cut]
+        passes += [micro_pass([make_pack([step[i] for i in pack]) for pack in part], share) for part in cut]
     return passes, simulated
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from outgrow import evaluation as ev
 from outgrow.core.errors import DataError, PrerequisiteError
-from outgrow.experiment.results.views import Seed, Split
+from outgrow.experiment.results.views import Seed, Split, values_of
 from outgrow.experiment.results.vote_accuracy import VoteAccuracy
 from outgrow.experiment.steps import Steps
 from outgrow.reliability import AccuracyEstimate, accuracy_from_decoys, calibrate
@@ -35,7 +35,7 @@ def accuracy_by_votes(
         `seeds`, each with `estimate`, `low`, `high` and `truth`, the `method` and its `assumptions`; or the `reason`
         why not.
     """
-    groups = {i: str(group) for i, group in zip(pool.ids, pool.groups.tolist(), strict=True)}
+    groups = {question: str(group) for question, group in pool.group_of.items()}
     return _estimated(seeds, pool, lambda k: steps.do(VoteAccuracy(seeds[k].pool, options, groups, seeds[k].seed)))
 
 
@@ -52,17 +52,19 @@ def accuracy_by_decoys(seeds: Sequence[Seed], pool: Split, labels: Sequence[pa.T
 
 
 def _estimated(seeds: Sequence[Seed], pool: Split, estimate: Callable[[int], AccuracyEstimate]) -> dict[str, Any]:
-    found, method, assumptions = [], "", ""
+    records, method, assumptions = [], "", ""
     for k, seed in enumerate(seeds):
         try:
-            made = estimate(k)
+            accuracy = estimate(k)
         except (DataError, PrerequisiteError) as error:
             return {"seeds": [], "method": "", "assumptions": "", "reason": str(error)}
-        said = [(i, v) for i, v in _values(seed.pool) if v is not None]
-        truth = float(np.mean([pool.gold[i] == v for i, v in said]))
-        found.append({"seed": seed.seed, "estimate": made.estimate, "low": made.low, "high": made.high, "truth": truth})
-        method, assumptions = made.method, made.assumptions
-    return {"seeds": found, "method": method, "assumptions": assumptions, "reason": None}
+        truth = float(
+            np.mean([pool.gold[i] == value for i, value in values_of(seed.pool).items() if value is not None])
+        )
+        interval = {"estimate": accuracy.estimate, "low": accuracy.low, "high": accuracy.high}
+        records.append({"seed": seed.seed, **interval, "truth": truth})
+        method, assumptions = accuracy.method, accuracy.assumptions
+    return {"seeds": records, "method": method, "assumptions": assumptions, "reason": None}
 
 
 def calibration_quality(seeds: Sequence[Seed], pool: Split, known: Split | None) -> dict[str, Any] | None:
@@ -74,25 +76,20 @@ def calibration_quality(seeds: Sequence[Seed], pool: Split, known: Split | None)
     """
     if known is None or any(seed.known is None for seed in seeds):
         return None
-    groups = dict(zip(known.ids, (str(group) for group in known.groups.tolist()), strict=True))
+    groups = {question: str(group) for question, group in known.group_of.items()}
+    clusters = pool.group_of
     about = {"kind": CALIBRATOR, "known": len(known.ids)}
-    found = []
+    records = []
     for seed in seeds:
         assert seed.known is not None
         try:
             rated = calibrate(seed.pool, seed.known, known.gold_table(), kind=CALIBRATOR, seed=seed.seed, groups=groups)
         except (DataError, PrerequisiteError) as error:
             return {**about, "seeds": [], "reason": str(error)}
-        pairs = _values(seed.pool)
-        valid = np.array([v is not None for _, v in pairs])
-        right = np.array([v == pool.gold[i] for i, v in pairs])[valid]
-        place = dict(zip(pool.ids, pool.groups.tolist(), strict=True))
-        clusters = np.array([place[i] for i, _ in pairs])[valid]
-        _, codes = np.unique(clusters, return_inverse=True)
-        made = asdict(ev.ece(as_floats(rated["reliability"])[valid], right, groups=codes, draws=1000, seed=seed.seed))
-        found.append({"seed": seed.seed, **{name: made[name] for name in ("value", "low", "high", "debiased")}})
-    return {**about, "seeds": found, "reason": None}
-
-
-def _values(labels: Any) -> list[tuple[str, str | None]]:
-    return list(zip(labels["example_id"].to_pylist(), labels["value"].to_pylist(), strict=True))
+        labels = values_of(seed.pool)
+        valid = np.array([value is not None for value in labels.values()])
+        right = np.array([value == pool.gold[i] for i, value in labels.items()])[valid]
+        _, codes = np.unique(np.array([clusters[i] for i in labels])[valid], return_inverse=True)
+        ece = asdict(ev.ece(as_floats(rated["reliability"])[valid], right, groups=codes, draws=1000, seed=seed.seed))
+        records.append({"seed": seed.seed, **{name: ece[name] for name in ("value", "low", "high", "debiased")}})
+    return {**about, "seeds": records, "reason": None}

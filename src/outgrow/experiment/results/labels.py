@@ -67,16 +67,16 @@ def rate(seed: Seed, pool: Split) -> Rated:
     right = np.array([v is not None and v == t for t, v in zip(truth, values, strict=True)], dtype=bool)
     reliability = as_floats(seed.pool["reliability"])
     use = ~np.isnan(reliability) & np.array([v is not None for v in values], dtype=bool)
-    groups = dict(zip(pool.ids, pool.groups.tolist(), strict=True))
     entropy = as_floats(seed.pool["entropy"])
-    codes = np.array([groups[i] for i in ids], dtype=np.int64)
+    group_of = pool.group_of
+    codes = np.array([group_of[i] for i in ids], dtype=np.int64)
     return Rated(truth, values, reliability, reliability[use], right[use], entropy[use], codes[use])
 
 
 def auroc_interval(rated: Sequence[Rated], n_groups: int, draws: int = INTERVAL_DRAWS) -> tuple[float, float]:
     """95 % interval of the mean AUROC: crossed bootstrap over groups and seeds; NaN without two classes."""
     rng = np.random.default_rng(0)
-    found = []
+    means = []
     for _ in range(draws):
         counts = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups))
         values = []
@@ -84,8 +84,8 @@ def auroc_interval(rated: Sequence[Rated], n_groups: int, draws: int = INTERVAL_
             r = rated[place]
             times = counts[r.groups]
             values.append(ev.auroc(np.repeat(r.score, times), np.repeat(r.right, times)) if times.sum() else math.nan)
-        found.append(mean_of(values))
-    usable = [value for value in found if not math.isnan(value)]
+        means.append(mean_of(values))
+    usable = [value for value in means if not math.isnan(value)]
     if not usable:
         return math.nan, math.nan
     low, high = np.percentile(usable, [2.5, 97.5])

@@ -15,45 +15,49 @@ UNASKED: Mapping[str, Any] = {"votes": None, "value": None, "entropy": None, "re
 
 
 def answers_table(
-    seeds: Sequence[Seed], test: Split, zero_said: Mapping[str, str], said: Mapping[str, Sequence[Mapping[str, str]]]
+    seeds: Sequence[Seed],
+    test: Split,
+    zero_answers: Mapping[str, str],
+    arm_answers: Mapping[str, Sequence[Mapping[str, str]]],
 ) -> pa.Table:
     """Test questions x seeds with what everybody said."""
-    columns: dict[str, list[Any]] = {}
-
-    def add(name: str, values: Sequence[Any]) -> None:
-        columns.setdefault(name, []).extend(values)
-
-    for index, seed in enumerate(seeds):
+    rows = []
+    for k, seed in enumerate(seeds):
         labels = {row["example_id"]: row for row in seed.test.to_pylist()}
-        rows = [labels.get(i, UNASKED) for i in test.ids]
-        add("example_id", test.ids)
-        add("question", test.questions)
-        add("choices", test.choices)
-        add("gold", [test.gold[i] for i in test.ids])
-        add("seed", [seed.seed] * len(test.ids))
-        add("supervisor_value", [seed.floor.get(i) for i in test.ids])
-        add("votes", [row["votes"] for row in rows])
-        add("label", [row["value"] for row in rows])
-        add("entropy", [row["entropy"] for row in rows])
-        add("reliability", [row["reliability"] for row in rows])
-        add("stratum", test.strata)
-        add("zero_shot", [zero_said.get(i) for i in test.ids])
-        for arm, by_seed in said.items():
-            add(f"arm:{arm}", [by_seed[index].get(i) for i in test.ids])
+        for i, question, choices, stratum in zip(test.ids, test.questions, test.choices, test.strata, strict=True):
+            label = labels.get(i, UNASKED)
+            rows.append(
+                {
+                    "example_id": i,
+                    "question": question,
+                    "choices": choices,
+                    "gold": test.gold[i],
+                    "seed": seed.seed,
+                    "supervisor_value": seed.floor.get(i),
+                    "votes": label["votes"],
+                    "label": label["value"],
+                    "entropy": label["entropy"],
+                    "reliability": label["reliability"],
+                    "stratum": stratum,
+                    "zero_shot": zero_answers.get(i),
+                    **{f"arm:{arm}": answers[k].get(i) for arm, answers in arm_answers.items()},
+                }
+            )
     types = {"votes": pa.map_(pa.string(), pa.int64()), "choices": pa.list_(pa.string()), "seed": pa.int64(),
              "entropy": pa.float64(), "reliability": pa.float64()}  # fmt: skip
-    return pa.table({name: pa.array(values, types.get(name, pa.string())) for name, values in columns.items()})
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in rows[0]])
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def labels_table(seeds: Sequence[Seed], pool: Split) -> pa.Table:
     """Pool labels of every seed with gold beside them."""
-    text = dict(zip(pool.ids, pool.questions, strict=True))
+    questions = dict(zip(pool.ids, pool.questions, strict=True))
     tables = []
     for seed in seeds:
         ids = seed.pool["example_id"].to_pylist()
         table = seed.pool.append_column("seed", pa.array([seed.seed] * len(ids), pa.int64()))
         table = table.append_column("gold", pa.array([pool.gold[i] for i in ids], pa.string()))
-        tables.append(table.append_column("question", pa.array([text[i] for i in ids], pa.string())))
+        tables.append(table.append_column("question", pa.array([questions[i] for i in ids], pa.string())))
     return pa.concat_tables(tables)
 
 

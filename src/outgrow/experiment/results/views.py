@@ -24,13 +24,18 @@ class Split:
     strata: tuple[str, ...]
     gold: Mapping[str, str]
 
+    @property
+    def group_of(self) -> dict[str, int]:
+        """Question to the number of its group."""
+        return dict(zip(self.ids, self.groups.tolist(), strict=True))
+
     def gold_table(self) -> pa.Table:
         """The gold as a table of `example_id` and `value`."""
         return pa.table({"example_id": list(self.ids), "value": [self.gold[i] for i in self.ids]})
 
-    def right(self, said: Mapping[str, str | None]) -> Float[np.ndarray, "questions"]:
-        """1 where what was said is the truth."""
-        return np.array([float(said.get(i) is not None and said.get(i) == self.gold[i]) for i in self.ids])
+    def right(self, answers: Mapping[str, str | None]) -> Float[np.ndarray, "questions"]:
+        """1 where the answer is the truth."""
+        return np.array([float(answers.get(i) is not None and answers.get(i) == self.gold[i]) for i in self.ids])
 
 
 @dataclass(frozen=True)
@@ -44,3 +49,8 @@ class Seed:
     test: pa.Table  # labels
     floor: Mapping[str, str]  # identity wording of test
     known: pa.Table | None = None  # labels, where the task has known questions
+
+
+def values_of(labels: pa.Table) -> dict[str, str | None]:
+    """Question to its consensus label."""
+    return dict(zip(labels["example_id"].to_pylist(), labels["value"].to_pylist(), strict=True))

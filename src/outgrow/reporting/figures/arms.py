@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 from matplotlib.axes import Axes
 
-from outgrow.reporting.figures.drawn import COLOUR_OF, CONTROL, INK, LINE, MARKER_OF, MUTED, ORACLE, PAPER, Drawn
-from outgrow.reporting.figures.style import canvas, label, to_svg
-from outgrow.reporting.formatting import interval, percent, share
-from outgrow.reporting.schema import Accuracy, Arm, Recovered, Results
+from outgrow.reporting.figures.drawn import COLOUR_OF, CONTROL, INK, LINE, MUTED, ORACLE, Drawn, data_table
+from outgrow.reporting.figures.style import canvas, dot, label, to_svg
+from outgrow.reporting.formatting import bounds, percent, share
+from outgrow.reporting.schema import Accuracy, Arm, Results
 
-GROUPS = (("method", "methods"), ("control", "controls"), ("oracle", "oracles, use gold"))
+GROUPS = {"method": "methods", "control": "controls", "oracle": "oracles, use gold"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,10 @@ class _Row:
     text: str
 
 
+Groups = dict[str, list[_Row]]
+"""Rows below a title each."""
+
+
 def draw_accuracy(results: Results) -> Drawn | None:
     """Test accuracy of every arm between the supervisor's floor and the ceiling."""
     if not results.arms:
@@ -37,15 +41,14 @@ def draw_accuracy(results: Results) -> Drawn | None:
     references = [("supervisor, one answer", supervisor.floor), ("supervisor, vote", supervisor.vote)]
     if results.zero_shot is not None:
         references.append(("student before training", results.zero_shot))
-    groups = [("references", [_accuracy_row(name, "reference", value) for name, value in references])]
-    for kind, title in GROUPS:
-        groups.append(
-            (title, [_accuracy_row(arm.name, kind, arm.accuracy) for arm in results.arms if arm.kind == kind])
-        )
-    ceiling = results.arm_of("strong_ceiling")
+    groups = {
+        "references": [_accuracy_row(name, "reference", accuracy) for name, accuracy in references],
+        **_grouped(results.arms, lambda arm: _accuracy_row(arm.name, arm.kind, arm.accuracy)),
+    }
+    ceiling = results.ceiling
     figure = canvas(9.0, _height(groups))
     axes = figure.subplots()
-    trained = [row for _, rows in groups for row in rows if row.name != "student before training"]
+    trained = [row for rows in groups.values() for row in rows if row.name != "student before training"]
     _limits(axes, trained)
     _band(axes, supervisor.floor, CONTROL, "floor")
     if ceiling is not None:
@@ -62,7 +65,7 @@ def draw_accuracy(results: Results) -> Drawn | None:
         "are controls; diamonds saw gold labels and show what would be possible, not what a method achieved.",
         alt="Dot plot of test accuracy with 95 % intervals for the supervisor and every arm.",
         svg=to_svg(figure),
-        data=_data([row for _, rows in groups for row in rows]),
+        data=_data(groups),
     )
 
 
@@ -71,17 +74,12 @@ def draw_recovered(results: Results) -> Drawn | None:
     shown = [arm for arm in results.arms if arm.pgr.defined and arm.method != "strong_ceiling"]
     if not shown:
         return None
-    groups = []
-    for kind, title in GROUPS:
-        groups.append((title, [_recovered_row(arm, arm.pgr) for arm in shown if arm.kind == kind]))
+    groups = _grouped(shown, _recovered_row)
     figure = canvas(9.0, _height(groups))
     axes = figure.subplots()
-    _limits(axes, [row for _, rows in groups for row in rows], include=(0.0, 1.0))
+    _limits(axes, [row for rows in groups.values() for row in rows], include=(0.0, 1.0))
     for x, name in ((0.0, "floor"), (1.0, "ceiling")):
-        axes.axvline(x, color=MUTED, linewidth=1)
-        axes.annotate(
-            name, (x, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", color=MUTED, fontsize=8
-        )
+        _line(axes, x, MUTED, name)
     _dots(axes, groups)
     axes.xaxis.set_major_formatter(lambda x, _: share(x, 1) if x not in (0.0, 1.0) else f"{x:g}")
     return Drawn(
@@ -93,22 +91,26 @@ def draw_recovered(results: Results) -> Drawn | None:
         "teacher.",
         alt="Dot plot of performance gap recovered with 95 % intervals for every arm.",
         svg=to_svg(figure),
-        data=_data([row for _, rows in groups for row in rows]),
+        data=_data(groups),
     )
 
 
-def _accuracy_row(name: str, kind: str, value: Accuracy) -> _Row:
-    text = f"{percent(value.value)}  {interval(value.low, value.high)}"
-    return _Row(name, kind, value.value, value.low, value.high, value.per_seed, text)
+def _grouped(arms: Sequence[Arm], row_of: Callable[[Arm], _Row]) -> Groups:
+    return {title: [row_of(arm) for arm in arms if arm.kind == kind] for kind, title in GROUPS.items()}
 
 
-def _recovered_row(arm: Arm, value: Recovered) -> _Row:
-    text = f"{share(value.value)}  {interval(value.low, value.high, 'share')}"
-    return _Row(arm.name, arm.kind, value.value, value.low, value.high, (), text)
+def _accuracy_row(name: str, kind: str, accuracy: Accuracy) -> _Row:
+    text = f"{percent(accuracy.value)}  {bounds(accuracy)}"
+    return _Row(name, kind, accuracy.value, accuracy.low, accuracy.high, accuracy.per_seed, text)
 
 
-def _height(groups: Sequence[tuple[str, Sequence[_Row]]]) -> float:
-    lines = sum(len(rows) + 0.8 for _, rows in groups if rows)
+def _recovered_row(arm: Arm) -> _Row:
+    text = f"{share(arm.pgr.value)}  {bounds(arm.pgr, 'share')}"
+    return _Row(arm.name, arm.kind, arm.pgr.value, arm.pgr.low, arm.pgr.high, (), text)
+
+
+def _height(groups: Groups) -> float:
+    lines = sum(len(rows) + 0.8 for rows in groups.values() if rows)
     return 0.75 + 0.235 * lines
 
 
@@ -120,22 +122,24 @@ def _limits(axes: Axes, rows: Sequence[_Row], include: tuple[float, ...] = ()) -
     axes.set_xlim(low - pad, high + pad)
 
 
-def _band(axes: Axes, value: Accuracy, colour: str, name: str) -> None:
-    if math.isnan(value.value):
+def _band(axes: Axes, accuracy: Accuracy, colour: str, name: str) -> None:
+    if math.isnan(accuracy.value):
         return
-    if not math.isnan(value.low):
-        axes.axvspan(value.low, value.high, color=colour, alpha=0.13, linewidth=0)
-    axes.axvline(value.value, color=colour, linewidth=1)
-    axes.annotate(
-        name, (value.value, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", color=colour, fontsize=8
-    )
+    if not math.isnan(accuracy.low):
+        axes.axvspan(accuracy.low, accuracy.high, color=colour, alpha=0.13, linewidth=0)
+    _line(axes, accuracy.value, colour, name)
 
 
-def _dots(axes: Axes, groups: Sequence[tuple[str, Sequence[_Row]]]) -> None:
+def _line(axes: Axes, x: float, colour: str, name: str) -> None:
+    axes.axvline(x, color=colour, linewidth=1)
+    axes.annotate(name, (x, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", color=colour, fontsize=8)
+
+
+def _dots(axes: Axes, groups: Groups) -> None:
     y = 0.0
     ticks: list[float] = []
     left = axes.get_xlim()[0]
-    for title, rows in groups:
+    for title, rows in groups.items():
         if not rows:
             continue
         _beside(axes, title, -0.012, y, color=MUTED, fontsize=8, style="italic")
@@ -160,7 +164,6 @@ def _beside(axes: Axes, text: str, x: float, y: float, **style: Any) -> None:
 
 def _dot(axes: Axes, row: _Row, y: float, left: float) -> None:
     colour = COLOUR_OF.get(row.kind, INK)
-    marker = MARKER_OF.get(row.kind, "o")
     if math.isnan(row.value):
         return
     if row.value < left:  # far below the rest: an arrow at the edge keeps the scale readable
@@ -171,18 +174,10 @@ def _dot(axes: Axes, row: _Row, y: float, left: float) -> None:
     seeds = [seed for seed in row.per_seed if not math.isnan(seed)]
     if len(seeds) > 1:
         axes.plot(seeds, [y] * len(seeds), linestyle="", marker="|", markersize=6, color=colour, alpha=0.55)
-    face = PAPER if row.kind == "oracle" else colour
-    axes.plot([row.value], [y], marker=marker, markersize=5.5, color=colour, markerfacecolor=face, markeredgewidth=1.4)
+    dot(axes, row.value, y, row.kind, markersize=5.5, markeredgewidth=1.4)
 
 
-def _data(rows: Sequence[_Row]) -> pa.Table:
-    return pa.table(
-        {
-            "arm": [row.name for row in rows],
-            "kind": [row.kind for row in rows],
-            "value": pa.array([row.value for row in rows], pa.float64()),
-            "low": pa.array([row.low for row in rows], pa.float64()),
-            "high": pa.array([row.high for row in rows], pa.float64()),
-            "per_seed": pa.array([list(row.per_seed) for row in rows], pa.list_(pa.float64())),
-        }
-    )
+def _data(groups: Groups) -> pa.Table:
+    rows = [row for group in groups.values() for row in group]
+    names = ("arm", "kind", "value", "low", "high", "per_seed")
+    return data_table(names, ((row.name, row.kind, row.value, row.low, row.high, row.per_seed) for row in rows))

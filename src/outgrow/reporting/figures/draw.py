@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from outgrow.reporting.figures.arms import draw_accuracy, draw_recovered
 from outgrow.reporting.figures.drawn import Drawn
 from outgrow.reporting.figures.labels import draw_label_mix
+from outgrow.reporting.figures.ladder import draw_ladder, draw_ladder_pgr
 from outgrow.reporting.figures.reliability import draw_by_entropy, draw_heat, draw_risk_coverage
 from outgrow.reporting.figures.strata import draw_strata
 from outgrow.reporting.figures.style import house_style
@@ -26,8 +27,17 @@ DRAWINGS: dict[str, Callable[[Results], Drawn | None]] = {
 }
 
 
+LADDER: dict[str, Callable[[Sequence[Results]], Drawn | None]] = {"ladder": draw_ladder, "ladder_pgr": draw_ladder_pgr}
+"""The figures of a run of several cells."""
+
+
 def draw_all(results: Results) -> dict[str, Drawn]:
     """Every figure that the results have data for, by key. The same results give the same bytes."""
     with house_style():
-        drawn = {key: draw(results) for key, draw in DRAWINGS.items()}
-    return {key: each for key, each in drawn.items() if each is not None}
+        return {key: drawn for key, draw in DRAWINGS.items() if (drawn := draw(results)) is not None}
+
+
+def draw_ladders(cells: Sequence[Results]) -> dict[str, Drawn]:
+    """The same of the figures about all cells."""
+    with house_style():
+        return {key: drawn for key, draw in LADDER.items() if (drawn := draw(cells)) is not None}

@@ -6,7 +6,9 @@ Colours have a role, not a value: the page maps each to a CSS variable, so that 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -57,6 +59,11 @@ class Drawn(Shown):
     """A figure with its data."""
 
     data: pa.Table
+
+
+def data_table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> pa.Table:
+    """A figure's data, row by row, under the names of the columns."""
+    return pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
 
 
 def to_inline(drawn: Shown) -> str:

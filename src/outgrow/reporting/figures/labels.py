@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 from matplotlib.axes import Axes
 
-from outgrow.reporting.figures.drawn import LINE, METHOD, MUTED, PAPER, Drawn
+from outgrow.reporting.figures.drawn import LINE, METHOD, MUTED, PAPER, Drawn, data_table
 from outgrow.reporting.figures.style import canvas, label, to_svg
 from outgrow.reporting.figures.training import panel_title
 from outgrow.reporting.schema import Arm, Results
@@ -66,17 +66,10 @@ def _dumbbells(axes: Axes, arm: Arm, values: Sequence[str]) -> None:
 
 
 def _mix_data(arms: Sequence[Arm]) -> pa.Table:
-    flat = [
+    rows = (
         (arm.name, value, arm.label_mix.before.get(value, 0.0), arm.label_mix.after.get(value, 0.0))
         for arm in arms
         if arm.label_mix is not None
         for value in sorted({*arm.label_mix.before, *arm.label_mix.after})
-    ]
-    return pa.table(
-        {
-            "arm": [arm for arm, _, _, _ in flat],
-            "label": [value for _, value, _, _ in flat],
-            "before": pa.array([before for _, _, before, _ in flat], pa.float64()),
-            "after": pa.array([after for _, _, _, after in flat], pa.float64()),
-        }
     )
+    return data_table(("arm", "label", "before", "after"), rows)

@@ -8,20 +8,22 @@ from collections.abc import Callable, Sequence
 import pyarrow as pa
 from matplotlib.axes import Axes
 
-from outgrow.reporting.figures.drawn import CONTROL, INK, METHOD, MUTED, ORACLE, RIGHT, WRONG, Drawn
+from outgrow.reporting.figures.drawn import CONTROL, INK, METHOD, MUTED, ORACLE, RIGHT, WRONG, Drawn, data_table
 from outgrow.reporting.figures.style import canvas, to_svg
 from outgrow.reporting.formatting import share
-from outgrow.reporting.schema import Accuracy, Arm, Recovered, Results
+from outgrow.reporting.schema import Arm, Estimate, Results
 
 COLOURS = (METHOD, WRONG, RIGHT, CONTROL, INK)
-Point = tuple[float, float, float]  # value and interval
-CEILING = "strong_ceiling"
+Points = list[tuple[int, Estimate]]
+"""Places of students, and what came out of each."""
+Lines = dict[tuple[str, str], Points]
+"""One for every arm and supervisor."""
 
 
 def draw_ladder(cells: Sequence[Results]) -> Drawn | None:
     """Test accuracy against student, a line per supervisor, with zero-shot and ceiling; None without arms."""
     return _draw(
-        cells, "ladder", "Accuracy along the ladder", "test accuracy, %", lambda arm: _point(arm.accuracy),
+        cells, "ladder", "Accuracy along the ladder", "test accuracy, %", lambda arm: arm.accuracy,
         lambda x: f"{100 * x:g}", references=True,
         caption="Each panel is a way of training, each line a supervisor, each dot the mean test accuracy over seeds "
         "with its 95 % interval. The dashed line is the student before training, the upper one the student trained on "
@@ -33,48 +35,40 @@ def draw_ladder_pgr(cells: Sequence[Results]) -> Drawn | None:
     """Performance gap recovered against student, a line per supervisor; None where it is undefined everywhere."""
     return _draw(
         cells, "ladder_pgr", "Performance gap recovered along the ladder", "PGR",
-        lambda arm: _point(arm.pgr) if arm.pgr.defined else None, lambda x: share(x, 1), references=False,
+        lambda arm: arm.pgr if arm.pgr.defined else None, lambda x: share(x, 1), references=False,
         caption="(student − supervisor) / (ceiling − supervisor) for every student and supervisor, with its 95 % "
         "interval; pairs whose gap is not surely above two points have none.",
     )  # fmt: skip
 
 
-def _point(value: Accuracy | Recovered) -> Point | None:
-    return None if math.isnan(value.value) else (value.value, value.low, value.high)
-
-
 def _draw(
-    cells: Sequence[Results], key: str, title: str, axis: str, read: Callable[[Arm], Point | None],
+    cells: Sequence[Results], key: str, title: str, axis: str, read: Callable[[Arm], Estimate | None],
     form: Callable[[float], str], *, references: bool, caption: str,
 ) -> Drawn | None:  # fmt: skip
     students = list(dict.fromkeys(cell.student.name for cell in cells))
     supervisors = list(dict.fromkeys(cell.supervisor.name for cell in cells))
-    arms = [arm.name for arm in cells[0].arms if arm.method != CEILING]
-    lines = {
-        (arm, weak): [
-            (students.index(cell.student.name), point)
-            for cell in cells
-            if cell.supervisor.name == weak
-            for each in cell.arms
-            if each.name == arm and (point := read(each)) is not None
-        ]
-        for arm in arms
-        for weak in supervisors
+    lines: Lines = {
+        (arm.name, weak): [] for arm in cells[0].arms if arm.method != "strong_ceiling" for weak in supervisors
     }
-    arms = [arm for arm in arms if any(lines[arm, weak] for weak in supervisors)]
+    for cell in cells:
+        for arm in cell.arms:
+            line, estimate = lines.get((arm.name, cell.supervisor.name)), read(arm)
+            if line is not None and estimate is not None and not math.isnan(estimate.value):
+                line.append((students.index(cell.student.name), estimate))
+    arms = list(dict.fromkeys(name for (name, _), points in lines.items() if points))
     if not arms:
         return None
     figure = canvas(max(4.2, 3.1 * len(arms)), 3.6)
     panels: list[Axes] = list(figure.subplots(1, len(arms), sharey=True, squeeze=False)[0])
-    for arm, axes in zip(arms, panels, strict=True):
+    for name, axes in zip(arms, panels, strict=True):
         for place, weak in enumerate(supervisors):
-            _line(axes, lines[arm, weak], weak, COLOURS[place % len(COLOURS)], (place - len(supervisors) / 2) * 0.04)
+            _line(axes, lines[name, weak], weak, COLOURS[place % len(COLOURS)], (place - len(supervisors) / 2) * 0.04)
         if references:
             _references(axes, cells, students, supervisors)
         else:
             axes.axhline(0.0, color=MUTED, linewidth=0.8)
             axes.axhline(1.0, color=ORACLE, linewidth=0.8)
-        axes.set_title(arm, fontsize=9)
+        axes.set_title(name, fontsize=9)
         axes.set_xticks(range(len(students)), students)
         axes.set_xlim(-0.35, len(students) - 0.65)
         axes.yaxis.set_major_formatter(lambda y, _: form(y))
@@ -87,21 +81,21 @@ def _draw(
     )  # fmt: skip
 
 
-def _line(axes: Axes, points: Sequence[tuple[int, Point]], name: str, colour: str, shift: float) -> None:
+def _line(axes: Axes, points: Points, name: str, colour: str, shift: float) -> None:
     if not points:
         return
-    xs = [x + shift for x, _ in points]
-    axes.plot(xs, [point[0] for _, point in points], marker="o", markersize=4, color=colour, linewidth=1.4, label=name)
-    for x, (_, low, high) in zip(xs, (point for _, point in points), strict=True):
-        if not math.isnan(low):
-            axes.plot([x, x], [low, high], color=colour, linewidth=1.0)
+    xs, estimates = [x + shift for x, _ in points], [estimate for _, estimate in points]
+    axes.plot(xs, [each.value for each in estimates], marker="o", markersize=4, color=colour, linewidth=1.4, label=name)
+    for x, each in zip(xs, estimates, strict=True):
+        if not math.isnan(each.low):
+            axes.plot([x, x], [each.low, each.high], color=colour, linewidth=1.0)
 
 
 def _references(axes: Axes, cells: Sequence[Results], students: list[str], supervisors: list[str]) -> None:
     ceiling, before = {}, {}
     for cell in cells:
         x = students.index(cell.student.name)
-        gold = cell.arm_of(CEILING)
+        gold = cell.ceiling
         if gold is not None and not math.isnan(gold.accuracy.value):
             ceiling[x] = gold.accuracy.value
         if cell.zero_shot is not None and not math.isnan(cell.zero_shot.value):
@@ -116,12 +110,10 @@ def _references(axes: Axes, cells: Sequence[Results], students: list[str], super
             axes.plot([-0.3], [floor], marker=">", color=COLOURS[place % len(COLOURS)], markersize=5, clip_on=False)
 
 
-def _data(lines: dict[tuple[str, str], list[tuple[int, Point]]], students: list[str]) -> pa.Table:
-    rows = [
-        {"arm": arm, "supervisor": weak, "student": students[x], "value": value, "low": low, "high": high}
+def _data(lines: Lines, students: list[str]) -> pa.Table:
+    rows = (
+        (arm, weak, students[x], estimate.value, estimate.low, estimate.high)
         for (arm, weak), points in lines.items()
-        for x, (value, low, high) in points
-    ]
-    types = [(name, pa.string()) for name in ("arm", "supervisor", "student")]
-    types += [(name, pa.float64()) for name in ("value", "low", "high")]
-    return pa.Table.from_pylist(rows, schema=pa.schema(types))
+        for x, estimate in points
+    )
+    return data_table(("arm", "supervisor", "student", "value", "low", "high"), rows)

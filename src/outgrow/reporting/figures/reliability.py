@@ -8,10 +8,11 @@ import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from outgrow.reporting.figures.drawn import INK, METHOD, MUTED, ON_COLOUR, ORACLE, RIGHT, WRONG, Drawn
+from outgrow.reporting.figures.drawn import INK, METHOD, MUTED, ON_COLOUR, ORACLE, RIGHT, WRONG, Drawn, data_table
 from outgrow.reporting.figures.style import canvas, heading, label, to_svg
 from outgrow.reporting.formatting import count, share
-from outgrow.reporting.schema import EntropyLevel, Heat, ReliabilityQuality, Results
+from outgrow.reporting.schema import EntropyLevel, Heat, Results
+from outgrow.reporting.schema.reliability import RiskCoverage
 
 
 def draw_by_entropy(results: Results) -> Drawn | None:
@@ -41,8 +42,9 @@ def _accuracy_by_level(axes: Axes, levels: tuple[EntropyLevel, ...]) -> None:
     for x, level in enumerate(levels):
         if not math.isnan(level.low):
             axes.plot([x, x], [level.low, level.high], color=METHOD, linewidth=1.8)
-    axes.plot(range(len(levels)), [level.accuracy for level in levels], color=METHOD, linewidth=0.8, alpha=0.5)
-    axes.plot(range(len(levels)), [level.accuracy for level in levels], "o", color=METHOD, markersize=4.5)
+    accuracies = [level.accuracy for level in levels]
+    axes.plot(range(len(levels)), accuracies, color=METHOD, linewidth=0.8, alpha=0.5)
+    axes.plot(range(len(levels)), accuracies, "o", color=METHOD, markersize=4.5)
     axes.set_ylim(0, 1.02)
     axes.set_yticks([0, 0.5, 1.0], ["0", ".5", "1"])
     axes.grid(axis="y")
@@ -104,14 +106,14 @@ def draw_heat(results: Results) -> Drawn | None:
 def _cells(axes: Axes, heat: Heat, size: float) -> None:
     limit = 14 if len(heat.truth) <= 18 else 10
     for i, (truth, means, numbers) in enumerate(zip(heat.truth, heat.mean, heat.count, strict=True)):
-        for j, (said, value, n) in enumerate(zip(heat.label, means, numbers, strict=True)):
+        for j, (answer, value, n) in enumerate(zip(heat.label, means, numbers, strict=True)):
             if n == 0 or math.isnan(value):
                 continue
             strength = min(max(value, 0.0), 1.0)
             axes.add_patch(Rectangle((j - 0.48, i - 0.48), 0.96, 0.96, color=METHOD, alpha=0.06 + 0.94 * strength**1.5))
             tone = ON_COLOUR if strength > 0.62 else INK
             axes.annotate(share(value), (j, i), ha="center", va="center", fontsize=size, color=tone)
-            if truth == said:
+            if truth == answer:
                 axes.add_patch(Rectangle((j - 0.48, i - 0.48), 0.96, 0.96, fill=False, edgecolor=ORACLE, linewidth=1.6))
     axes.set_xlim(-0.55, len(heat.label) - 0.45)
     axes.set_ylim(len(heat.truth) - 0.45, -0.55)
@@ -129,15 +131,12 @@ def _cells(axes: Axes, heat: Heat, size: float) -> None:
 
 
 def _heat_data(heat: Heat) -> pa.Table:
-    cells = [(t, s, i, j) for i, t in enumerate(heat.truth) for j, s in enumerate(heat.label)]
-    return pa.table(
-        {
-            "truth": [truth for truth, _, _, _ in cells],
-            "label": [said for _, said, _, _ in cells],
-            "mean_reliability": pa.array([heat.mean[i][j] for _, _, i, j in cells], pa.float64()),
-            "labels": pa.array([heat.count[i][j] for _, _, i, j in cells], pa.int64()),
-        }
+    rows = (
+        (truth, answer, mean, labels)
+        for truth, means, counts in zip(heat.truth, heat.mean, heat.count, strict=True)
+        for answer, mean, labels in zip(heat.label, means, counts, strict=True)
     )
+    return data_table(("truth", "label", "mean_reliability", "labels"), rows)
 
 
 def draw_risk_coverage(results: Results) -> Drawn | None:
@@ -163,30 +162,21 @@ def draw_risk_coverage(results: Results) -> Drawn | None:
     axes.set_xlabel("coverage: share of labels kept, most reliable first, %")
     axes.legend(loc="upper left", borderaxespad=0.2)
     heading(axes, "wrong labels among those kept, %")
+    area = "" if math.isnan(quality.aurc) else f" The area under the solid line (AURC) is {share(quality.aurc, 3)}."
     return Drawn(
         key="risk_coverage",
         title="Risk and coverage",
-        caption=_risk_caption(quality),
+        caption="Keep only the most reliable share of the labels (x): what share of them is wrong (y)? The dotted line "
+        "keeps at random, the dashed one puts every right label first; a useful reliability lies well below the dotted "
+        f"line on the left, where filtering works.{area}",
         alt="Line chart of selective risk against coverage, for reliability, an oracle and random order.",
         svg=to_svg(figure),
-        data=_risk_data(quality),
+        data=_risk_data(curve),
         wide=False,
     )
 
 
-def _risk_caption(quality: ReliabilityQuality) -> str:
-    area = "" if math.isnan(quality.aurc) else f" The area under the solid line (AURC) is {share(quality.aurc, 3)}."
-    return (
-        "Keep only the most reliable share of the labels (x): what share of them is wrong (y)? The dotted line keeps "
-        "at random, the dashed one puts every right label first; a useful reliability lies well below the dotted line "
-        f"on the left, where filtering works.{area}"
-    )
-
-
-def _risk_data(quality: ReliabilityQuality) -> pa.Table:
-    curve = quality.risk_coverage
-    columns = {"coverage": list(curve.coverage), "risk": list(curve.risk)}
-    if curve.oracle:
-        columns["oracle"] = list(curve.oracle)
-    columns["random"] = [curve.random] * len(curve.coverage)
-    return pa.table(columns)
+def _risk_data(curve: RiskCoverage) -> pa.Table:
+    columns = {"coverage": curve.coverage, "risk": curve.risk, "oracle": curve.oracle}
+    drawn = {name: list(values) for name, values in columns.items() if values}
+    return pa.table({**drawn, "random": [curve.random] * len(curve.coverage)})

@@ -7,8 +7,8 @@ import math
 import pyarrow as pa
 from matplotlib.axes import Axes
 
-from outgrow.reporting.figures.drawn import COLOUR_OF, CONTROL, INK, LINE, MARKER_OF, MUTED, PAPER, Drawn
-from outgrow.reporting.figures.style import canvas, label, to_svg
+from outgrow.reporting.figures.drawn import CONTROL, INK, LINE, MUTED, Drawn, data_table
+from outgrow.reporting.figures.style import canvas, dot, label, to_svg
 from outgrow.reporting.formatting import count, percent
 from outgrow.reporting.schema import Results, Stratum
 
@@ -48,9 +48,7 @@ def _panel(axes: Axes, results: Results, stratum: Stratum) -> None:
         value = stratum.arms.get(arm.name, math.nan)
         if math.isnan(value):
             continue
-        colour = COLOUR_OF[arm.kind]
-        face = PAPER if arm.kind == "oracle" else colour
-        axes.plot([value], [y], MARKER_OF[arm.kind], color=colour, markersize=5, markerfacecolor=face)
+        dot(axes, value, y, arm.kind, markersize=5, linestyle="")
         inside = value > 0.75
         axes.annotate(
             percent(value, 0),
@@ -69,13 +67,9 @@ def _panel(axes: Axes, results: Results, stratum: Stratum) -> None:
 
 
 def _data(results: Results) -> pa.Table:
-    flat = [(s, arm.name, s.arms.get(arm.name, math.nan)) for s in results.strata for arm in results.arms]
-    return pa.table(
-        {
-            "stratum": [stratum.stratum for stratum, _, _ in flat],
-            "questions": pa.array([stratum.questions for stratum, _, _ in flat], pa.int64()),
-            "supervisor": pa.array([stratum.floor for stratum, _, _ in flat], pa.float64()),
-            "arm": [arm for _, arm, _ in flat],
-            "accuracy": pa.array([value for _, _, value in flat], pa.float64()),
-        }
+    rows = (
+        (kind.stratum, kind.questions, kind.floor, arm.name, kind.arms.get(arm.name, math.nan))
+        for kind in results.strata
+        for arm in results.arms
     )
+    return data_table(("stratum", "questions", "supervisor", "arm", "accuracy"), rows)

@@ -14,7 +14,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from outgrow.reporting.figures.drawn import INK, LINE, MUTED, PAPER
+from outgrow.reporting.figures.drawn import COLOUR_OF, INK, LINE, MARKER_OF, MUTED, PAPER
 from outgrow.reporting.formatting import shorten
 
 _SETTINGS: dict[str, Any] = {
@@ -85,6 +85,13 @@ def label(text: str, limit: int = 32) -> str:
     """User text as a label: one line, no control characters, no longer than `limit` characters."""
     visible = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
     return shorten(" ".join(visible.split()) or "(empty)", limit)
+
+
+def dot(axes: Axes, x: float, y: int | float, kind: str, **style: Any) -> None:
+    """A mark of the arm's kind; that of an oracle, which saw gold, is hollow."""
+    colour = COLOUR_OF.get(kind, INK)
+    face = PAPER if kind == "oracle" else colour
+    axes.plot([x], [y], marker=MARKER_OF.get(kind, "o"), color=colour, markerfacecolor=face, **style)
 
 
 def heading(axes: Axes, text: str) -> None:

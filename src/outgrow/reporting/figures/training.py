@@ -10,7 +10,7 @@ import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from outgrow.reporting.figures.drawn import COLOUR_OF, INK, MUTED, PAPER, Drawn
+from outgrow.reporting.figures.drawn import COLOUR_OF, INK, MUTED, PAPER, Drawn, data_table
 from outgrow.reporting.figures.style import canvas, label, to_svg
 from outgrow.reporting.formatting import mean
 from outgrow.reporting.schema import Arm, Curve, Results
@@ -60,10 +60,14 @@ def draw_validation(results: Results) -> Drawn | None:
         colour = COLOUR_OF[arm.kind]
         for curve in arm.curves:
             _line(axes, curve.validation, colour, 1.2, 0.6)
-        picked = [point for curve in arm.curves for point in curve.validation if point[0] == chosen.get(curve.seed)]
-        passed = [point for curve in arm.curves for point in curve.validation if point[0] != chosen.get(curve.seed)]
-        _points(axes, passed, colour, PAPER)
-        _points(axes, picked, colour, colour)
+        for kept, face in ((False, PAPER), (True, colour)):
+            points = [
+                point
+                for curve in arm.curves
+                for point in curve.validation
+                if (point[0] == chosen.get(curve.seed)) == kept
+            ]
+            axes.plot(*_xy(points), "o", markersize=3.6, color=colour, markerfacecolor=face, markeredgewidth=1.0)
         panel_title(axes, arm)
         axes.margins(x=0.08, y=0.1)
         axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:.0f}")
@@ -114,12 +118,11 @@ def _panels(n: int) -> tuple[Figure, list[Axes]]:
 
 
 def _line(axes: Axes, series: Series, colour: str, width: float, alpha: float) -> None:
-    axes.plot([step for step, _ in series], [value for _, value in series], color=colour, linewidth=width, alpha=alpha)
+    axes.plot(*_xy(series), color=colour, linewidth=width, alpha=alpha)
 
 
-def _points(axes: Axes, points: Sequence[tuple[int, float]], colour: str, face: str) -> None:
-    steps, values = [step for step, _ in points], [value for _, value in points]
-    axes.plot(steps, values, "o", markersize=3.6, color=colour, markerfacecolor=face, markeredgewidth=1.0)
+def _xy(points: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:
+    return [step for step, _ in points], [value for _, value in points]
 
 
 def panel_title(axes: Axes, arm: Arm) -> None:
@@ -128,12 +131,5 @@ def panel_title(axes: Axes, arm: Arm) -> None:
 
 
 def _series_data(arms: Sequence[Arm], of: Callable[[Curve], Series], name: str) -> pa.Table:
-    flat = [(arm.name, c.seed, step, value) for arm in arms for c in arm.curves for step, value in of(c)]
-    return pa.table(
-        {
-            "arm": [arm for arm, _, _, _ in flat],
-            "seed": pa.array([seed for _, seed, _, _ in flat], pa.int64()),
-            "step": pa.array([step for _, _, step, _ in flat], pa.int64()),
-            name: pa.array([value for _, _, _, value in flat], pa.float64()),
-        }
-    )
+    rows = ((arm.name, curve.seed, *point) for arm in arms for curve in arm.curves for point in of(curve))
+    return data_table(("arm", "seed", "step", name), rows)

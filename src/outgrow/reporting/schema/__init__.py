@@ -1,7 +1,7 @@
 """The typed form of results.json and provenance.json."""
 
 from outgrow.reporting.schema.arm import Arm, Curve, Kind, Recovered
-from outgrow.reporting.schema.base import Accuracy, View
+from outgrow.reporting.schema.base import Accuracy, Estimate, View
 from outgrow.reporting.schema.provenance import JobTime, Provenance, StepTime
 from outgrow.reporting.schema.reliability import EntropyLevel, Heat, ReliabilityQuality
 from outgrow.reporting.schema.results import Comparison, Results, Stratum
@@ -12,6 +12,7 @@ __all__ = [
     "Comparison",
     "Curve",
     "EntropyLevel",
+    "Estimate",
     "Heat",
     "JobTime",
     "Kind",

@@ -7,17 +7,14 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from outgrow.reporting.schema.base import Accuracy, Number, View
+from outgrow.reporting.schema.base import Accuracy, Estimate, Number, View
 
 Kind = Literal["method", "control", "oracle"]
 
 
-class Recovered(View):
+class Recovered(Estimate):
     """Performance gap recovered: 0 is the floor, 1 the ceiling; undefined when the gap is not surely above .02."""
 
-    value: Number = math.nan
-    low: Number = math.nan
-    high: Number = math.nan
     defined: bool = False
     undefined_draws: int = 0
     reason: str | None = None

@@ -21,10 +21,15 @@ class View(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
-class Accuracy(View):
-    """A mean over seeds with its 95 % interval, in 0..1."""
+class Estimate(View):
+    """A number with its 95 % interval; NaN bounds where there is none."""
 
     value: Number = math.nan
     low: Number = math.nan
     high: Number = math.nan
+
+
+class Accuracy(Estimate):
+    """A mean over seeds, in 0..1."""
+
     per_seed: tuple[Number, ...] = ()

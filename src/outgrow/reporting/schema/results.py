@@ -10,19 +10,16 @@ from pydantic import AfterValidator, Field
 
 from outgrow.core.tables import SPLITS
 from outgrow.reporting.schema.arm import Arm, Kind
-from outgrow.reporting.schema.base import Accuracy, Number, View
+from outgrow.reporting.schema.base import Accuracy, Estimate, Number, View
 from outgrow.reporting.schema.reliability import ReliabilityQuality
 
 
-class Comparison(View):
+class Comparison(Estimate):
     """Accuracy of arm `a` minus arm `b`, with a t interval; NaN bounds when one seed gives none."""
 
     a: str = ""
     b: str = ""
-    value: Number = math.nan
     se: Number = math.nan
-    low: Number = math.nan
-    high: Number = math.nan
     p: Number = math.nan
     p_holm: Number = math.nan
     df: Number = math.nan
@@ -144,6 +141,11 @@ class Results(View):
         return next((arm for arm in self.arms if arm.method == method), None)
 
     @property
+    def ceiling(self) -> Arm | None:
+        """The student trained on gold, or None."""
+        return self.arm_of("strong_ceiling")
+
+    @property
     def reference(self) -> Arm | None:
         """What the other arms are compared with: naive training, else the first arm."""
         return self.arm_of("naive") or next(iter(self.arms), None)
@@ -151,6 +153,11 @@ class Results(View):
     def comparison(self, a: str, b: str) -> Comparison | None:
         """The comparison of `a` with `b`, or None when it was not made."""
         return next((each for each in self.comparisons if (each.a, each.b) == (a, b)), None)
+
+    @property
+    def primary_comparison(self) -> Comparison | None:
+        """The comparison that the recipe named before the run, or None."""
+        return None if self.primary is None else self.comparison(self.primary.a, self.primary.b)
 
     def of_kind(self, *kinds: Kind) -> Iterable[Arm]:
         """Arms of the given kinds, in recipe order."""

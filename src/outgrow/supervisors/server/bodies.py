@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -82,7 +81,7 @@ def text_request(
     A chat model sees demonstrations as earlier turns, and the wording's prompt as the last message; `completions`
     gets all of it as one text.
     """
-    body = _common(config, max_new_tokens, temperature, seed if config.send_seed else None)
+    body = _common(config, api, max_new_tokens, temperature, seed if config.send_seed else None)
     asked = _ask(config, query, api, body)
     wish = {} if config.logprobs == "off" else {"logprobs": True} if api == "chat" else {"logprobs": 1}
     return Request(api, body, wish, False, 1, estimate(asked), max_new_tokens, _LONGEST_TOKEN * max_new_tokens)
@@ -97,20 +96,17 @@ def option_request(config: ServerConfig, query: Query, api: Api) -> Request:
     Raises:
         ConfigError: an option cannot be a single token.
     """
-    options = query.wording.options or ()
-    body = _common(config, 1, 0.0, None)
+    body = _common(config, api, 1, 0.0, None)
     if api == "completions":
-        if config.token_limit != "max_tokens":
-            body["max_tokens"] = body.pop(config.token_limit)
         texts = [text for text, _ in option_texts(query)]
         body |= {"prompt": texts, "echo": True}
         cost, longest = sum(map(estimate, texts)), max(map(len, texts)) + _LONGEST_TOKEN
         return Request(api, body, {"logprobs": 1}, True, len(texts), cost, len(texts), longest)
-    long = [option for option in options if len(option.strip().split()) != 1]
-    if long or len({option.strip().casefold() for option in options}) < len(options):
+    long = [option for option in query.options if len(option.strip().split()) != 1]
+    if long or len({option.strip().casefold() for option in query.options}) < len(query.options):
         raise ConfigError(
             f"decoding 'options' with api 'chat' reads the first token alone, so options must be different single "
-            f"words, best letters; this task has {list(options)}. Let the task answer by letter, use api "
+            f"words, best letters; this task has {list(query.options)}. Let the task answer by letter, use api "
             "'completions' where the server echoes log-probabilities, or decoding 'generate'"
         )
     asked = _ask(config, query, api, body)
@@ -121,11 +117,14 @@ def option_texts(query: Query) -> list[tuple[str, int]]:
     """Prompt and option as one text, and where the option begins; the blank between belongs to the option."""
     prompt = query.asked.rstrip(" ")
     blank = "" if prompt.endswith(("\n", "\t")) or not prompt else " "
-    return [(f"{prompt}{blank}{option}", len(prompt)) for option in query.wording.options or ()]
+    return [(f"{prompt}{blank}{option}", len(prompt)) for option in query.options]
 
 
-def _common(config: ServerConfig, max_new_tokens: int, temperature: float, seed: int | None) -> dict[str, Any]:
-    body = {**config.extra, "model": config.model, config.token_limit: max_new_tokens, "temperature": temperature}
+def _common(
+    config: ServerConfig, api: Api, max_new_tokens: int, temperature: float, seed: int | None
+) -> dict[str, Any]:
+    limit = config.token_limit if api == "chat" else "max_tokens"  # `completions` knows no other
+    body = {**config.extra, "model": config.model, limit: max_new_tokens, "temperature": temperature}
     return body if seed is None else {**body, "seed": seed}
 
 
@@ -133,8 +132,6 @@ def _ask(config: ServerConfig, query: Query, api: Api, body: dict[str, Any]) -> 
     """Put the question into the body; its text for the estimate of tokens."""
     if api == "completions":
         body["prompt"] = query.asked
-        if config.token_limit != "max_tokens":
-            body["max_tokens"] = body.pop(config.token_limit)
         return query.asked
     messages: list[dict[str, str]] = [] if config.system is None else [_message("system", config.system)]
     for turn in query.turns:
@@ -146,8 +143,3 @@ def _ask(config: ServerConfig, query: Query, api: Api, body: dict[str, Any]) -> 
 
 def _message(role: str, content: str) -> dict[str, str]:
     return {"role": role, "content": content}
-
-
-def values_of(query: Query) -> Sequence[str]:
-    """Canonical values of the options, position by position."""
-    return query.wording.values or query.wording.options or ()

@@ -10,15 +10,8 @@ import numpy as np
 
 from outgrow.core.errors import ConfigError
 from outgrow.core.hashing import sha256_text
-from outgrow.supervisors.queries import Found, Query, is_greedy
-from outgrow.supervisors.server.bodies import (
-    Request,
-    api_of,
-    option_request,
-    seed_of,
-    text_request,
-    values_of,
-)
+from outgrow.supervisors.queries import Found, Query, draw, is_greedy, scored_answer
+from outgrow.supervisors.server.bodies import Request, api_of, option_request, seed_of, text_request
 from outgrow.supervisors.server.config import ServerConfig
 from outgrow.supervisors.server.ledger import Key
 from outgrow.supervisors.server.replies import Usage, answer_of
@@ -120,17 +113,14 @@ class Plan:
         shares = np.exp(logprobs - logprobs.max())
         pick = int(np.argmax(logprobs))
         if not is_greedy(query.variant, sample, self.temperature):
-            heap = np.exp((logprobs - logprobs.max()) / self.temperature).cumsum()
-            drawn = seed_of(self.seed, query.example.example_id, query.variant, sample) * 2.0**-31
-            pick = min(int(np.searchsorted(heap, drawn * heap[-1], side="right")), len(heap) - 1)
-        probabilities: dict[str, float] = {}
-        for value, p in zip(values_of(query), (shares / shares.sum()).tolist(), strict=True):
-            probabilities[value] = probabilities.get(value, 0.0) + p
-        return {
-            "text": (query.wording.options or ())[pick],
-            "value": values_of(query)[pick],
-            "logprob": float(logprobs[pick]),
-            "n_tokens": kept["n_tokens"][pick],
-            "probabilities": list(probabilities.items()),
-            "finish_reason": kept["finish_reason"],
-        }
+            uniform = seed_of(self.seed, query.example.example_id, query.variant, sample) * 2.0**-31
+            pick = draw(np.exp((logprobs - logprobs.max()) / self.temperature), uniform)
+        return scored_answer(
+            pick,
+            query.options,
+            query.values,
+            logprobs,
+            shares / shares.sum(),
+            kept["n_tokens"],
+            kept["finish_reason"],
+        )

@@ -30,7 +30,7 @@ def score_options(choices: Sequence[dict[str, Any]], request: Request, query: Qu
         ConfigError: the reply has not the log-probabilities that were asked for.
     """
     if request.api == "chat":
-        found = first_token(choices[0], query.wording.options or ())
+        found = first_token(choices[0], query.options)
         scored = any(p is not None for p in found)
         return {
             "logprobs": found,

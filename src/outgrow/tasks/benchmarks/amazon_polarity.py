@@ -15,11 +15,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from outgrow.tasks.benchmarks.answers import Classes
-from outgrow.tasks.benchmarks.cells import Row
-from outgrow.tasks.benchmarks.config import BenchmarkConfig
-from outgrow.tasks.benchmarks.spec import Benchmark, FileSplit, Hub
-from outgrow.tasks.questions import Question
+from outgrow.tasks.benchmarks import Benchmark, BenchmarkConfig, Classes, FileSplit, Hub, Question, Row
 
 CLASSES = ("negative", "positive")
 
@@ -39,24 +35,21 @@ class AmazonPolarity(BenchmarkConfig):
 
     kind: Literal["amazon_polarity"] = "amazon_polarity"
     revision: str | None = "7a396a7058bb654c8a7fa8059eece5f1f2206624"
-
-    def benchmark(self) -> Benchmark:
-        """The set."""
-        return Benchmark(
-            name="amazon_polarity",
-            hub=Hub("fancyzhx/amazon_polarity", ("amazon_polarity",), self.revision),
-            files={"train": FileSplit(3_600_000), "test": FileSplit(400_000)},
-            columns=("title", "content", "label"),
-            read=read,
-            splits={
-                "supervisor_train": ("train", 0.48),
-                "validation": ("train", 0.04),
-                "pool": ("train", "rest"),
-                "test": ("test", "rest"),
-            },
-            prompts={"": ("Is this review {words}?\nReview: {text}\n### Answer:",)},
-            answer=Classes(CLASSES),
-            limit=21_000,
-            headers=("label", "title", "content"),
-            keywords=("amazon",),
-        )
+    SET = Benchmark(
+        name="amazon_polarity",
+        hub=Hub("fancyzhx/amazon_polarity", ("amazon_polarity",)),
+        files={"train": FileSplit(3_600_000), "test": FileSplit(400_000)},
+        columns=("title", "content", "label"),
+        read=read,
+        splits={
+            "supervisor_train": ("train", 0.48),
+            "validation": ("train", 0.04),
+            "pool": ("train", "rest"),
+            "test": ("test", "rest"),
+        },
+        prompts={"": ("Is this review {words}?\nReview: {text}\n### Answer:",)},
+        answer=Classes(CLASSES),
+        limit=21_000,
+        headers=("label", "title", "content"),
+        keywords=("amazon",),
+    )

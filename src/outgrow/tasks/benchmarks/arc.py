@@ -15,10 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from outgrow.tasks.benchmarks.cells import Row
-from outgrow.tasks.benchmarks.config import ChoiceConfig
-from outgrow.tasks.benchmarks.spec import HALVES, Benchmark, FileSplit, Hub
-from outgrow.tasks.questions import Question
+from outgrow.tasks.benchmarks import HALVES, Benchmark, ChoiceConfig, FileSplit, Hub, Question, Row
 
 COUNTS: Mapping[str, tuple[int, int, int]] = {"challenge": (1119, 299, 1172), "easy": (2251, 570, 2376)}
 
@@ -48,7 +45,7 @@ class Arc(ChoiceConfig):
         train, validation, test = COUNTS[self.subset]
         return Benchmark(
             name=f"arc/{self.subset}",
-            hub=Hub("allenai/ai2_arc", (f"ARC-{self.subset.title()}",), self.revision),
+            hub=Hub("allenai/ai2_arc", (f"ARC-{self.subset.title()}",)),
             files={
                 "train": FileSplit(train),
                 "validation": FileSplit(validation, ("dev", "val")),

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
 
-from outgrow.core.errors import ConfigError, DataError
+from outgrow.core.errors import DataError
 from outgrow.core.hashing import sha256_text
-from outgrow.core.tables import SPLITS, Example
+from outgrow.core.tables import Example
 from outgrow.tasks.base import Wording
 from outgrow.tasks.benchmarks.answers import (
     YES_NO,
-    Answer,
     Choice,
     Classes,
     Free,
@@ -24,28 +22,25 @@ from outgrow.tasks.benchmarks.answers import (
 from outgrow.tasks.benchmarks.config import BenchmarkConfig
 from outgrow.tasks.benchmarks.loading import Loaded, load_questions
 from outgrow.tasks.benchmarks.posing import CANDIDATE_PROMPT, as_candidates, downsampled
-from outgrow.tasks.orders import number_of_orders, option_order, variant_parts
+from outgrow.tasks.orders import check_variant, fill, number_of_orders, option_lines, option_order, variant_parts
 from outgrow.tasks.parsing import canonicalise_answers, read_words
-from outgrow.tasks.questions import (
-    Audit,
-    Question,
-    Rows,
-    deal,
-    examples_table,
-    gold_table,
-    question_id,
-)
+from outgrow.tasks.questions import Dealt, DealtTask, Question, Rows, deal, question_id
 
 WORDINGS_VERSION = 2
 
 
-class BenchmarkTask:
+class BenchmarkTask(DealtTask):
     """A public set as a task.
 
     Args:
         config: which set, from where, in which splits and how posed.
         data_dir: where relative folders and files are looked up.
         loaded: questions instead of those of hub or files; a dry run makes some up.
+
+    Attributes:
+        classes: the classes all questions share; None for options of their own and for free text.
+        n_variants: templates, times the orders of the answers where a template lists them.
+        max_new_tokens: enough for an answer with its reasoning, where the set asks for some.
 
     Raises:
         DataError: a file or a row is wrong, or a split cannot be filled.
@@ -57,67 +52,40 @@ class BenchmarkTask:
         self.benchmark = config.benchmark()
         loaded = loaded or load_questions(config, data_dir)
         sources = config.dealt(loaded.present)
+        name = config.name or self.benchmark.name
         dealt = deal([q for q in loaded.questions if q.file in {f for f, _ in sources.values()}], sources, config.seed)
-        self._splits: dict[str, Rows] = {}
-        not_posed = thinned = 0
+        splits: dict[str, Rows] = {}
+        not_posed = downsampled_rows = 0
         for split, rows in dealt.splits.items():
             if config.candidates:
                 rows, left_out = as_candidates(rows, config.seed)
                 not_posed += left_out
             if config.balance == "downsample":
                 kept = downsampled(rows, config.seed)
-                thinned += len(rows) - len(kept)
+                downsampled_rows += len(rows) - len(kept)
                 rows = kept
             if not rows:
-                raise DataError(f"split '{split}' of {self.name} is left without a question")
-            self._splits[split] = rows
-        self._audit = replace(dealt.audit, not_posed=not_posed, downsampled=thinned, notes=loaded.notes)
-        self._by_id = {question_id(self.name, q): q for rows in self._splits.values() for q, _ in rows}
-
-    @property
-    def name(self) -> str:
-        """The configured name, or the set's."""
-        return self.config.name or self.benchmark.name
-
-    @property
-    def audit(self) -> Audit:
-        """Duplicates, contradictory gold, rows left out, unexpected numbers of rows."""
-        return self._audit
-
-    @cached_property
-    def classes(self) -> tuple[str, ...] | None:
-        """The classes all questions share; None for options of their own and for free text."""
-        if not isinstance(self._answer, Classes):
-            return None
-        found = {q.gold for q in self._by_id.values()}
-        return self._answer.values or tuple(sorted(found))
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """Splits that have questions."""
-        return tuple(name for name in SPLITS if self._splits.get(name))
-
-    @cached_property
-    def n_variants(self) -> int:
-        """Templates, times the orders of the answers where a template lists them."""
-        return self._n_templates * self._orders
-
-    @property
-    def public_meta(self) -> tuple[str, ...]:
-        """Nothing: the stratum is for the report alone."""
-        return ()
-
-    @property
-    def max_new_tokens(self) -> int:
-        """Enough for an answer with its reasoning, where the set asks for some."""
-        return self.config.max_new_tokens or self.benchmark.max_new_tokens
+                raise DataError(f"split '{split}' of {name} is left without a question")
+            splits[split] = rows
+        audit = replace(dealt.audit, not_posed=not_posed, downsampled=downsampled_rows, notes=loaded.notes)
+        super().__init__(name, Dealt(splits, audit))
+        self._by_id = {question_id(name, q): q for rows in splits.values() for q, _ in rows}
+        self.max_new_tokens = config.max_new_tokens or self.benchmark.max_new_tokens
+        self._answer = YES_NO if config.candidates else self.benchmark.answer
+        self._prompts = {"": (CANDIDATE_PROMPT,)} if config.candidates else dict(self.benchmark.prompts)
+        self.classes: tuple[str, ...] | None = None
+        if isinstance(self._answer, Classes):
+            self.classes = self._answer.values or tuple(sorted({q.gold for q in self._by_id.values()}))
+        self._n_templates = min(map(len, self._prompts.values()))
+        self._orders = self._count_orders()
+        self.n_variants = self._n_templates * self._orders
 
     @cached_property
     def _fingerprint(self) -> str:
         def plain(q: Question, group: str) -> list[object]:
             return [question_id(self.name, q), q.gold, q.stratum, q.form, dict(q.fields), q.solution, group]
 
-        content = {split: [plain(q, group) for q, group in rows] for split, rows in self._splits.items()}
+        content = {split: [plain(q, group) for q, group in rows] for split, rows in self._dealt.splits.items()}
         words = [dict(self._prompts), self.config.candidates, isinstance(self._answer, Choice) and self._answer.letters]
         said = dict(self._answer.words) if isinstance(self._answer, Classes) else None
         return sha256_text("benchmark", WORDINGS_VERSION, words, said, self.classes, self.max_new_tokens, content)
@@ -126,34 +94,15 @@ class BenchmarkTask:
         """Hash of the questions in their splits, their gold, and the wordings; not of where they were read from."""
         return self._fingerprint
 
-    def examples(self, split: str) -> pa.Table:
-        """Questions of a split in file order; empty for a split the configuration does not have."""
-        return examples_table(self.name, self._splits.get(split, []))
-
-    def gold(self, split: str) -> pa.Table:
-        """Canonical gold answers of a split."""
-        return gold_table(self.name, self._splits.get(split, []))
-
     # Words --------------------------------------------------------------------------------------------------
 
-    @property
-    def _answer(self) -> Answer:
-        return YES_NO if self.config.candidates else self.benchmark.answer
-
-    @cached_property
-    def _prompts(self) -> dict[str, tuple[str, ...]]:
-        return {"": (CANDIDATE_PROMPT,)} if self.config.candidates else dict(self.benchmark.prompts)
-
-    @property
-    def _n_templates(self) -> int:
-        return min(map(len, self._prompts.values()))
-
-    @cached_property
-    def _orders(self) -> int:
-        listing = any("{options}" in t or "{words}" in t for own in self._prompts.values() for t in own)
+    def _count_orders(self) -> int:
+        templates = [template for form in self._prompts.values() for template in form]
+        if not any("{options}" in template or "{words}" in template for template in templates):
+            return 1
         if isinstance(self._answer, Choice):
-            return number_of_orders(min(len(q.choices or ()) for q in self._by_id.values())) if listing else 1
-        return 2 if listing and self.classes is not None and len(self.classes) == 2 else 1
+            return number_of_orders(min(len(q.choices or ()) for q in self._by_id.values()))
+        return 2 if self.classes is not None and len(self.classes) == 2 else 1
 
     def _question(self, example: Example) -> Question:
         if example.example_id not in self._by_id:
@@ -169,25 +118,21 @@ class BenchmarkTask:
             ConfigError: there is no such variant.
             DataError: the example is not of this task.
         """
-        if not 0 <= variant < self.n_variants:
-            raise ConfigError(
-                f"variant {variant} asked of {self.name}, which has {self.n_variants} wordings; lower ask.variants"
-            )
-        question = replace(self._question(example), text=example.question)  # which may be a paraphrase
+        check_variant(variant, self.name, self.n_variants, "; lower ask.variants")
+        question = self._question(example)
         number, order_number, kind = variant_parts(variant, self._n_templates, self._orders)
         template = self._prompts[question.form][number]
+        parts = {**question.fields, "text": example.question}  # which may be a paraphrase
         if isinstance(self._answer, Free):
-            return Wording(_filled(template, question, {"text": example.question}), None, None, kind, str(number), None)
+            return Wording(fill(template, parts), None, None, kind, str(number), None)
         values = question.choices if isinstance(self._answer, Choice) else self.classes
         assert values is not None
         order = option_order(len(values), order_number) if self._orders > 1 else tuple(range(len(values)))
         values = tuple(values[i] for i in order)
         said = self._said(question, values)
         lettered = isinstance(self._answer, Choice) and self._answer.letters
-        lines = [f"{mark}. {own}" if lettered else f"- {own}" for mark, own in zip(said, values, strict=True)]
-        parts = {"text": example.question, "options": "\n".join(lines), "words": listed(said)}
-        prompt = _filled(template, question, parts)
-        return Wording(prompt, said, values, kind, str(number), order if self._orders > 1 else None)
+        parts |= {"options": option_lines(values, lettered), "words": listed(said)}
+        return Wording(fill(template, parts), said, values, kind, str(number), order if self._orders > 1 else None)
 
     def _said(self, question: Question, values: tuple[str, ...]) -> tuple[str, ...]:
         if isinstance(self._answer, Choice):
@@ -219,8 +164,3 @@ class BenchmarkTask:
         if isinstance(self._answer, Free) and self._answer.same is not None:
             return canonicalise_answers(answers, self._answer.same)
         return answers
-
-
-def _filled(template: str, question: Question, parts: dict[str, str]) -> str:
-    parts = {**question.fields, **parts}
-    return re.sub(r"{(\w+)}", lambda found: parts.get(found.group(1), found.group(0)), template)

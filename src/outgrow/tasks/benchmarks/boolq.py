@@ -15,11 +15,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from outgrow.tasks.benchmarks.answers import YES_NO
-from outgrow.tasks.benchmarks.cells import Row
-from outgrow.tasks.benchmarks.config import BenchmarkConfig
-from outgrow.tasks.benchmarks.spec import HALVES_AND_VALIDATION, Benchmark, FileSplit, Hub
-from outgrow.tasks.questions import Question
+from outgrow.tasks.benchmarks import (
+    HALVES_AND_VALIDATION,
+    YES_NO,
+    Benchmark,
+    BenchmarkConfig,
+    FileSplit,
+    Hub,
+    Question,
+    Row,
+)
 from outgrow.tasks.splits import normalise_text
 
 PROMPT = "Read the passage and answer the question. Answer {words}.\nPassage: {text}\n### Answer:"
@@ -36,17 +41,14 @@ class BoolQ(BenchmarkConfig):
     """BoolQ."""
 
     kind: Literal["boolq"] = "boolq"
-
-    def benchmark(self) -> Benchmark:
-        """The set."""
-        return Benchmark(
-            name="boolq",
-            hub=Hub("google/boolq", revision=self.revision),
-            files={"train": FileSplit(9427), "validation": FileSplit(3270, ("dev", "val"))},
-            columns=("question", "passage", "answer"),
-            read=read,
-            splits=HALVES_AND_VALIDATION,
-            prompts={"": (PROMPT,)},
-            answer=YES_NO,
-            keywords=("boolq",),
-        )
+    SET = Benchmark(
+        name="boolq",
+        hub=Hub("google/boolq"),
+        files={"train": FileSplit(9427), "validation": FileSplit(3270, ("dev", "val"))},
+        columns=("question", "passage", "answer"),
+        read=read,
+        splits=HALVES_AND_VALIDATION,
+        prompts={"": (PROMPT,)},
+        answer=YES_NO,
+        keywords=("boolq",),
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -49,9 +49,12 @@ class BenchmarkConfig(Config):
     name: Annotated[str, Field(min_length=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
 
-    @abstractmethod
+    SET: ClassVar[Benchmark]
+    """The set, where no option changes what it is; else `benchmark` makes it."""
+
     def benchmark(self) -> Benchmark:
         """The set as these options choose it."""
+        return self.SET
 
     @property
     def from_hub(self) -> bool:
@@ -111,6 +114,10 @@ class ChoiceConfig(BenchmarkConfig):
     """
 
     posed: Posed = "letters"
+
+    def benchmark(self) -> Benchmark:
+        """The set, its options said as these options choose."""
+        return replace(self.SET, answer=self.choice())
 
     def choice(self) -> Choice:
         """How the options are said."""

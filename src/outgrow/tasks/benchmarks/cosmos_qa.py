@@ -18,10 +18,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from outgrow.tasks.benchmarks.cells import Row
-from outgrow.tasks.benchmarks.config import ChoiceConfig, Posed
-from outgrow.tasks.benchmarks.spec import HALVES_AND_VALIDATION, Benchmark, FileSplit, Hub
-from outgrow.tasks.questions import Question
+from outgrow.tasks.benchmarks import (
+    HALVES_AND_VALIDATION,
+    Benchmark,
+    ChoiceConfig,
+    FileSplit,
+    Hub,
+    Posed,
+    Question,
+    Row,
+)
 from outgrow.tasks.splits import normalise_text
 
 OPTIONS = ("answer0", "answer1", "answer2", "answer3")
@@ -41,17 +47,13 @@ class CosmosQA(ChoiceConfig):
     kind: Literal["cosmos_qa"] = "cosmos_qa"
     posed: Posed = "candidates"
     revision: str | None = "refs/pr/6"
-
-    def benchmark(self) -> Benchmark:
-        """The set."""
-        return Benchmark(
-            name="cosmos_qa",
-            hub=Hub("allenai/cosmos_qa", revision=self.revision),
-            files={"train": FileSplit(25_262), "validation": FileSplit(2985, ("valid", "val", "dev"))},
-            columns=("context", "question", *OPTIONS, "label"),
-            read=read,
-            splits=HALVES_AND_VALIDATION,
-            prompts={"": ("Answer the question about the story.\nStory: {text}\n{options}\n### Answer:",)},
-            answer=self.choice(),
-            keywords=("cosmos", "cosmosqa"),
-        )
+    SET = Benchmark(
+        name="cosmos_qa",
+        hub=Hub("allenai/cosmos_qa"),
+        files={"train": FileSplit(25_262), "validation": FileSplit(2985, ("valid", "val", "dev"))},
+        columns=("context", "question", *OPTIONS, "label"),
+        read=read,
+        splits=HALVES_AND_VALIDATION,
+        prompts={"": ("Answer the question about the story.\nStory: {text}\n{options}\n### Answer:",)},
+        keywords=("cosmos", "cosmosqa"),
+    )

@@ -28,10 +28,9 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from outgrow.core.hashing import sha256_text
-from outgrow.tasks.benchmarks.answers import YES_NO, Answer, Choice, Classes
+from outgrow.tasks.benchmarks import HALVES, YES_NO, Answer, Benchmark, BenchmarkConfig, Choice, Classes
 from outgrow.tasks.benchmarks.cells import Row
-from outgrow.tasks.benchmarks.config import BenchmarkConfig
-from outgrow.tasks.benchmarks.spec import HALVES, Benchmark, FileSplit, Hub
+from outgrow.tasks.benchmarks.spec import FileSplit, Hub
 from outgrow.tasks.questions import Question
 from outgrow.tasks.splits import normalise_text
 
@@ -134,7 +133,7 @@ class Ethics(BenchmarkConfig):
         train, test = COUNTS[self.subset]
         return Benchmark(
             name=f"ethics/{self.subset}",
-            hub=Hub("EleutherAI/hendrycks_ethics", (self.subset,), self.revision),
+            hub=Hub("EleutherAI/hendrycks_ethics", (self.subset,)),
             files={"train": FileSplit(train), "test": FileSplit(test)},
             columns=COLUMNS[self.subset],
             read=READ[self.subset],

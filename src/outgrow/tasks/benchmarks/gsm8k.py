@@ -19,12 +19,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from outgrow.tasks.benchmarks.answers import Free
-from outgrow.tasks.benchmarks.cells import Row
-from outgrow.tasks.benchmarks.config import BenchmarkConfig
-from outgrow.tasks.benchmarks.spec import HALVES, Benchmark, FileSplit, Hub
+from outgrow.tasks.benchmarks import HALVES, Benchmark, BenchmarkConfig, FileSplit, Free, Hub, Question, Row
 from outgrow.tasks.parsing import final_number
-from outgrow.tasks.questions import Question
 
 ENDING = "\nProblem: {text}\n### Answer:"
 PROMPTS = tuple(
@@ -53,18 +49,15 @@ class Gsm8k(BenchmarkConfig):
     """GSM8K."""
 
     kind: Literal["gsm8k"] = "gsm8k"
-
-    def benchmark(self) -> Benchmark:
-        """The set."""
-        return Benchmark(
-            name="gsm8k",
-            hub=Hub("openai/gsm8k", ("main",), self.revision),
-            files={"train": FileSplit(7473), "test": FileSplit(1319)},
-            columns=("question", "answer"),
-            read=read,
-            splits=HALVES,
-            prompts={"": PROMPTS},
-            answer=Free(final_number, say=lambda value: f"#### {value}"),
-            max_new_tokens=512,
-            keywords=("gsm8k",),
-        )
+    SET = Benchmark(
+        name="gsm8k",
+        hub=Hub("openai/gsm8k", ("main",)),
+        files={"train": FileSplit(7473), "test": FileSplit(1319)},
+        columns=("question", "answer"),
+        read=read,
+        splits=HALVES,
+        prompts={"": PROMPTS},
+        answer=Free(final_number, say=lambda value: f"#### {value}"),
+        max_new_tokens=512,
+        keywords=("gsm8k",),
+    )

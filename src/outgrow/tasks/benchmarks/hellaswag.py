@@ -18,10 +18,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from outgrow.tasks.benchmarks.cells import Row
-from outgrow.tasks.benchmarks.config import ChoiceConfig
-from outgrow.tasks.benchmarks.spec import Benchmark, FileSplit, Hub
-from outgrow.tasks.questions import Question
+from outgrow.tasks.benchmarks import Benchmark, ChoiceConfig, FileSplit, Hub, Question, Row
 
 PROMPT = "Use common sense: which ending continues the description best?\nDescription: {text}\n{options}\n### Answer:"
 
@@ -37,22 +34,18 @@ class HellaSwag(ChoiceConfig):
     """HellaSwag."""
 
     kind: Literal["hellaswag"] = "hellaswag"
-
-    def benchmark(self) -> Benchmark:
-        """The set."""
-        return Benchmark(
-            name="hellaswag",
-            hub=Hub("Rowan/hellaswag"),
-            files={"train": FileSplit(39_905), "validation": FileSplit(10_042, ("val", "valid"))},
-            columns=("ctx", "endings", "label"),
-            read=read,
-            splits={
-                "supervisor_train": ("train", 4000),
-                "validation": ("validation", 1000),
-                "pool": ("validation", 4000),
-                "test": ("validation", "rest"),
-            },
-            prompts={"": (PROMPT,)},
-            answer=self.choice(),
-            keywords=("hellaswag",),
-        )
+    SET = Benchmark(
+        name="hellaswag",
+        hub=Hub("Rowan/hellaswag"),
+        files={"train": FileSplit(39_905), "validation": FileSplit(10_042, ("val", "valid"))},
+        columns=("ctx", "endings", "label"),
+        read=read,
+        splits={
+            "supervisor_train": ("train", 4000),
+            "validation": ("validation", 1000),
+            "pool": ("validation", 4000),
+            "test": ("validation", "rest"),
+        },
+        prompts={"": (PROMPT,)},
+        keywords=("hellaswag",),
+    )

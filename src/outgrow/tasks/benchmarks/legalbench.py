@@ -16,11 +16,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from outgrow.tasks.benchmarks.answers import Classes
-from outgrow.tasks.benchmarks.cells import Row
-from outgrow.tasks.benchmarks.config import BenchmarkConfig
-from outgrow.tasks.benchmarks.spec import Benchmark, FileSplit, Hub
-from outgrow.tasks.questions import Question
+from outgrow.tasks.benchmarks import Benchmark, BenchmarkConfig, Classes, FileSplit, Hub, Question, Row
 from outgrow.tasks.splits import normalise_text
 from outgrow.tasks.table_config import DEFAULT_SPLITS
 
@@ -47,17 +43,14 @@ class LegalBench(BenchmarkConfig):
     kind: Literal["legalbench"] = "legalbench"
     subset: Literal["privacy_policy_qa"] = "privacy_policy_qa"
     revision: str | None = "refs/convert/parquet"
-
-    def benchmark(self) -> Benchmark:
-        """The set."""
-        return Benchmark(
-            name=f"legalbench/{self.subset}",
-            hub=Hub("nguha/legalbench", (self.subset,), self.revision),
-            files={"test": FileSplit()},
-            columns=("text", "question", "answer"),
-            read=read,
-            splits={split: ("test", size) for split, size in DEFAULT_SPLITS.items()},
-            prompts={"": (PROMPT,)},
-            answer=Classes(CLASSES),
-            keywords=("legalbench", "privacy"),
-        )
+    SET = Benchmark(
+        name="legalbench/privacy_policy_qa",
+        hub=Hub("nguha/legalbench", ("privacy_policy_qa",)),
+        files={"test": FileSplit()},
+        columns=("text", "question", "answer"),
+        read=read,
+        splits={split: ("test", size) for split, size in DEFAULT_SPLITS.items()},
+        prompts={"": (PROMPT,)},
+        answer=Classes(CLASSES),
+        keywords=("legalbench", "privacy"),
+    )

@@ -18,12 +18,8 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from outgrow.tasks.benchmarks.answers import Free
-from outgrow.tasks.benchmarks.cells import Row
-from outgrow.tasks.benchmarks.config import BenchmarkConfig
-from outgrow.tasks.benchmarks.spec import HALVES, Benchmark, FileSplit, Hub
+from outgrow.tasks.benchmarks import HALVES, Benchmark, BenchmarkConfig, FileSplit, Free, Hub, Question, Row
 from outgrow.tasks.parsing import final_math, same_math
-from outgrow.tasks.questions import Question
 
 Subject = Literal[
     "algebra",
@@ -71,7 +67,7 @@ class Math(BenchmarkConfig):
         whole = set(self.subjects) == set(SUBJECTS)
         return Benchmark(
             name="math",
-            hub=Hub("EleutherAI/hendrycks_math", self.subjects, self.revision),
+            hub=Hub("EleutherAI/hendrycks_math", self.subjects),
             files={"train": FileSplit(7500 if whole else None), "test": FileSplit(5000 if whole else None)},
             columns=("problem", "level", "solution"),
             read=read,

@@ -17,10 +17,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from outgrow.tasks.benchmarks.cells import Row
-from outgrow.tasks.benchmarks.config import ChoiceConfig
-from outgrow.tasks.benchmarks.spec import Benchmark, FileSplit, Hub
-from outgrow.tasks.questions import Question
+from outgrow.tasks.benchmarks import Benchmark, ChoiceConfig, FileSplit, Hub, Question, Row
 
 PROMPT = "This is a multiple-choice question about {subject}.\nQuestion: {text}\n{options}\n### Answer:"
 
@@ -40,23 +37,19 @@ class Mmlu(ChoiceConfig):
     """MMLU."""
 
     kind: Literal["mmlu"] = "mmlu"
-
-    def benchmark(self) -> Benchmark:
-        """The set."""
-        return Benchmark(
-            name="mmlu",
-            hub=Hub("cais/mmlu", ("all",)),
-            files={"dev": FileSplit(285), "validation": FileSplit(1531, ("val",)), "test": FileSplit(14_042)},
-            columns=("question", "answer"),
-            read=read,
-            splits={
-                "supervisor_train": ("dev", "rest"),
-                "validation": ("validation", 0.1),
-                "pool": ("validation", "rest"),
-                "test": ("test", "rest"),
-            },
-            prompts={"": (PROMPT,)},
-            answer=self.choice(),
-            headers=("question", "A", "B", "C", "D", "answer"),
-            keywords=("mmlu",),
-        )
+    SET = Benchmark(
+        name="mmlu",
+        hub=Hub("cais/mmlu", ("all",)),
+        files={"dev": FileSplit(285), "validation": FileSplit(1531, ("val",)), "test": FileSplit(14_042)},
+        columns=("question", "answer"),
+        read=read,
+        splits={
+            "supervisor_train": ("dev", "rest"),
+            "validation": ("validation", 0.1),
+            "pool": ("validation", "rest"),
+            "test": ("test", "rest"),
+        },
+        prompts={"": (PROMPT,)},
+        headers=("question", "A", "B", "C", "D", "answer"),
+        keywords=("mmlu",),
+    )

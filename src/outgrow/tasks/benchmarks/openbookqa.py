@@ -16,10 +16,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from outgrow.tasks.benchmarks.cells import Row
-from outgrow.tasks.benchmarks.config import ChoiceConfig, Posed
-from outgrow.tasks.benchmarks.spec import HALVES, Benchmark, FileSplit, Hub
-from outgrow.tasks.questions import Question
+from outgrow.tasks.benchmarks import HALVES, Benchmark, ChoiceConfig, FileSplit, Hub, Posed, Question, Row
 
 
 def read(row: Row) -> Question:
@@ -38,17 +35,13 @@ class OpenBookQA(ChoiceConfig):
     kind: Literal["openbookqa"] = "openbookqa"
     posed: Posed = "candidates"
     revision: str | None = "8230ac3f228b44cad2acd5038012ffed728badeb"
-
-    def benchmark(self) -> Benchmark:
-        """The set."""
-        return Benchmark(
-            name="openbookqa",
-            hub=Hub("allenai/openbookqa", ("main",), self.revision),
-            files={"train": FileSplit(4957), "validation": FileSplit(500, ("dev", "val")), "test": FileSplit(500)},
-            columns=("answerKey",),
-            read=read,
-            splits=HALVES,
-            prompts={"": ("Answer the question.\nQuestion: {text}\n{options}\n### Answer:",)},
-            answer=self.choice(),
-            keywords=("openbookqa", "obqa"),
-        )
+    SET = Benchmark(
+        name="openbookqa",
+        hub=Hub("allenai/openbookqa", ("main",)),
+        files={"train": FileSplit(4957), "validation": FileSplit(500, ("dev", "val")), "test": FileSplit(500)},
+        columns=("answerKey",),
+        read=read,
+        splits=HALVES,
+        prompts={"": ("Answer the question.\nQuestion: {text}\n{options}\n### Answer:",)},
+        keywords=("openbookqa", "obqa"),
+    )

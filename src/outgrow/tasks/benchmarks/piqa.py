@@ -13,10 +13,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from outgrow.tasks.benchmarks.cells import Row
-from outgrow.tasks.benchmarks.config import ChoiceConfig, Posed
-from outgrow.tasks.benchmarks.spec import HALVES_AND_VALIDATION, Benchmark, FileSplit, Hub
-from outgrow.tasks.questions import Question
+from outgrow.tasks.benchmarks import (
+    HALVES_AND_VALIDATION,
+    Benchmark,
+    ChoiceConfig,
+    FileSplit,
+    Hub,
+    Posed,
+    Question,
+    Row,
+)
 
 
 def read(row: Row) -> Question:
@@ -29,17 +35,13 @@ class Piqa(ChoiceConfig):
 
     kind: Literal["piqa"] = "piqa"
     posed: Posed = "candidates"
-
-    def benchmark(self) -> Benchmark:
-        """The set."""
-        return Benchmark(
-            name="piqa",
-            hub=Hub("baber/piqa", revision=self.revision),
-            files={"train": FileSplit(), "validation": FileSplit(None, ("valid", "val", "dev"))},
-            columns=("goal", "sol1", "sol2", "label"),
-            read=read,
-            splits=HALVES_AND_VALIDATION,
-            prompts={"": ("Which way reaches the goal better?\nGoal: {text}\n{options}\n### Answer:",)},
-            answer=self.choice(),
-            keywords=("piqa",),
-        )
+    SET = Benchmark(
+        name="piqa",
+        hub=Hub("baber/piqa"),
+        files={"train": FileSplit(), "validation": FileSplit(None, ("valid", "val", "dev"))},
+        columns=("goal", "sol1", "sol2", "label"),
+        read=read,
+        splits=HALVES_AND_VALIDATION,
+        prompts={"": ("Which way reaches the goal better?\nGoal: {text}\n{options}\n### Answer:",)},
+        keywords=("piqa",),
+    )

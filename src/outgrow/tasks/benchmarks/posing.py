@@ -37,13 +37,9 @@ def as_candidates(rows: Rows, seed: int) -> tuple[Rows, int]:
         draw = int(sha256_text("candidate", seed, question.text, sorted(choices)), 16)
         pair = [(question.gold, "yes"), (wrong[draw % len(wrong)], "no")]
         for candidate, gold in pair if (draw >> 128) % 2 else reversed(pair):
-            posed.append((_candidate(question, candidate, gold), group))
+            text = f"{question.text}\nProposed answer: {candidate}"
+            posed.append((replace(question, text=text, choices=None, gold=gold, form="", fields={}), group))
     return posed, left_out
-
-
-def _candidate(question: Question, candidate: str, gold: str) -> Question:
-    text = f"{question.text}\nProposed answer: {candidate}"
-    return replace(question, text=text, choices=None, gold=gold, form="", fields={})
 
 
 def downsampled(rows: Rows, seed: int) -> Rows:

@@ -16,10 +16,7 @@ from __future__ import annotations
 from typing import Literal
 
 from outgrow.core.hashing import sha256_text
-from outgrow.tasks.benchmarks.cells import Row
-from outgrow.tasks.benchmarks.config import ChoiceConfig, Posed
-from outgrow.tasks.benchmarks.spec import HALVES, Benchmark, FileSplit, Hub
-from outgrow.tasks.questions import Question
+from outgrow.tasks.benchmarks import HALVES, Benchmark, ChoiceConfig, FileSplit, Hub, Posed, Question, Row
 
 WRONG = ("distractor1", "distractor2", "distractor3")
 
@@ -37,21 +34,17 @@ class SciQ(ChoiceConfig):
     kind: Literal["sciq"] = "sciq"
     posed: Posed = "candidates"
     revision: str | None = "2c94ad3e1aafab77146f384e23536f97a4849815"
-
-    def benchmark(self) -> Benchmark:
-        """The set."""
-        return Benchmark(
-            name="sciq",
-            hub=Hub("allenai/sciq", revision=self.revision),
-            files={
-                "train": FileSplit(11_679),
-                "validation": FileSplit(1000, ("valid", "val")),
-                "test": FileSplit(1000),
-            },
-            columns=("question", "correct_answer", *WRONG),
-            read=read,
-            splits=HALVES,
-            prompts={"": ("Answer the science question.\nQuestion: {text}\n{options}\n### Answer:",)},
-            answer=self.choice(),
-            keywords=("sciq",),
-        )
+    SET = Benchmark(
+        name="sciq",
+        hub=Hub("allenai/sciq"),
+        files={
+            "train": FileSplit(11_679),
+            "validation": FileSplit(1000, ("valid", "val")),
+            "test": FileSplit(1000),
+        },
+        columns=("question", "correct_answer", *WRONG),
+        read=read,
+        splits=HALVES,
+        prompts={"": ("Answer the science question.\nQuestion: {text}\n{options}\n### Answer:",)},
+        keywords=("sciq",),
+    )

@@ -19,12 +19,8 @@ from __future__ import annotations
 import json
 from typing import Literal
 
-from outgrow.tasks.benchmarks.answers import Classes, Free
-from outgrow.tasks.benchmarks.cells import Row
-from outgrow.tasks.benchmarks.config import BenchmarkConfig
-from outgrow.tasks.benchmarks.spec import Benchmark, FileSplit
+from outgrow.tasks.benchmarks import Benchmark, BenchmarkConfig, Classes, FileSplit, Free, Question, Row
 from outgrow.tasks.parsing import read_slots
-from outgrow.tasks.questions import Question
 
 Target = Literal["scenario", "intent", "slots"]
 ENDING = "\nCommand: {text}\n### Answer:"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from outgrow.tasks.benchmarks.answers import Answer
+from outgrow.tasks.benchmarks.answers import Answer, Choice
 from outgrow.tasks.benchmarks.cells import Row
 from outgrow.tasks.questions import Question
 from outgrow.tasks.splits import Size
@@ -66,11 +66,11 @@ class Benchmark:
     read: Callable[[Row], Question]
     splits: Mapping[str, tuple[str, Size]]
     prompts: Mapping[str, tuple[str, ...]]
-    answer: Answer
+    answer: Answer = field(default_factory=Choice)
     max_new_tokens: int = 32
     limit: int | None = None
     headers: tuple[str, ...] | None = None
-    keywords: tuple[str, ...] = field(default=())
+    keywords: tuple[str, ...] = ()
 
 
 HALVES: Mapping[str, tuple[str, Size]] = {

@@ -10,19 +10,13 @@ import pyarrow as pa
 
 from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.hashing import sha256_text
-from outgrow.core.tables import (
-    EXAMPLES,
-    GOLD,
-    SPLITS,
-    Example,
-    build,
-    make_example_id,
-)
+from outgrow.core.tables import EXAMPLES, GOLD, SPLITS, Example, build, make_example_id
 from outgrow.tasks.base import Wording
 from outgrow.tasks.microworld.config import MIXES, Counts, MicroworldConfig
 from outgrow.tasks.microworld.families import FAMILIES, Question
 from outgrow.tasks.microworld.families.kind import apportion
 from outgrow.tasks.microworld.world import World, WorldConfig
+from outgrow.tasks.orders import check_variant
 
 WORDINGS_VERSION = 1
 ANY = "any"
@@ -41,43 +35,25 @@ def _drawn(config: str) -> Mapping[str, list[Question]]:
 
 
 class MicroworldTask:
-    """Questions about the entities of a world, split by entity."""
+    """Questions about the entities of a world, split by entity.
+
+    Attributes:
+        classes: yes and no for claims, values or groups for kinds; the other families have no fixed classes.
+        public_meta: nothing: strata and cues would give the answers away.
+        max_new_tokens: enough for a two-step sum with its rationale, or for one value.
+    """
+
+    public_meta: tuple[str, ...] = ()
 
     def __init__(self, config: MicroworldConfig) -> None:
         self.config = config
         self.world = shared_world(config.world)
         self.family = FAMILIES[config.family](config, self.world)
-
-    @property
-    def name(self) -> str:
-        """For instance `microworld/choice`."""
-        return f"microworld/{self.config.family}"
-
-    @property
-    def classes(self) -> tuple[str, ...] | None:
-        """Yes and no for claims, values or groups for kinds; the other families have no fixed classes."""
-        return self.config.classes
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """Splits that have questions."""
-        counts = self.config.questions
-        return tuple(name for name in SPLITS if getattr(counts, name))
-
-    @property
-    def n_variants(self) -> int:
-        """Distinct wordings, identity included."""
-        return self.family.n_variants
-
-    @property
-    def public_meta(self) -> tuple[str, ...]:
-        """Nothing: strata and cues would give the answers away."""
-        return ()
-
-    @property
-    def max_new_tokens(self) -> int:
-        """Enough for a two-step sum with its rationale, or for one value."""
-        return self.family.max_new_tokens
+        self.name = f"microworld/{config.family}"
+        self.classes = config.classes
+        self.splits = tuple(split for split in SPLITS if getattr(config.questions, split))
+        self.n_variants = self.family.n_variants
+        self.max_new_tokens = self.family.max_new_tokens
 
     def fingerprint(self) -> str:
         """Hash of the config, its mixes spelt out, and the version of the wordings."""
@@ -161,21 +137,18 @@ class MicroworldTask:
     def gold(self, split: str) -> pa.Table:
         """The world's truth for a split."""
         rows = self._rows(split)
-        return build(
-            GOLD,
-            {
-                "example_id": [i for i, _ in rows],
-                "objective": ["truth"] * len(rows),
-                "value": [q.gold for _, q in rows],
-            },
-        )
+        columns = {
+            "example_id": [i for i, _ in rows],
+            "objective": ["truth"] * len(rows),
+            "value": [q.gold for _, q in rows],
+        }
+        return build(GOLD, columns)
 
     # Words --------------------------------------------------------------------------------------------------
 
     def wording(self, example: Example, variant: int) -> Wording:
         """Variant 0 is the identity; see `n_variants` for the range."""
-        if not 0 <= variant < self.n_variants:
-            raise ConfigError(f"variant {variant} asked of {self.name}, which has {self.n_variants} wordings")
+        check_variant(variant, self.name, self.n_variants)
         return self.family.wording(example, variant)
 
     def solution(self, example: Example, value: str) -> str:

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pyarrow as pa
 
-from outgrow.core.tables import PROBABILITIES
+from outgrow.core.tables import PROBABILITIES, with_column
 
 Same = Callable[[str, str], bool]
 """A judge of two answers. It has to be symmetric; each pair is put to it once at most, smaller string first."""
@@ -65,18 +65,13 @@ def canonicalise_answers(answers: pa.Table, same: Same) -> pa.Table:
     rewritten = [
         None if value is None else chosen[question][value] for question, value in zip(ids, values, strict=True)
     ]
-    table = _replace(answers, "value", pa.array(rewritten, pa.string()))
+    table = with_column(answers, "value", pa.array(rewritten, pa.string()))
     if any(own is not None for own in maps):
         merged = [
             None if own is None else _added(own, chosen[question]) for question, own in zip(ids, maps, strict=True)
         ]
-        table = _replace(table, "probabilities", pa.array(merged, PROBABILITIES))
+        table = with_column(table, "probabilities", pa.array(merged, PROBABILITIES))
     return table
-
-
-def _replace(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
-    place = table.column_names.index(name)
-    return table.set_column(place, table.schema.field(name), column)
 
 
 def _added(probabilities: Iterable[tuple[str, float]], representative: Mapping[str, str]) -> list[tuple[str, float]]:

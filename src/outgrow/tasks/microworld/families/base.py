@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from outgrow.tasks.base import Wording
 from outgrow.tasks.microworld.config import MicroworldConfig
 from outgrow.tasks.microworld.ladder import LADDER
 from outgrow.tasks.microworld.world import RELATIONS, Fact, World
+from outgrow.tasks.orders import Variant, variant_parts
 
 
 @dataclass(frozen=True)
@@ -61,22 +63,20 @@ class Family(ABC):
         """Prompts with places for the question and its options, the identity's first."""
 
     @property
+    def _varied(self) -> tuple[int, int]:
+        """How many templates, and how many permutations of the options, the wordings go through."""
+        permutations = 1 if self.config.wordings == "instructions" else self.permutations
+        templates = 1 if self.config.wordings == "permutations" and permutations > 1 else len(self.templates)
+        return templates, permutations
+
+    @property
     def n_variants(self) -> int:
         """Distinct wordings, identity included."""
-        templates = len(self.templates)
-        if self.permutations == 1:
-            return templates
-        mixed = self.permutations * templates
-        return {"permutations": self.permutations, "instructions": templates, "mixed": mixed}[self.config.wordings]
+        return math.prod(self._varied)
 
-    def variant(self, number: int) -> tuple[int, int]:
+    def variant(self, number: int) -> Variant:
         """Template and permutation of a variant."""
-        if self.permutations == 1 or self.config.wordings == "instructions":
-            return number, 0
-        if self.config.wordings == "permutations":
-            return 0, number
-        templates = len(self.templates)
-        return number % templates, (number // templates + number % templates) % self.permutations
+        return variant_parts(number, *self._varied)
 
     def candidates(self, entities: Sequence[str], count: int) -> Iterator[Question]:
         """Questions about `entities` to draw `count` of."""

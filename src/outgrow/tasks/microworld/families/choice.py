@@ -10,6 +10,7 @@ from outgrow.tasks.base import Wording
 from outgrow.tasks.microworld import language
 from outgrow.tasks.microworld.families.base import Family, Question
 from outgrow.tasks.microworld.world import VALUES, Fact, generator
+from outgrow.tasks.orders import option_order
 
 
 class Choice(Family):
@@ -43,8 +44,8 @@ class Choice(Family):
         """
         if example.choices is None:
             raise DataError(f"example {example.example_id} has no choices")
-        template, permutation = self.variant(variant)
-        order = tuple((i + permutation) % 4 if permutation < 4 else (permutation - 1 - i) % 4 for i in range(4))
+        template, number, _ = self.variant(variant)
+        order = option_order(4, number)
         values = tuple(example.choices[i] for i in order)
         lettered = self.config.answer == "letter"
         shown = language.lettered(values) if lettered else language.listing(values)

@@ -9,6 +9,7 @@ from outgrow.tasks.base import Wording
 from outgrow.tasks.microworld import language
 from outgrow.tasks.microworld.families.base import Family, Question
 from outgrow.tasks.microworld.world import VALUES, Fact, generator
+from outgrow.tasks.orders import option_order
 
 
 class Claim(Family):
@@ -40,8 +41,8 @@ class Claim(Family):
 
     def wording(self, example: Example, variant: int) -> Wording:
         """Yes and no in either order."""
-        template, permutation = self.variant(variant)
-        words = ("yes", "no") if permutation == 0 else ("no", "yes")
-        order = (0, 1) if permutation == 0 else (1, 0)
+        template, number, _ = self.variant(variant)
+        order = option_order(2, number)
+        words = tuple(("yes", "no")[i] for i in order)
         prompt = self.templates[template].format(s=example.question, first=words[0], second=words[1])
         return Wording(prompt, words, words, self.label(variant), str(template), order)

@@ -1,8 +1,7 @@
-"""The report as one self-contained page: nothing is fetched, and no script but its own can run."""
+"""The report of one cell: a self-contained page, where nothing is fetched and no script but its own can run."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,13 +12,16 @@ from outgrow.reporting import formatting as forms
 from outgrow.reporting import result_tables, run_tables, summary, time_tables
 from outgrow.reporting.answers import answers_payload
 from outgrow.reporting.checks import Check
-from outgrow.reporting.figures.drawn import Shown, to_inline
-from outgrow.reporting.page import assets, environment, to_json_for_script
+from outgrow.reporting.figures.drawn import Shown
+from outgrow.reporting.markdown import render_markdown
+from outgrow.reporting.page import Pages, figure_context, render_page, to_json_for_script
 from outgrow.reporting.run import RunFolder
 
 
-def build_html(run: RunFolder, checks: Sequence[Check], figures: Mapping[str, Shown], data: Mapping[str, bytes]) -> str:
-    """The whole page.
+def build_pages(
+    run: RunFolder, checks: Sequence[Check], figures: Mapping[str, Shown], data: Mapping[str, bytes]
+) -> Pages:
+    """The page and its Markdown twin, in which figures are links to `figures/<key>.svg` and answers are left out.
 
     Args:
         run: a finished run.
@@ -27,24 +29,20 @@ def build_html(run: RunFolder, checks: Sequence[Check], figures: Mapping[str, Sh
         figures: drawn figures by key.
         data: each figure's CSV file by key, offered for download inside the page.
     """
+    context = {**_shared_context(run, checks), "drawn": figures}
     payload = None if run.answers is None else answers_payload(run.answers, run.results)
-    return (
-        environment()
-        .get_template("report.html.j2")
-        .render(
-            **shared_context(run, checks),
-            figures={key: Markup(to_inline(drawn)) for key, drawn in figures.items()},
-            drawn=figures,
-            wide={key for key, each in figures.items() if each.wide},
-            links={key: data_link(content) for key, content in data.items()},
-            **assets(("report.css",), ("report.js", "shared.js", "answers.js")),
-            answers=None if payload is None else Markup(to_json_for_script(payload)),
-            answers_left_out=0 if payload is None else payload["left_out"],
-        )
-    )
+    page = {
+        **context,
+        **figure_context(figures, data),
+        "wide": {key for key, each in figures.items() if each.wide},
+        "answers": None if payload is None else Markup(to_json_for_script(payload)),
+        "answers_left_out": 0 if payload is None else payload["left_out"],
+    }
+    html = render_page("report.html.j2", page, scripts=("report.js", "shared.js", "answers.js"))
+    return Pages(html, render_markdown("report.md.j2", context))
 
 
-def shared_context(run: RunFolder, checks: Sequence[Check]) -> dict[str, Any]:
+def _shared_context(run: RunFolder, checks: Sequence[Check]) -> dict[str, Any]:
     """What both forms of the report are filled with: words, tables and provenance."""
     results, provenance = run.results, run.provenance
     tables = [
@@ -58,9 +56,13 @@ def shared_context(run: RunFolder, checks: Sequence[Check]) -> dict[str, Any]:
         run_tables.splits_table(results),
     ]
     if provenance is not None:
-        tables += [run_tables.models_table(provenance), run_tables.usage_table(provenance)]
-        tables += [time_tables.time_table(provenance), time_tables.jobs_table(provenance)]
-        tables += [run_tables.steps_table(provenance)]
+        tables += [
+            run_tables.models_table(provenance),
+            run_tables.usage_table(provenance),
+            time_tables.time_table(provenance),
+            time_tables.jobs_table(provenance),
+            run_tables.steps_table(provenance),
+        ]
     return {
         "results": results,
         "provenance": provenance,
@@ -82,8 +84,3 @@ def shared_context(run: RunFolder, checks: Sequence[Check]) -> dict[str, Any]:
 def as_yaml(mapping: Mapping[str, Any]) -> str:
     """A recipe as a person would write it."""
     return yaml.safe_dump(dict(mapping), sort_keys=False, allow_unicode=True, width=100)
-
-
-def data_link(content: bytes) -> str:
-    """A CSV file as a link that needs no file."""
-    return "data:text/csv;charset=utf-8;base64," + base64.b64encode(content).decode()

@@ -1,0 +1,133 @@
+"""The verb `curate`: a training set of labels, without training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from outgrow.cli.options import CROWD, Answers, Known, Out, Plugin, TieBreak, Together, check_paths
+from outgrow.cli.terminal import line
+from outgrow.cli.words import say_ignored, say_mix, say_path, warn_one_class
+
+if TYPE_CHECKING:
+    from outgrow.experiment.curate import Summary
+
+
+def curate(
+    path: Answers,
+    out: Out,
+    method: Annotated[
+        str, typer.Option(help="One of `outgrow methods` that only chooses rows, or relabel.")
+    ] = "uncertainty_filtering",
+    keep: Annotated[
+        float | None, typer.Option(help="Share of questions a filtering method keeps, above 0 up to 1.")
+    ] = None,
+    seed: TieBreak = 0,
+    temperature: Annotated[float | None, typer.Option(help="T of the softmax reliability, above 0.")] = None,
+    stratify: Annotated[str | None, typer.Option(help="'label' keeps the label mix when filtering.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any other setting that `outgrow methods METHOD` shows."),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="'value': the parsed answer; 'text': as it was written. By default the text, if it was generated."
+        ),
+    ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="rows (our own columns), trl, trl-chat, trl-messages, llamafactory-alpaca, llamafactory-sharegpt, "
+            "axolotl or openai.",
+        ),
+    ] = "rows",
+    weights: Annotated[
+        str | None, typer.Option(help="Where a trainer ignores weights: resample, threshold or keep-unused.")
+    ] = None,
+    min_weight: Annotated[
+        float | None, typer.Option(help="With --weights threshold: keep this weight or more; mean is 1.")
+    ] = None,
+    known: Known = None,
+    given: Annotated[
+        Path | None, typer.Option(help="Labels that may be wrong, for relabel: example_id and label.")
+    ] = None,
+    min_reliability: Annotated[
+        float | None,
+        typer.Option(help="For relabel: replace a label where the consensus is this reliable; default 0.9."),
+    ] = None,
+    questions: Annotated[
+        Path | None,
+        typer.Option(help="Prompts for answers without: example_id, question, and maybe choices, label."),
+    ] = None,
+    together: Together = False,
+    plugin: Plugin = None,
+) -> None:
+    """A training set: the rows a method chooses, in the form a trainer reads."""
+    from outgrow.experiment import curate as room
+    from outgrow.io import as_one_source, export, read_answers, read_gold
+    from outgrow.io.export.formats import check_weights_fit
+    from outgrow.io.questions import read_given, read_questions
+    from outgrow.recipe.yaml import apply_overrides
+
+    check_paths(out, path, known, given, questions)
+    export.check_out(out, form)
+    reader = export.find_format(form)
+    check_weights_fit(reader, weights, weighted=room.find_method(method).weighted)
+    options = {"keep": keep, "temperature": temperature, "stratify": stratify, "min_reliability": min_reliability}
+    options = apply_overrides({name: value for name, value in options.items() if value is not None}, settings or [])
+    answers = read_answers(path)
+    if together:
+        answers = as_one_source(answers, CROWD)
+    curated = room.curate(
+        answers,
+        method=method,
+        seed=seed,
+        known=None if known is None else read_gold(known),
+        given=None if given is None else read_given(given),
+        questions=None if questions is None else read_questions(questions),
+        target=target,
+        weights=weights,
+        min_weight=min_weight,
+        **options,
+    )
+    rows, summary = curated.rows, curated.summary
+    for name in ("probabilities", "given"):
+        if rows.column(name).null_count == rows.num_rows:
+            rows = rows.drop_columns([name])
+    written = export.write_rows(rows, out, format=form, keep_weights=weights == "keep-unused")
+    say_ignored(answers)
+    _say_curated(summary)
+    if rows.column("prompt").null_count:
+        line(
+            f"note: {rows.column('prompt').null_count:,} rows have no prompt; the answers gave none "
+            "(a trainer needs them: column 'prompt', or --questions FILE)",
+        )
+    say_mix({"before": summary.mix_before, "after": summary.mix_after})
+    warn_one_class(summary.mix_before)
+    say_path(out, rows.num_rows)
+    for other in written[1:]:
+        line(f"added the entry '{out.stem}' to {other}")
+    if reader.hint:
+        line(f"{reader.reader}: {reader.hint_for(out)}")
+
+
+def _say_curated(summary: Summary) -> None:
+    line(f"{summary.answers:,} answers, {summary.invalid_answers:,} of them invalid")
+    for note in summary.notes:
+        line(note)
+    line(
+        f"{summary.method} kept {summary.kept:,} of {summary.labelled:,} questions with a label "
+        f"({summary.questions:,} in all), as {summary.rows:,} rows",
+    )
+    if summary.removed_rows:
+        line(f"{summary.removed_rows:,} rows of weight 0 were removed")
+    if summary.weights == "resample":
+        line(f"resampled in proportion to weight: {summary.left_out:,} rows were not drawn, others repeat")
+    elif summary.weights == "threshold":
+        line(f"{summary.left_out:,} lighter rows were left out; the others weigh the same now")
+    elif summary.weights == "keep-unused":
+        line("note: the weights are written, but the trainer will not use them")
