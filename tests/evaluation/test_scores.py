@@ -29,9 +29,7 @@ def test_paired_scores_answer_all_three_questions():
 def test_answers_are_joined_by_id_and_what_is_not_there_or_unparsed_is_wrong():
     answers = {"c": "x", "a": "y", "b": None}
     gold = {"a": "y", "b": "z", "c": "z", "d": "x"}
-    scores = PairedScores.of(
-        ACCURACY, np.arange(4), ["d", "a", "b", "c"], {"x": [answers]}, gold
-    )
+    scores = PairedScores.of(ACCURACY, np.arange(4), ["d", "a", "b", "c"], {"x": [answers]}, gold)
     assert scores.arms["x"][0, :, 0].tolist() == [0.0, 1.0, 0.0, 0.0]
 
 
