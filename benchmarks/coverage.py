@@ -77,7 +77,7 @@ class Worlds:
         return float(norm.ppf(accuracy) * np.sqrt(1 + DIFFICULTY**2 + self.moved**2))
 
     def draw(self, accuracies: dict[str, float]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Right or wrong per arm, seed and question, and the groups; half of what a seed moves is common to all arms."""
+        """Right or wrong per arm, seed and question, and the groups; half of a seed's shift is common to all arms."""
         groups = self.groups()
         difficulty, common = self.difficulty(groups), self.rng.normal(size=self.n_seeds)
         arms = {}
@@ -118,7 +118,7 @@ def study(worlds: int, questions: int) -> Iterator[dict[str, object]]:
                 ranks.add(interval.low, interval.high, truth)
             for gap_name, gap in GAPS.items():
                 accuracy, difference, ratio = Tally(), Tally(), Tally()
-                power, false, defined, unbounded = [], [], [], 0
+                power, false, defined = [], [], []
                 accuracies = {
                     "floor": FLOOR, "student": FLOOR + RECOVERED * gap, "ceiling": FLOOR + gap,
                     "better": FLOOR + RECOVERED * gap + DIFFERENCE, "equal": FLOOR + RECOVERED * gap,
