@@ -153,7 +153,8 @@ def _comparisons(right: dict[str, np.ndarray], seeds: int) -> list[dict]:
         p = float(2 * stats.t.sf(abs(value) / 0.018 * 2.776, 4))
         out.append({"a": a, "b": b, "value": value, "se": width and width / 2.776,
                     "low": width and value - width, "high": width and value + width,
-                    "p": width and p, "p_holm": width and min(1.0, 10 * p), "detectable": width and 1.5 * width})  # fmt: skip
+                    "p": width and p, "p_holm": width and min(1.0, 10 * p),
+                    "detectable": width and 1.5 * width})  # fmt: skip
     return out
 
 

@@ -35,7 +35,7 @@ def test_w2s001_is_an_error_when_the_ceiling_is_below_the_floor(results, arm):
 
 
 def test_w2s001_warns_when_the_gap_is_not_sure_enough_for_pgr(results, arm):
-    arm("naive")["pgr"] = {"value": None, "low": None, "high": None, "defined": False, 
+    arm("naive")["pgr"] = {"value": None, "low": None, "high": None, "defined": False,
                            "reason": "lower bound .01"}  # fmt: skip
     check = outcome("W2S001", results)
     assert check.severity == "warning"

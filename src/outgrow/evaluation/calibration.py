@@ -62,8 +62,8 @@ def ece(
     """Calibration error over equal-mass bins: the ECE `sum_b n_b/n |mean prob - share right|`, and a debiased one.
 
     The debiased error is the root of `sum_b n_b/n (gap_b^2 - a_b (1 - a_b) / (n_b - 1))`, whose square has no bias
-    (definition 9; bins of one item are left out). Its interval resamples groups (items, if none are given) with the bins
-    held fixed, takes off how much the draws exceed the value on average, and ends at 0.
+    (bins of one item are left out). Its interval resamples groups (items, if none are given) with the bins held fixed,
+    takes off how much the draws exceed the value on average, and ends at 0.
 
     Raises:
         DataError: the lengths differ, there is no item, or a probability is outside 0 to 1.

@@ -282,7 +282,7 @@ def paired(recipe, right):
     from outgrow import evaluation as ev
 
     scores = {name: np.array(matrix, dtype=np.float64) for name, matrix in right.items()}
-    seeds, n = next(iter(scores.values())).shape
+    n = next(iter(scores.values())).shape[1]
     counted = {name: np.stack([score, np.ones(score.shape)], axis=2) for name, score in scores.items()}
     accuracy = ev.PairedScores(ev.METRICS["accuracy"], np.arange(n), counted)
     return collector(recipe=recipe, scores=scores, paired=accuracy, arm_answers={})
