@@ -187,3 +187,9 @@ def test_patterns_that_are_equal_as_fractions_have_equal_bits(small, factor, tem
     for name in ("entropy", "reliability", "vote_share"):
         first, second = labels[name].to_pylist()
         assert first == second
+
+
+def test_a_share_that_keeps_nothing_says_so():
+    with pytest.raises(PrerequisiteError, match=r"a share of 0\.04 of 10 questions .* keeps none; keep at least 0\.05"):
+        most_certain(TEN, fraction=0.04, seed=0)
+    assert most_certain(TEN, fraction=0.05, seed=0).num_rows == 1
