@@ -96,7 +96,7 @@ class Plan:
         if kept.get("logprobs") is not None:
             return self._picked(query, sample, kept)
         text = kept["text"] if self.kind == "generate" else None
-        value = None if text is None else self.task.extract(text, query.example, query.wording)
+        value = None if text is None else query.read(self.task, text)
         return {
             "text": text,
             "value": value,
