@@ -1,11 +1,11 @@
 """The parts a client is made of: limits, endpoints, failures, scores, models' names."""
 
 import math
-from types import SimpleNamespace
 
 import pytest
 
 from outgrow.core.errors import ConfigError, PrerequisiteError
+from outgrow.supervisors.server.bodies import Request
 from outgrow.supervisors.server.config import ServerConfig
 from outgrow.supervisors.server.endpoints import Pool
 from outgrow.supervisors.server.failures import NoLogprobsError, RefusedError, TransientError, of_status, retry_after
@@ -287,7 +287,7 @@ def reply(**choice):
     return {"message": {"role": "assistant", "content": "7"}, "finish_reason": "stop", **choice}
 
 
-REQUEST = SimpleNamespace(api="chat")
+REQUEST = Request("chat", {}, {}, False, 1, 5, 5, 100)
 
 
 def test_a_content_in_parts_is_read():
