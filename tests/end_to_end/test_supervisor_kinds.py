@@ -196,7 +196,6 @@ def test_decoys_estimate_the_accuracy_of_labels_in_a_run(tmp_path):
         "train": SHORT,
         "methods": ["naive"],
         "seeds": [0],
-        "evaluation": {"draws": 200},
     }  # fmt: skip
     made = run_recipe(parse_recipe(raw), store=tmp_path / "store", out=tmp_path / "out", jobs=1)
     found = made.only["reliability"]["label_free"]

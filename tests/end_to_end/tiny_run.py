@@ -77,7 +77,6 @@ def recipe(folder, **changes):
         "seeds": [0, 1],
         "jobs": 1,
         "data_dir": str(folder),
-        "evaluation": {"draws": 200},
     }
     return {**raw, **changes}
 

@@ -24,30 +24,35 @@ def test_ece_by_hand():
     assert found.count.tolist() == [4, 2]
     np.testing.assert_allclose(found.confidence, [0.2, 0.9])
     np.testing.assert_allclose(found.accuracy, [0.5, 0.5])
-    assert found.low <= found.value <= found.high
+    assert found.expected == pytest.approx((4 / 6 * np.sqrt(0.16 / 4) + 2 / 6 * np.sqrt(0.09 / 2)) * np.sqrt(2 / np.pi))
+    # squared gaps less a (1 - a) / (n - 1): 4/6 * (.09 - .25/3) + 2/6 * (.16 - .25/1), below 0
+    assert found.debiased == 0.0
 
 
-def test_debiasing_takes_off_what_noise_adds_to_a_calibrated_score():
+def test_the_debiased_error_by_hand():
+    prob, correct = np.repeat([0.2, 0.9], 4), np.array([True, True, True, False, False, False, False, True])
+    # shares right .75 and .25: gaps .55 and .65; a (1 - a) / (n - 1) = .1875 / 3 in both
+    found = ece(prob, correct, bins=2, draws=10)
+    assert found.debiased == pytest.approx(np.sqrt((0.55**2 + 0.65**2) / 2 - 0.0625), abs=1e-12)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.03, 0.1])
+def test_the_interval_holds_the_truth_as_often_as_it_says_even_where_there_is_no_error(shift):
     rng = np.random.default_rng(0)
-    plain, debiased = [], []
-    for _ in range(200):
-        prob = rng.uniform(0.2, 0.8, 300)
-        found = ece(prob, rng.random(300) < prob, draws=1)
-        plain.append(found.value)
-        debiased.append(found.debiased)
-    # a bin's gap is about N(0, s): plain E|d| = sqrt(2/pi) s; expected under redrawing E|N(0, 2 s^2)| = sqrt(2) times
-    # that; so what stays is the share 2 - sqrt(2) = .586
-    assert np.mean(debiased) / np.mean(plain) == pytest.approx(2 - np.sqrt(2), abs=0.06)
-
-
-def test_debiasing_agrees_with_redrawing_the_bins():
-    rng = np.random.default_rng(1)
-    prob = np.repeat([0.3, 0.6, 0.9], 40)
-    correct = rng.random(120) < np.repeat([0.35, 0.5, 0.7], 40)
-    found = ece(prob, correct, bins=3, draws=1)
-    sd = np.sqrt(found.accuracy * (1 - found.accuracy) / found.count)
-    redrawn = np.abs(found.confidence - rng.normal(found.accuracy, sd, size=(200_000, 3))).mean(axis=0).mean()
-    assert found.debiased == pytest.approx(2 * found.value - redrawn, abs=1e-3)
+    held, values, expected, squares = [], [], [], []
+    for k in range(150):
+        prob = rng.uniform(0.3, 0.8, 400)
+        found = ece(prob, rng.random(400) < prob - shift, draws=400, seed=k)
+        held.append(found.low <= shift <= found.high)
+        values.append(found.value)
+        expected.append(found.expected)
+        squares.append(found.debiased**2)
+    assert np.mean(held) >= 0.94
+    if shift == 0:  # the plain error is that of finite bins, the debiased one hardly there
+        assert np.mean(values) == pytest.approx(np.mean(expected), rel=0.05)
+        assert np.mean(values) > 0.06
+    else:
+        assert np.mean(squares) == pytest.approx(shift**2, abs=0.0012)
 
 
 def test_a_certain_and_right_score_has_no_error_at_all():
@@ -58,10 +63,10 @@ def test_a_certain_and_right_score_has_no_error_at_all():
 def test_the_interval_resamples_groups_whole():
     rng = np.random.default_rng(2)
     prob = np.full(400, 0.5)
-    correct = np.repeat(rng.random(20) < 0.9, 20)
+    correct = np.repeat(rng.random(20) < 0.8, 20)
     alone = ece(prob, correct, draws=2000)
     grouped = ece(prob, correct, groups=np.repeat(np.arange(20), 20), draws=2000)
-    assert grouped.high - grouped.low > 2 * (alone.high - alone.low)
+    assert grouped.high - grouped.low > 1.5 * (alone.high - alone.low)
 
 
 def test_brier_by_hand():

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
-from outgrow.evaluation import METRICS, Bootstrap, PairedScores
+from outgrow.evaluation import METRICS, MeanScore, PairedScores
 
 
-def performance_gap_recovered(student, floor, ceiling, groups, draws=10_000):
+def performance_gap_recovered(student, floor, ceiling, groups, metric=METRICS["accuracy"]):
     arms = {"student": student, "floor": floor, "ceiling": ceiling}
     counted = {name: np.stack([scores, np.ones(scores.shape)], axis=2) for name, scores in arms.items()}
-    paired = PairedScores(METRICS["accuracy"], Bootstrap(groups, len(student), draws=draws), counted)
-    return paired.gap_recovered("student", floor="floor", ceiling="ceiling")
+    return PairedScores(metric, groups, counted).gap_recovered("student", floor="floor", ceiling="ceiling")
 
 
 def scores(*shares, n=500):
@@ -22,15 +21,15 @@ GROUPS = np.arange(500)
 
 
 def test_the_value_is_the_ratio_of_means_over_seeds_not_the_mean_of_ratios():
-    # floor .5 and .6, ceiling .9 and .7, student .7 and .7: (.7 - .55) / (.8 - .55) = .6; per seed .5 and 1.0
-    found = performance_gap_recovered(scores(0.7, 0.7), scores(0.5, 0.6), scores(0.9, 0.7), GROUPS, draws=2000)
-    assert found.value == pytest.approx(0.6, abs=1e-12)
+    # floor .5 and .55, ceiling .9 and .92, student .7 and .75: (.725 - .525) / (.91 - .525)
+    found = performance_gap_recovered(scores(0.7, 0.75), scores(0.5, 0.55), scores(0.9, 0.92), GROUPS)
+    assert found.value == pytest.approx(0.2 / 0.385, abs=1e-12)
     assert found.defined
-    assert found.low < 0.6 < found.high
+    assert found.low < found.value < found.high
 
 
-def test_the_interval_of_one_seed_matches_a_simulation_of_its_own():
-    floor, student, ceiling = scores(0.5), scores(0.6), scores(0.9)
+def test_over_questions_alone_the_interval_matches_a_simulation_of_its_own():
+    floor, student, ceiling = scores(0.5, 0.5), scores(0.6, 0.6), scores(0.9, 0.9)
     found = performance_gap_recovered(student, floor, ceiling, GROUPS)
     rng = np.random.default_rng(9)
     ratios = []
@@ -42,48 +41,38 @@ def test_the_interval_of_one_seed_matches_a_simulation_of_its_own():
 
 
 def test_a_student_at_the_floor_recovers_nothing_and_one_at_the_ceiling_everything():
-    floor, ceiling = scores(0.5), scores(0.9)
-    nothing = performance_gap_recovered(floor, floor, ceiling, GROUPS, draws=500)
-    everything = performance_gap_recovered(ceiling, floor, ceiling, GROUPS, draws=500)
+    floor, ceiling = scores(0.5, 0.5), scores(0.9, 0.9)
+    nothing = performance_gap_recovered(floor, floor, ceiling, GROUPS)
+    everything = performance_gap_recovered(ceiling, floor, ceiling, GROUPS)
     assert (nothing.value, nothing.low, nothing.high) == (0.0, 0.0, 0.0)
-    assert (everything.value, everything.low, everything.high) == (1.0, 1.0, 1.0)
+    assert (everything.value, everything.low, everything.high) == pytest.approx((1.0, 1.0, 1.0))
 
 
 def test_pgr_is_undefined_unless_the_ceiling_is_clearly_above_the_floor():
-    # gap .03 +- .015: its lower bound is about 0
-    found = performance_gap_recovered(scores(0.52), scores(0.5), scores(0.53), GROUPS, draws=1000)
+    # gap .03, error over questions .0076: lower limit .015
+    found = performance_gap_recovered(scores(0.52, 0.52), scores(0.5, 0.5), scores(0.53, 0.53), GROUPS)
     assert not found.defined
     assert np.isnan([found.value, found.low, found.high]).all()
-    assert "ceiling - floor = 0.0300" in found.reason
+    assert "ceiling - floor = 0.0300, lower limit 0.0150" in found.reason
     assert "needed above 0.02" in found.reason
 
 
-def test_a_ceiling_below_the_floor_is_undefined_and_every_draw_is_counted():
-    found = performance_gap_recovered(scores(0.6), scores(0.7), scores(0.5), GROUPS, draws=1000)
+def test_seeds_that_disagree_about_the_gap_leave_it_undefined():
+    # gaps .5 and .3 over two seeds: .4 -+ 12.7 * .1
+    found = performance_gap_recovered(scores(0.6, 0.6), scores(0.4, 0.5), scores(0.9, 0.8), GROUPS)
     assert not found.defined
-    assert found.undefined_draws == 1000
+    assert "ceiling - floor = 0.4000, lower limit -0.8" in found.reason
 
 
-def test_draws_without_a_gap_are_counted_and_leave_a_finite_interval():
-    # 51 questions gained and 25 lost of 400: gap .065 +- .02155, so the lower bound is .0228 and a draw has no gap
-    # with probability about .0013 (three standard errors)
-    n = 400
-    floor, ceiling, student = np.zeros((1, n)), np.zeros((1, n)), np.zeros((1, n))
-    ceiling[0, :51] = 1.0
-    floor[0, 51:76] = 1.0
-    student[0, :40] = 1.0
-    found = performance_gap_recovered(student, floor, ceiling, np.arange(n), draws=10_000)
-    assert found.defined
-    assert 1 <= found.undefined_draws <= 60
-    assert found.value == pytest.approx((40 - 25) / (51 - 25))
-    assert np.isfinite([found.low, found.high]).all()
-    assert found.low < found.value < found.high
+def test_one_seed_gives_the_value_without_an_interval():
+    found = performance_gap_recovered(scores(0.7), scores(0.5), scores(0.9), GROUPS)
+    assert (found.value, found.defined) == (pytest.approx(0.5), True)
+    assert np.isnan([found.low, found.high]).all()
+    assert not performance_gap_recovered(scores(0.52), scores(0.5), scores(0.53), GROUPS).defined
 
 
-def test_draws_of_seeds_without_a_gap_are_counted_too():
-    # one seed with a gap of 1, one with -1
-    floor = np.stack([np.zeros(50), np.ones(50)])
-    ceiling = np.stack([np.ones(50), np.zeros(50)])
-    found = performance_gap_recovered(ceiling, floor, ceiling, np.arange(50), draws=2000)
-    assert not found.defined
-    assert 0.6 < found.undefined_draws / 2000 < 0.9  # (+,-) has gap 0, (-,-) is negative: 3 of 4
+def test_of_a_harm_less_is_better():
+    harm = MeanScore("harm", lambda predicted, gold: 0.0, higher_is_better=False)
+    found = performance_gap_recovered(scores(0.3, 0.3), scores(0.5, 0.5), scores(0.1, 0.1), GROUPS, harm)
+    assert found.value == pytest.approx(0.5)
+    assert performance_gap_recovered(scores(0.3, 0.3), scores(0.5, 0.5), scores(0.1, 0.1), GROUPS).defined is False

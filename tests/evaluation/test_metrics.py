@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as oracle
 
 from outgrow.core.errors import ConfigError, DataError
-from outgrow.evaluation import METRICS, Bootstrap, MeanScore, PairedScores
+from outgrow.evaluation import METRICS, MeanScore, PairedScores
 from outgrow.evaluation.metrics import linearised
 
 ACCURACY, BALANCED, MACRO_F1 = (METRICS[name] for name in ("accuracy", "balanced_accuracy", "macro_f1"))
@@ -85,25 +85,9 @@ def simulated(n=600, seeds=3):
     return ids, np.arange(n) // 2, arms, gold
 
 
-@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
-def test_every_draw_is_the_metric_of_the_answers_drawn(metric):
-    ids, groups, arms, gold = simulated(n=40)
-    bootstrap = Bootstrap(groups, 3, draws=5)
-    paired = PairedScores.of(metric, bootstrap, ids, arms, gold)
-    for draw in range(5):
-        predicted, truth = [], []
-        for s, seed in enumerate(arms["student"]):
-            times = bootstrap.group_counts[draw, groups] * int(bootstrap.seed_counts[draw, s])
-            for q, count in zip(ids, times, strict=True):
-                predicted += [seed[q]] * int(count)
-                truth += [gold[q]] * int(count)
-        wanted = measured(metric, predicted, truth, ["a", "b", "c"])
-        assert paired.drawn["student"].draws[draw] == pytest.approx(wanted, abs=1e-12)
-
-
 def test_accuracy_and_its_difference_are_those_of_right_and_wrong():
     ids, groups, arms, gold = simulated()
-    paired = PairedScores.of(ACCURACY, Bootstrap(groups, 3, draws=200), ids, arms, gold)
+    paired = PairedScores.of(ACCURACY, groups, ids, arms, gold)
     right = np.array([[float(seed[q] == gold[q]) for q in ids] for seed in arms["student"]])
     assert paired.interval("student").value == right.mean()
     assert paired.per_seed("student") == right.mean(axis=1).tolist()
@@ -119,21 +103,26 @@ def test_contributions_to_balanced_accuracy_by_hand():
     assert found.mean() == pytest.approx(2 / 3, abs=1e-12)
 
 
-def test_the_error_of_a_difference_agrees_with_the_bootstrap():
+@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
+def test_the_errors_of_a_metric_agree_with_a_bootstrap_of_its_questions(metric):
     ids, groups, arms, gold = simulated()
-    one = {name: seeds[:1] for name, seeds in arms.items()}  # one seed, so both are of questions alone
-    for metric in METRICS.values():
-        paired = PairedScores.of(metric, Bootstrap(groups, 1, draws=4000), ids, one, gold)
-        difference = paired.difference("student", "floor")
-        drawn = paired.drawn["student"].draws - paired.drawn["floor"].draws
-        assert difference.value == pytest.approx(paired.drawn["student"].value - paired.drawn["floor"].value)
-        assert difference.se == pytest.approx(drawn.std(), rel=0.05)
+    one = {name: seeds[:1] for name, seeds in arms.items()}  # one seed, so that both are of questions alone
+    paired, rng, drawn = PairedScores.of(metric, groups, ids, one, gold), np.random.default_rng(0), []
+    n_groups = int(groups.max()) + 1
+    for _ in range(3000):
+        times = np.bincount(rng.integers(n_groups, size=n_groups), minlength=n_groups)[groups]
+        student, floor = (metric.value(times @ paired.arms[name][0]) for name in ("student", "floor"))
+        drawn.append([float(student), float(student - floor)])
+    sd = np.std(drawn, axis=0)
+    assert paired.interval("student").se == pytest.approx(sd[0], rel=0.06)
+    assert paired.difference("student", "floor").se == pytest.approx(sd[1], rel=0.06)
+    assert paired.interval("student").value == pytest.approx(paired.per_seed("student")[0], abs=1e-12)
 
 
 def test_a_class_that_one_arm_alone_predicts_counts_against_that_arm_only():
     ids, gold = ["p", "q"], {"p": "a", "q": "a"}
     arms = {"plain": [{"p": "a", "q": "a"}], "strays": [{"p": "a", "q": "b"}]}
-    paired = PairedScores.of(MACRO_F1, Bootstrap(np.arange(2), 1, draws=10), ids, arms, gold)
+    paired = PairedScores.of(MACRO_F1, np.arange(2), ids, arms, gold)
     assert paired.interval("plain").value == 1.0
     assert paired.interval("strays").value == pytest.approx((2 / 3 + 0) / 2)
     assert paired.difference("plain", "strays").value == pytest.approx(2 / 3)
@@ -144,7 +133,7 @@ def test_where_lower_is_better_the_gap_is_turned_round():
     ids = [f"q{i}" for i in range(100)]
     level = {"floor": 0.8, "student": 0.4, "ceiling": 0.2}
     arms = {arm: [{q: level[arm] for q in ids}] for arm in level}
-    paired = PairedScores.of(harm, Bootstrap(np.arange(100), 1, draws=100), ids, arms, dict.fromkeys(ids))
+    paired = PairedScores.of(harm, np.arange(100), ids, arms, dict.fromkeys(ids))
     gap = paired.gap_recovered("student", floor="floor", ceiling="ceiling")
     assert gap.value == pytest.approx((0.8 - 0.4) / (0.8 - 0.2))
     assert paired.interval("student").value == pytest.approx(0.4)
@@ -167,6 +156,6 @@ def test_an_f1_over_all_slots_is_a_metric_like_any_other():
     # hits 1 and 2 of slots 2 + 2 and 2 + 3: 6 / 9; against 10 / 10
     arms = {"x": [{"p": "u v", "q": "u v"}], "y": [{"p": "u w", "q": "u v w"}]}
     gold = {"p": "u w", "q": "u v w"}
-    paired = PairedScores.of(SlotF1(), Bootstrap(np.arange(2), 1, draws=10), ["p", "q"], arms, gold)
+    paired = PairedScores.of(SlotF1(), np.arange(2), ["p", "q"], arms, gold)
     assert paired.interval("x").value == pytest.approx(6 / 9)
     assert paired.difference("y", "x").value == pytest.approx(1 - 6 / 9)

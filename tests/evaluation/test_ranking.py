@@ -60,3 +60,22 @@ def test_a_thinned_curve_keeps_its_end_and_at_most_as_many_points():
 def test_nothing_has_no_curve():
     with pytest.raises(DataError, match="at least one item"):
         risk_coverage(np.zeros(0), np.zeros(0, bool))
+
+
+def test_contributions_have_the_auroc_for_their_mean_and_its_error_for_their_spread():
+    from outgrow.evaluation import auroc_contributions
+
+    score = np.array([0.9, 0.5, 0.5, 0.1, 0.5])
+    found = auroc_contributions(score, RIGHT)
+    assert found.mean() == pytest.approx(auroc(score, RIGHT), abs=1e-12)
+    # right items beat 2, 1.5 and 1.5 of 2 wrong ones, wrong items lose to 2 and 3 of 3; 3/5 and 2/5 are the shares
+    placed = np.array([1.0, 2 / 3, 0.75, 1.0, 0.75])
+    np.testing.assert_allclose(found, 5 / 6 + (placed - 5 / 6) / np.where(RIGHT, 0.6, 0.4), atol=1e-12)
+    rng, drawn = np.random.default_rng(0), []
+    right = rng.random(300) < 0.6
+    score = np.round(right + rng.normal(size=300), 1)
+    for _ in range(2000):
+        pick = rng.integers(300, size=300)
+        drawn.append(auroc(score[pick], right[pick]))
+    assert auroc_contributions(score, right).std() / np.sqrt(300) == pytest.approx(np.std(drawn), rel=0.05)
+    assert np.isnan(auroc_contributions(np.zeros(3), np.ones(3, bool))).all()

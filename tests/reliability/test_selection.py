@@ -165,3 +165,31 @@ def test_the_label_mix_is_the_share_of_each_consensus():
     assert label_mix(TEN) == {"yes": 0.6, "no": 0.4}
     table = labels_of([("a", None, 1.0, 0.0, None, 5), ("b", "x", 1.0, 0.5, None, 5)])
     assert label_mix(table) == {"x": 1.0}
+
+
+def test_equal_shares_of_votes_are_ties_whatever_the_number_of_answers():
+    """4 + 1 of five and 8 + 2 of ten are equally certain; their order is the hash's, so that both are kept alike."""
+    answers = [(f"five{i}", v) for i in range(200) for v in "aaaab"]
+    answers += [(f"ten{i}", v) for i in range(200) for v in "aaaaaaaabb"]
+    labels = agreement(pa.table({"example_id": [i for i, _ in answers], "value": [v for _, v in answers]}))
+    assert len(set(labels["entropy"].to_pylist())) == len(set(labels["reliability"].to_pylist())) == 1
+    kept = most_certain(labels, fraction=0.5, seed=0)["example_id"].to_pylist()
+    assert len(kept) == 200
+    assert 80 <= sum(name.startswith("five") for name in kept) <= 120
+
+
+@pytest.mark.parametrize("temperature", [0.2, 0.3, 0.07])
+@pytest.mark.parametrize(("small", "factor"), [((2, 1), 2), ((4, 1), 3), ((3, 2, 1), 5), ((5, 2), 7), ((1, 1, 1), 2)])
+def test_patterns_that_are_equal_as_fractions_have_equal_bits(small, factor, temperature):
+    rows = [(f"x{k}", f"v{i}") for k in (1, factor) for i, n in enumerate(small) for _ in range(n * k)]
+    table = pa.table({"example_id": [i for i, _ in rows], "value": [v for _, v in rows]})
+    labels = agreement(table, temperature=temperature)
+    for name in ("entropy", "reliability", "vote_share"):
+        first, second = labels[name].to_pylist()
+        assert first == second
+
+
+def test_a_share_that_keeps_nothing_says_so():
+    with pytest.raises(PrerequisiteError, match=r"a share of 0\.04 of 10 questions .* keeps none; keep at least 0\.05"):
+        most_certain(TEN, fraction=0.04, seed=0)
+    assert most_certain(TEN, fraction=0.05, seed=0).num_rows == 1

@@ -131,8 +131,8 @@ def _arm(entry: tuple, value: dict, floor: dict, ceiling: dict, seeds: int) -> d
     return {
         "name": name, "method": method, "config": {"keep": 0.5} if half else {}, "uses_gold": bool(gold),
         "control": bool(control), "doc": doc, "accuracy": value,
-        "pgr": {**ends, "defined": True, "undefined_draws": 0, "reason": None},
-        "pgr_vs_vote": {**ends, "defined": True, "undefined_draws": 3, "reason": None},
+        "pgr": {**ends, "defined": True, "reason": None},
+        "pgr_vs_vote": {**ends, "defined": True, "reason": None},
         "label_accuracy": [right + 0.01 * s for s in range(seeds)],
         "rows": [1490 + s if half else 2990 + s for s in range(seeds)], "questions": [1490 if half else 2990] * seeds,
         "removed_rows": [0] * seeds, "steps": [282] * seeds,
@@ -153,7 +153,8 @@ def _comparisons(right: dict[str, np.ndarray], seeds: int) -> list[dict]:
         p = float(2 * stats.t.sf(abs(value) / 0.018 * 2.776, 4))
         out.append({"a": a, "b": b, "value": value, "se": width and width / 2.776,
                     "low": width and value - width, "high": width and value + width,
-                    "p": width and p, "p_holm": width and min(1.0, 10 * p), "df": seeds - 1})  # fmt: skip
+                    "p": width and p, "p_holm": width and min(1.0, 10 * p),
+                    "detectable": width and 1.5 * width})  # fmt: skip
     return out
 
 

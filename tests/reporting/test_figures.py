@@ -49,7 +49,7 @@ def test_a_run_without_reliability_strata_curves_and_gap_has_accuracy_alone(resu
     results.update(reliability=None, strata=[])
     for each in results["arms"]:
         each.update(curves=[], label_mix=None)
-        each["pgr"] = {"value": None, "low": None, "high": None, "defined": False, "undefined_draws": 0}
+        each["pgr"] = {"value": None, "low": None, "high": None, "defined": False}
     assert set(draw_all(as_results(results))) == {"arms"}
 
 

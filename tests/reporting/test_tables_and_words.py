@@ -27,7 +27,7 @@ def test_the_arms_table_has_references_first_and_marks_controls_and_oracles(resu
 
 def test_an_arm_shows_accuracy_difference_and_pgr_with_intervals(results, arm):
     arm("soft_labels")["accuracy"] = {"value": 0.7, "low": 0.65, "high": 0.75, "per_seed": []}
-    arm("soft_labels")["pgr"] = {"value": 0.4, "low": 0.3, "high": 0.5, "defined": True, "undefined_draws": 0}
+    arm("soft_labels")["pgr"] = {"value": 0.4, "low": 0.3, "high": 0.5, "defined": True}
     mine = next(each for each in results["comparisons"] if each["a"] == "soft_labels")
     mine.update(value=0.03, low=0.01, high=0.05, p_holm=0.02)
     row = next(row for row in arms_table(as_results(results)).rows if row.cells[0].text == "soft_labels")
@@ -39,11 +39,16 @@ def test_an_arm_shows_accuracy_difference_and_pgr_with_intervals(results, arm):
     ]
 
 
-def test_undefined_pgr_is_said_and_undefined_draws_are_counted(results, arm):
-    arm("naive")["pgr"] = {"value": None, "low": None, "high": None, "defined": False, "undefined_draws": 42}
-    table = arms_table(as_results(results))
-    assert cells(table, "naive")[4] == "undefined"
-    assert "undefined in up to 42 bootstrap draws" in table.caption
+def test_undefined_pgr_is_said(results, arm):
+    arm("naive")["pgr"] = {"value": None, "low": None, "high": None, "defined": False, "reason": "no gap"}
+    assert cells(arms_table(as_results(results)), "naive")[4] == "undefined"
+
+
+def test_what_could_have_been_found_stands_beside_a_difference(results):
+    results["comparisons"][0]["detectable"] = 0.0312
+    table = comparisons_table(as_results(results))
+    assert [column.title for column in table.columns][4] == "Detectable"
+    assert "3.1" in {row.cells[4].text for row in table.rows}
 
 
 def test_the_primary_comparison_stands_first_and_is_marked(results):
@@ -77,7 +82,8 @@ def test_splits_show_sizes_mix_and_what_they_share(results):
 
 
 def test_reliability_numbers_have_their_meaning_beside_them(results):
-    errors = [{"seed": s, "value": 0.08, "low": 0.05, "high": 0.1, "debiased": d} for s, d in ((0, 0.06), (1, 0.08))]
+    error = {"value": 0.08, "expected": 0.03, "low": 0.05, "high": 0.1}
+    errors = [{"seed": s, **error, "debiased": d} for s, d in ((0, 0.06), (1, 0.08))]
     results["reliability"]["calibration"] = {"kind": "platt", "known": 200, "seeds": errors}
     found = [
         {"seed": s, "estimate": e, "low": e - 0.04, "high": e + 0.04, "truth": 0.7} for s, e in ((0, 0.72), (1, 0.8))
@@ -85,8 +91,9 @@ def test_reliability_numbers_have_their_meaning_beside_them(results):
     results["reliability"]["label_free"] = {"seeds": found, "assumptions": "Guesses are independent of the truth."}
     table = quality_table(as_results(results))
     assert cells(table, "AUROC, by question")[1] == ".742"
-    assert cells(table, "ECE of P(correct), debiased")[1] == ".070"
-    assert "P(correct) from 200 known gold labels (platt)" in cells(table, "ECE of P(correct), debiased")[2]
+    assert cells(table, "Calibration error of P(correct)")[1] == ".070"
+    assert "ECE .080, if calibrated .030" in " ".join(cells(table, "Calibration error of P(correct)"))
+    assert "P(correct) from 200 known gold labels (platt)" in cells(table, "Calibration error of P(correct)")[2]
     assert cells(table, "Accuracy without gold")[1] == "76.0 %"
     # .72 +- .04 holds .70, .80 +- .04 does not
     assert "the truth is 70.0 %, inside the interval of 1 of 2 seeds" in cells(table, "Accuracy without gold")[2]

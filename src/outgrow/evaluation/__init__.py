@@ -1,9 +1,8 @@
 """How good is a student, and how sure is that: pure functions on arrays."""
 
-from outgrow.evaluation.bootstrap import Bootstrap, Drawn, Interval
 from outgrow.evaluation.calibration import Calibration, brier, ece, equal_mass_bins
-from outgrow.evaluation.difference import Difference, difference, holm, minimum_detectable_difference
 from outgrow.evaluation.gap import PGR, gap_recovered
+from outgrow.evaluation.intervals import Errors, Interval, Joint, Ratio, holm
 from outgrow.evaluation.levels import (
     Heat,
     Level,
@@ -14,38 +13,37 @@ from outgrow.evaluation.levels import (
     rises,
 )
 from outgrow.evaluation.metrics import METRICS, ClassMean, MeanScore, Metric
-from outgrow.evaluation.ranking import RiskCoverage, aurc, auroc, risk_coverage
+from outgrow.evaluation.ranking import RiskCoverage, aurc, auroc, auroc_contributions, risk_coverage
 from outgrow.evaluation.scores import Agreement, PairedScores, agreement_with_supervisor
 
 __all__ = [
     "METRICS",
     "PGR",
     "Agreement",
-    "Bootstrap",
     "Calibration",
     "ClassMean",
-    "Difference",
-    "Drawn",
+    "Errors",
     "Heat",
     "Interval",
+    "Joint",
     "Level",
     "MeanScore",
     "Metric",
     "PairedScores",
+    "Ratio",
     "Rise",
     "RiskCoverage",
     "agreement_with_supervisor",
     "aurc",
     "auroc",
+    "auroc_contributions",
     "brier",
-    "difference",
     "ece",
     "entropy_levels",
     "equal_mass_bins",
     "gap_recovered",
     "holm",
     "merge_small",
-    "minimum_detectable_difference",
     "reliability_heat",
     "rises",
     "risk_coverage",

@@ -1,4 +1,4 @@
-"""What is measured: metrics made of statistics that add up over questions, so that all get the same bootstrap."""
+"""What is measured: metrics made of statistics that add up over questions, so that all get the same intervals."""
 
 from __future__ import annotations
 

@@ -35,6 +35,26 @@ def auroc(score: Float[np.ndarray, "n"], correct: Bool[np.ndarray, "n"]) -> floa
     return above / (n_right * n_wrong)
 
 
+def auroc_contributions(score: Float[np.ndarray, "n"], correct: Bool[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+    """What each item contributes to the AUROC, to first order: their mean is the AUROC (placements of DeLong, 1988).
+
+    NaN with one class only.
+
+    Raises:
+        DataError: as `auroc`.
+    """
+    value, right = auroc(score, correct), float(correct.mean()) if len(correct) else 0.0
+    if np.isnan(value):
+        return np.full(len(score), np.nan)
+    above = np.sort(score[~correct]), np.sort(score[correct])
+    share = np.empty(len(score))
+    for own, others, sign in ((correct, above[0], 1), (~correct, above[1], -1)):
+        below = np.searchsorted(others, score[own], "left") + np.searchsorted(others, score[own], "right")
+        placed = below / (2 * len(others))
+        share[own] = placed if sign == 1 else 1 - placed
+    return value + (share - value) / np.where(correct, right, 1 - right)
+
+
 @dataclass(frozen=True)
 class RiskCoverage:
     """Share of wrong items among the best-scored ones, at coverages 1/n, 2/n, ..., 1."""

@@ -8,36 +8,35 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from outgrow.core.errors import DataError
-from outgrow.evaluation.bootstrap import Bootstrap, Drawn, Interval
-from outgrow.evaluation.difference import Difference, difference
 from outgrow.evaluation.gap import PGR, gap_recovered
+from outgrow.evaluation.intervals import Interval, Joint
 from outgrow.evaluation.metrics import Metric, linearised
 
 
 @dataclass(frozen=True)
 class PairedScores:
-    """One metric of several arms on the same questions and seeds, in draws that all of them share.
+    """One metric of several arms on the same questions and seeds.
 
     The value over several seeds is that of all their answers taken together.
 
     Args:
         metric: what is measured.
-        bootstrap: the draws; give the same to every metric of a run.
+        groups: group code of each question.
         arms: per arm the metric's statistics.
     """
 
     metric: Metric
-    bootstrap: Bootstrap
+    groups: Int[np.ndarray, "questions"]
     arms: Mapping[str, Float[np.ndarray, "seeds questions statistics"]]
 
     @classmethod
     def of(
         cls,
         metric: Metric,
-        bootstrap: Bootstrap,
+        groups: Int[np.ndarray, "questions"],
         questions: Sequence[str],
         predicted: Mapping[str, Sequence[Mapping[str, Any]]],
         gold: Mapping[str, Any],
@@ -46,14 +45,14 @@ class PairedScores:
 
         Args:
             metric: what is measured.
-            bootstrap: over the groups of `questions`, in their order.
+            groups: group code of each question.
             questions: their ids.
             predicted: per arm and seed, question to what the metric judges, in gold's own form; a question that is
                 not there has no valid answer.
             gold: question to its truth.
 
         Raises:
-            DataError: a question has no gold, arms have other numbers of questions or seeds than the draws, or the
+            DataError: a question has no gold, arms have other numbers of questions or seeds than others, or the
                 metric is not defined for such answers.
         """
         missing = [q for q in questions if q not in gold]
@@ -66,22 +65,29 @@ class PairedScores:
         statistics = {
             arm: np.stack([metric.statistics(row, truth, classes) for row in seeds]) for arm, seeds in answers.items()
         }
-        return cls(metric, bootstrap, statistics)
+        return cls(metric, groups, statistics)
 
     def __post_init__(self) -> None:
         if not self.arms:
             raise DataError("there are no arms to compare")
+        seeds = len(next(iter(self.arms.values())))
         for statistics in self.arms.values():
-            self.bootstrap.check(statistics)
+            if statistics.shape[:2] != (seeds, len(self.groups)):
+                raise DataError(
+                    f"statistics of shape {statistics.shape} do not fit {seeds} seeds and {len(self.groups)} questions"
+                )
+            if not np.isfinite(statistics).all():
+                missing = int((~np.isfinite(statistics).all(axis=2)).sum())
+                raise DataError(f"{missing} answers have statistics that are not finite; each question needs them")
 
     @cached_property
-    def drawn(self) -> dict[str, Drawn]:
-        """The metric of every arm in every draw."""
-        return self.bootstrap.draw_all(self.arms, self.metric.value)
+    def joint(self) -> Joint:
+        """Means of all arms with their errors; metrics that are no means are linearised."""
+        return Joint({name: linearised(self.metric, statistics) for name, statistics in self.arms.items()}, self.groups)
 
     def interval(self, arm: str) -> Interval:
         """The metric of one arm over questions and seeds."""
-        return self.drawn[arm].interval()
+        return self.joint.interval({arm: 1})
 
     def per_seed(self, arm: str) -> list[float]:
         """The metric of one arm in each seed."""
@@ -89,15 +95,12 @@ class PairedScores:
 
     def gap_recovered(self, arm: str, *, floor: str, ceiling: str) -> PGR:
         """Performance gap recovered by one arm; of a metric that is better when lower, from the negative values."""
-        drawn = [self.drawn[name] for name in (arm, floor, ceiling)]
-        if not self.metric.higher_is_better:
-            drawn = [Drawn(-one.value, -one.draws) for one in drawn]
-        return gap_recovered(*drawn)
+        sign = 1 if self.metric.higher_is_better else -1
+        return gap_recovered(self.joint, arm, floor=floor, ceiling=ceiling, sign=sign)
 
-    def difference(self, a: str, b: str) -> Difference:
-        """Arm `a` minus arm `b`; metrics that are no means are linearised."""
-        first, second = (linearised(self.metric, self.arms[arm]) for arm in (a, b))
-        return difference(first, second, self.bootstrap.groups)
+    def difference(self, a: str, b: str) -> Interval:
+        """Arm `a` minus arm `b`, paired by question and seed."""
+        return self.joint.interval({a: 1, b: -1})
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 
 from outgrow.core.config import Config
@@ -83,6 +84,16 @@ class TrainingSet:
     labels: pa.Table | None = None
     weights: WeightMode = "mean_one"
     notes: tuple[str, ...] = ()
+
+
+def tie_notes(labels: pa.Table, kept: pa.Table, measure: Literal["entropy", "reliability"]) -> tuple[str, ...]:
+    """A note where the cut goes through questions that are equally certain."""
+    worst = max if measure == "entropy" else min
+    cut = worst(kept[measure].to_pylist())
+    tied = pc.equal(labels.filter(with_consensus(labels))[measure], cut)
+    if pc.sum(tied).as_py() == pc.sum(pc.equal(kept[measure], cut)).as_py():
+        return ()
+    return (f"The cut goes through questions of equal {measure}: which of them are kept, a seeded hash decides.",)
 
 
 Choose = Callable[[Answered, Any], TrainingSet]

@@ -7,7 +7,7 @@ from typing import Literal
 import pyarrow as pa
 
 from outgrow.core.errors import PrerequisiteError
-from outgrow.methods.base import Answered, MethodConfig, Share, Stratify, TrainingSet
+from outgrow.methods.base import Answered, MethodConfig, Share, Stratify, TrainingSet, tie_notes
 from outgrow.methods.rows import imitation_rows
 from outgrow.reliability import agreement, calibrate, most_certain
 from outgrow.reliability.agreement import as_floats
@@ -49,7 +49,8 @@ def calibrated_filtering(answered: Answered, config: CalibratedFiltering) -> Tra
     """Train on the questions whose labels are most probably right, as learnt from known gold."""
     labels = calibrated_labels(answered, config.calibrator)
     kept = most_certain(labels, fraction=config.keep, seed=answered.seed, by="reliability", stratify=config.stratify)
-    return TrainingSet(imitation_rows(kept, answered.answers), labels)
+    notes = tie_notes(labels, kept, "reliability")
+    return TrainingSet(imitation_rows(kept, answered.answers), labels, notes=notes)
 
 
 def calibrated_labels(answered: Answered, calibrator: Calibrator) -> pa.Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from outgrow.core.errors import PrerequisiteError
-from outgrow.methods.base import Answered, MethodConfig, Share, Stratify, TrainingSet
+from outgrow.methods.base import Answered, MethodConfig, Share, Stratify, TrainingSet, tie_notes
 from outgrow.methods.rows import imitation_rows
 from outgrow.reliability import agreement, most_certain, with_consensus
 
@@ -26,4 +26,4 @@ def confidence_filtering(answered: Answered, config: ConfidenceFiltering) -> Tra
             "choose uncertainty_filtering, which goes by agreement"
         )
     kept = most_certain(labels, fraction=config.keep, seed=answered.seed, by="reliability", stratify=config.stratify)
-    return TrainingSet(imitation_rows(kept, answers), labels)
+    return TrainingSet(imitation_rows(kept, answers), labels, notes=tie_notes(labels, kept, "reliability"))

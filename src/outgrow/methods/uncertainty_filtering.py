@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import pyarrow.compute as pc
 from pydantic import Field
 
-from outgrow.methods.base import Answered, Form, MethodConfig, Share, Stratify, TrainingSet, require_repeats
+from outgrow.methods.base import Answered, Form, MethodConfig, Share, Stratify, TrainingSet, require_repeats, tie_notes
 from outgrow.methods.rows import answer_rows, imitation_rows
 from outgrow.reliability import agreement, most_certain, published_filter
 
@@ -40,4 +40,4 @@ def uncertainty_filtering(answered: Answered, config: UncertaintyFiltering) -> T
         chosen = answers.filter(pc.is_in(answers["example_id"], kept["example_id"].combine_chunks()))
         return TrainingSet(answer_rows(chosen), labels, "raw")
     kept = most_certain(labels, fraction=config.keep, seed=seed, by=config.order, stratify=config.stratify)
-    return TrainingSet(imitation_rows(kept, answers), labels)
+    return TrainingSet(imitation_rows(kept, answers), labels, notes=tie_notes(labels, kept, "entropy"))

@@ -137,15 +137,12 @@ class Evaluation(Config):
     """How arms are compared.
 
     Attributes:
-        draws: of the bootstrap over groups and seeds.
         metrics: further metrics beside accuracy (`outgrow.evaluation.METRICS`).
         checkpoints: keep a table, without gold, of what every checkpoint answers to `validation` and `test`.
     """
 
     metrics: tuple[str, ...] = ()
     checkpoints: bool = False
-
-    draws: Annotated[int, Field(ge=100)] = 10_000
 
 
 class Loss(BaseModel, frozen=True):

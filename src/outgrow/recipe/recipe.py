@@ -130,7 +130,7 @@ class Recipe(Labelling):
         seeds: one repetition each (definition 8).
         jobs: processes at a time; null takes one per core. Does not change the numbers.
         primary: the comparison the experiment was made for.
-        evaluation: the bootstrap's settings.
+        evaluation: what is measured beside accuracy.
     """
 
     reliability: Reliability = Reliability()

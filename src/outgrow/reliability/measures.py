@@ -18,7 +18,7 @@ def entropy(votes: Votes) -> Float[np.ndarray, "questions"]:
     """Entropy of the vote shares in nats, 0 to ln K; low means agreement. NaN where K = 1.
 
     H = -sum_a (n_a/K) ln(n_a/K) + (n_inv/K) ln K, arXiv 2406.19032 ("uncertainty"), computed as
-    ln K - (1/K) sum_a n_a ln n_a.
+    ln K - (1/K) sum_a n_a ln n_a from counts in lowest terms: 8 + 2 of ten has every bit of 4 + 1 of five.
 
     Examples:
         >>> import pyarrow as pa
@@ -27,8 +27,9 @@ def entropy(votes: Votes) -> Float[np.ndarray, "questions"]:
         >>> entropy(count_votes(answers, one_label_per_source=False)).round(4).tolist()
         [0.6365, 1.0986]
     """
-    asked = votes.asked.astype(np.float64)
-    counts = votes.entry_count.astype(np.float64)
+    terms = _terms(votes)
+    asked = (votes.asked // terms).astype(np.float64)
+    counts = (votes.entry_count // terms[votes.entry_question]).astype(np.float64)
     spread = _per_question(votes, counts * np.log(counts))
     found = np.log(asked) - spread / asked
     found[votes.top == votes.asked] = 0.0
@@ -36,11 +37,21 @@ def entropy(votes: Votes) -> Float[np.ndarray, "questions"]:
     return np.asarray(found)
 
 
+def _terms(votes: Votes) -> Int[np.ndarray, "questions"]:
+    """The largest number that divides all counts of a question; an invalid answer counts once."""
+    terms = np.ones(len(votes.asked), np.int64)
+    answered = np.flatnonzero(votes.offsets[1:] > votes.offsets[:-1])
+    if len(answered):
+        terms[answered] = np.gcd.reduceat(votes.entry_count, votes.offsets[answered])
+    return np.where(votes.invalid == 0, terms, 1)
+
+
 def _scaled(
     votes: Votes, count: Int[np.ndarray, "any"], question: Int[np.ndarray, "any"], temperature: float
 ) -> Float[np.ndarray, "any"]:
-    above = np.maximum(votes.top, 1)[question] - count
-    return np.asarray(np.exp(-above / (votes.asked[question] * temperature)))
+    terms = _terms(votes)[question]
+    above = (np.maximum(votes.top, 1)[question] - count) / terms
+    return np.asarray(np.exp(-above / (votes.asked[question] // terms * temperature)))
 
 
 def softmax_reliability(votes: Votes, temperature: float) -> Float[np.ndarray, "entries"]:

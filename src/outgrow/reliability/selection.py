@@ -73,7 +73,7 @@ def keep_lowest(
     Raises:
         ConfigError: unknown `stratify`.
         DataError: a question has several labels, or none has a consensus.
-        PrerequisiteError: the fraction is not above 0 up to 1.
+        PrerequisiteError: the fraction is not above 0 up to 1, or it keeps no question.
     """
     if not 0 < fraction <= 1:
         raise PrerequisiteError(f"the fraction of questions to keep must be above 0 and at most 1, not {fraction!r}")
@@ -87,6 +87,11 @@ def keep_lowest(
         raise DataError("labels hold several rows for one question; keep one label per question before filtering")
     prefix = [seed] if salt is None else salt
     k = int(np.floor(fraction * len(use) + 0.5))
+    if k == 0:
+        raise PrerequisiteError(
+            f"a share of {fraction:g} of {len(use)} questions with a consensus keeps none; "
+            f"keep at least {0.5 / len(use):.2g}"
+        )
     columns = [np.asarray(score, dtype=np.float64)[use] for score in scores]
     names = ids.take(pa.array(use))
     if stratify is None:

@@ -17,6 +17,7 @@ from outgrow.reporting.schema import Provenance, Results
 Severity = Literal["ok", "note", "warning", "error", "not applicable"]
 MOST_UNPARSED = 0.05
 LEAST_AUROC = 0.55
+MOST_REPEATS = 30
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,16 @@ def _single_seed(results: Results, _: Provenance | None) -> Outcome:
         return "not applicable", "The run has no seeds."
     if len(results.seeds) == 1:
         return "warning", f"Only seed {results.seeds[0]} was run."
-    return "ok", f"{plural(len(results.seeds), 'seed')} were run."
+    run = f"{plural(len(results.seeds), 'seed')} were run"
+    methods = {arm.name for arm in results.of_kind("method")}
+    compared = [each for each in results.comparisons if {each.a, each.b} <= methods and not math.isnan(each.detectable)]
+    if not compared:
+        return "ok", f"{run}."
+    least, largest = min(each.detectable for each in compared), max(abs(each.value) for each in compared)
+    numbers = f"{run}, which find a difference of {percent(least)} points four times in five"
+    if largest < least:
+        return "warning", f"{numbers}; the largest between two methods is {percent(largest)}."
+    return "ok", f"{numbers}."
 
 
 def _steps(results: Results, _: Provenance | None) -> Outcome:
@@ -147,6 +157,22 @@ def _steps(results: Results, _: Provenance | None) -> Outcome:
 
 def _say_steps(steps: tuple[int, ...]) -> str:
     return count(steps[0]) if len(set(steps)) == 1 else ", ".join(count(each) for each in steps)
+
+
+def _small_sets(results: Results, _: Provenance | None) -> Outcome:
+    batch = results.recipe.get("train", {}).get("batch_size")
+    seen = {
+        arm.name: arm.steps[i] * batch / arm.rows[i]
+        for arm in results.arms if batch and arm.rows and len(arm.rows) == len(arm.steps)
+        for i in [min(range(len(arm.rows)), key=lambda seed: arm.rows[seed])] if arm.rows[i]
+    }  # fmt: skip
+    if not seen:
+        return "not applicable", "The run did not record its arms' rows and steps."
+    many = [f"{name} ({count(round(times))} times)" for name, times in seen.items() if times >= MOST_REPEATS]
+    if many:
+        return "warning", f"Every row was trained on again and again: {join_words(many)}."
+    worst = max(seen, key=lambda name: seen[name])
+    return "ok", f"Every row was trained on at most {count(round(seen[worst]))} times ({worst})."
 
 
 def _environments(_: Results, provenance: Provenance | None) -> Outcome:
@@ -166,9 +192,9 @@ def _before_training(results: Results, _: Provenance | None) -> Outcome:
         return "not applicable", "The student was not tested before its training."
     lead = before.value - floor.value
     numbers = f"{percent(before.value)} % before training, {points(lead)} points from the floor"
-    worse = [arm.name for arm in results.of_kind("method") if arm.accuracy.value < before.value]
+    worse = [arm.name for arm in results.of_kind("method") if arm.accuracy.value <= before.value]
     if worse:
-        return "warning", f"The student scores {numbers}; weaker after training: {join_words(worse)}."
+        return "warning", f"The student scores {numbers}; no stronger after training: {join_words(worse)}."
     if lead > 0:
         return "note", f"The student scores {numbers}: part of every PGR was there before any label."
     return "ok", f"The student scores {numbers}; every method ends above that."
@@ -222,8 +248,9 @@ _ALL: dict[str, tuple[str, Callable[[Results, Provenance | None], Outcome], str]
     "W2S006": (
         "Number of seeds",
         _single_seed,
-        "One seed shows one draw of supervisor, wordings, student and row order. Intervals over questions do not cover "
-        "that spread, and no difference between arms has an interval. Run at least three seeds.",
+        "One seed shows one draw of supervisor, wordings, student and row order, and nothing has an interval. With few "
+        "seeds intervals are wide: a run that finds only differences larger than those it sees cannot tell its methods "
+        "apart. More seeds narrow them; three are the least.",
     ),
     "W2S007": (
         "Matched steps",
@@ -241,12 +268,19 @@ _ALL: dict[str, tuple[str, Callable[[Results, Provenance | None], Outcome], str]
         "Student before training",
         _before_training,
         "PGR counts from the supervisor's accuracy, so it credits labels with what the student could do without them. "
-        "Read an arm's gain from the student before training as well; an arm below it was harmed by its labels.",
+        "Read an arm's gain from the student before training as well; an arm that is not above it learnt nothing from "
+        "its labels, or was harmed by them.",
     ),
     "W2S010": (
         "Strength lent by paraphrases",
         _lent_strength,
         "Who rewords a question has understood it. A stronger model's paraphrases bring its strength into labels that "
         "are called weak, and the gain of voting is then partly its own; a weak supervisor's own paraphrases do not.",
+    ),
+    "W2S011": (
+        "Rows for the budget",
+        _small_sets,
+        "All arms take the same steps, so a small training set repeats its rows. A set that is seen dozens of times is "
+        "learnt by heart, errors included: keep more of the labels, or give all arms fewer steps.",
     ),
 }

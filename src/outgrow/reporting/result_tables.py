@@ -51,9 +51,9 @@ def arms_table(results: Results) -> TableView:
     return table(
         "arms",
         "Arms",
-        "Means over seeds with 95 % intervals. Differences are paired, in percentage points, with t intervals; "
+        "Means over seeds with 95 % intervals over questions and seeds. Differences are paired, in percentage points; "
         "p-values are Holm-adjusted over the arms. PGR against the vote takes the supervisor's voted accuracy as "
-        "floor; elicited takes the student's accuracy before training. " + _undefined_draws(results),
+        "floor; elicited takes the student's accuracy before training.",
         results.arms,
         ("Arm", lambda arm: arm_cell(arm, arm.doc)),
         ("Accuracy, %", lambda arm: estimate_cell(arm.accuracy)),
@@ -69,13 +69,6 @@ def arms_table(results: Results) -> TableView:
             if accuracy is not None
         ],
     )
-
-
-def _undefined_draws(results: Results) -> str:
-    most = max((arm.pgr.undefined_draws for arm in results.arms), default=0)
-    if not most:
-        return "PGR was defined in every bootstrap draw."
-    return f"PGR was undefined in up to {count(most)} bootstrap draws of an arm, which its interval leaves out."
 
 
 def metrics_table(results: Results) -> TableView | None:
@@ -117,16 +110,17 @@ def comparisons_table(results: Results) -> TableView | None:
     return table(
         "comparisons",
         "Comparisons",
-        "Accuracy of the first arm minus that of the second, in percentage points. The standard error joins "
-        "the spread over groups of questions and the spread over seeds; intervals and p are from a t distribution "
-        "with the degrees of freedom shown. Holm's adjustment is over the arms of one table; only the primary "
-        "comparison was named before the run, and stands alone.",
+        "Accuracy of the first arm minus that of the second, in percentage points. The standard error joins the "
+        "spread over groups of questions and the spread over seeds; in the interval and in p each of the two has the "
+        "t distribution of its own degrees of freedom. A true difference of the size under Detectable would be found "
+        "by four runs in five. Holm's adjustment is over the arms of one table; only the primary comparison was named "
+        "before the run, and stands alone.",
         sorted(results.comparisons, key=lambda each: each is not primary),
         ("First", lambda each: Cell(each.a, badge="primary" if each is primary else "")),
         ("Second", lambda each: each.b),
         ("Difference", lambda each: estimate_cell(each, "points")),
         ("SE", lambda each: percent(each.se, 2)),
-        ("df", lambda each: count(each.df)),
+        ("Detectable", lambda each: percent(each.detectable)),
         ("p", lambda each: p_value(each.p)),
         ("p (Holm)", lambda each: p_value(each.p_holm)),
         words=(0, 1),
@@ -219,9 +213,10 @@ def _calibration(learnt: Calibrated | None) -> Measure | None:
     if not learnt.seeds:
         return "ECE of P(correct)", NO_DATA, "", learnt.reason or ""
     return (
-        "ECE of P(correct), debiased",
+        "Calibration error of P(correct)",
         share(mean([seed.debiased for seed in learnt.seeds]), 3),
-        f"as measured {share(mean([seed.value for seed in learnt.seeds]), 3)}",
+        f"ECE {share(mean([seed.value for seed in learnt.seeds]), 3)}, if calibrated "
+        f"{share(mean([seed.expected for seed in learnt.seeds]), 3)}",
         f"P(correct) from {plural(learnt.known, 'known gold label')} ({learnt.kind}); distance from what is right",
     )
 

@@ -99,12 +99,13 @@ def _primary(results: Results) -> str:
     if math.isnan(compared.low):
         return f"{name}is {points(compared.value)} points, without an interval: that needs at least two seeds."
     p = f"p = {p_value(compared.p)}".replace("= <", "< ")
-    numbers = (
-        f"{points(compared.value)} points {bounds(compared, 'points')} "
-        f"({p}, t with {plural(round(compared.df), 'degree')} of freedom)"
-    )
+    numbers = f"{points(compared.value)} points {bounds(compared, 'points')} ({p})"
     if compared.low <= 0 <= compared.high:
-        return f"{name}is {numbers}: the interval contains zero, so this run does not tell the two apart."
+        found = f"; it would find {points(compared.detectable).lstrip('+')} points four times in five"
+        return (
+            f"{name}is {numbers}: the interval contains zero, so this run does not tell the two apart"
+            f"{'' if math.isnan(compared.detectable) else found}."
+        )
     better = results.primary.a if compared.value > 0 else results.primary.b
     return f"{name}is {numbers}: the interval excludes zero, in favour of {better}."
 

@@ -13,6 +13,7 @@ from outgrow.core.arrays import Float, Int
 from outgrow.core.errors import ConfigError
 from outgrow.core.tables import ANSWERS, Example, build, iter_examples
 from outgrow.tasks.base import MISSING, Task, Wording
+from outgrow.tasks.parsing import after_reasoning
 
 Decoding = Literal["auto", "options", "generate", "classify"]
 Found = Mapping[str, Any]
@@ -50,6 +51,11 @@ class Query:
     def values(self) -> tuple[str, ...]:
         """Canonical values of the options, position by position."""
         return self.wording.values or self.options
+
+    def read(self, task: Task, text: str) -> str | None:
+        """The canonical answer that a reply gives behind its reasoning; None where it gives none."""
+        answer = after_reasoning(text)
+        return None if answer is None else task.extract(answer, self.example, self.wording)
 
 
 def pose(task: Task, examples: pa.Table, variants: int, turns: Sequence[Turn] = ()) -> list[Query]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,7 @@ from outgrow.core.hashing import sha256_text
 from outgrow.core.tables import Example
 from outgrow.tasks.base import Wording
 from outgrow.tasks.orders import check_variant, fill, number_of_orders, option_lines, option_order, variant_parts
-from outgrow.tasks.parsing import final_number, normalise_answer
+from outgrow.tasks.parsing import final_number, first_line, normalise_answer, read_letter, read_words
 from outgrow.tasks.questions import UNLABELLED, DealtTask, Question, deal, question_id
 from outgrow.tasks.splits import normalise_text
 from outgrow.tasks.table_config import TableConfig
@@ -123,23 +122,17 @@ class TableTask(DealtTask):
         return value
 
     def extract(self, text: str, example: Example, wording: Wording) -> str | None:
-        """The option that a text says: alone on its first line, or the only option named there as whole words.
-
-        Without options the number at its end, or its first line in normal form.
-        """
+        """The option that a text says by its letter or in its words; else the number at its end, or its first line."""
         if self.config.answer == "number":
             return final_number(text)
-        line = next((line for line in text.splitlines() if line.strip()), "")
         if self.config.answer == "text":
-            return normalise_answer(line)
-        said = normalise_text(line).strip(" .,:;!?\"'()[]*")
-        forms = [normalise_text(option) for option in wording.options or ()]
-        if self.config.letters and (letter := re.match(r"([a-z])(?!\w)", said)):
-            said = letter.group(1)
-        named = [said == form for form in forms]
-        if not any(named) and not self.config.letters:
-            named = [re.search(rf"(?<!\w){re.escape(form)}(?!\w)", said) is not None for form in forms]
-        return (wording.values or ())[named.index(True)] if sum(named) == 1 else None
+            return normalise_answer(first_line(text))
+        options, values = wording.options or (), wording.values or ()
+        if self.config.letters:
+            found = read_letter(text, len(options), [(self._words or {}).get(value, value) for value in values])
+        else:
+            found = read_words(text, options)
+        return None if found is None else values[found]
 
     def canonicalise(self, answers: pa.Table) -> pa.Table:
         """Unchanged: every value is in its one form already."""

@@ -5,11 +5,12 @@ import math
 import pytest
 
 from outgrow.core.errors import ConfigError, PrerequisiteError
+from outgrow.supervisors.server.bodies import Request
 from outgrow.supervisors.server.config import ServerConfig
 from outgrow.supervisors.server.endpoints import Pool
 from outgrow.supervisors.server.failures import NoLogprobsError, RefusedError, TransientError, of_status, retry_after
 from outgrow.supervisors.server.limits import Bucket, Budget, BudgetError
-from outgrow.supervisors.server.replies import check_model
+from outgrow.supervisors.server.replies import Usage, answer_of, check_model, count, number, text_of
 from outgrow.supervisors.server.scoring import OptionScore, echoed, first_token
 from outgrow.supervisors.server.secret import Secret
 from outgrow.supervisors.server.transport import Transport
@@ -110,6 +111,9 @@ def test_a_single_endpoint_rests_only_when_it_asks_to():
         ({"retry-after": "-1"}, 0.0),
         ({"retry-after": "inf"}, 0.0),
         ({"retry-after": "soon"}, 0.0),
+        ({"retry-after": "Fri, 31 Dec 99999 23:59:59 GMT"}, 0.0),
+        ({"retry-after": f"Fri, {10**30} Dec 2026 23:59:59 GMT"}, 0.0),
+        ({"retry-after": "9" * 400}, 0.0),
         ({}, 0.0),
     ],
 )
@@ -256,3 +260,47 @@ def test_spellings_of_an_option_are_added_up():
     assert (math.exp(yes), math.exp(no)) == (pytest.approx(0.6, rel=1e-12), pytest.approx(0.1, rel=1e-12))
     assert other is None
     assert first_token({"logprobs": {"content": []}}, ["yes"]) == [None]  # the end came first
+
+
+# Numbers and forms of replies ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [-1, 2**31 + 1, 10**401, 1.0, True, "5", None, math.nan])
+def test_a_count_of_tokens_that_can_be_none_is_absent(value):
+    assert count(value) is None
+
+
+def test_a_count_of_tokens_that_can_be_is_believed():
+    assert [count(value) for value in (0, 5, 2**31)] == [0, 5, 2**31]
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 10**401, -(10**401), 0.5, True, "x", None])
+def test_a_log_probability_that_can_be_none_is_absent(value):
+    assert number(value) is None
+
+
+def test_a_log_probability_a_little_above_0_is_0():
+    assert [number(value) for value in (0.0004, 0, -1.5, -9999.0)] == [0.0, 0.0, -1.5, -9999.0]
+
+
+def reply(**choice):
+    return {"message": {"role": "assistant", "content": "7"}, "finish_reason": "stop", **choice}
+
+
+REQUEST = Request("chat", {}, {}, False, 1, 5, 5, 100)
+
+
+def test_a_content_in_parts_is_read():
+    parts = [{"type": "text", "text": "So "}, {"type": "image_url"}, {"type": "text", "text": "7."}]
+    assert text_of(reply(message={"content": parts}), "chat") == "So 7."
+    assert text_of(reply(message={"role": "assistant", "content": [{"type": "refusal"}]}), "chat") is None
+
+
+def test_an_answer_that_the_server_failed_to_finish_is_asked_for_again():
+    with pytest.raises(TransientError, match="finish_reason 'error'"):
+        answer_of(reply(finish_reason="error"), REQUEST, Usage(1, 1), NONE)
+
+
+def test_a_count_that_cannot_be_believed_does_not_reach_the_journal():
+    usage = Usage(None, count(10**30))
+    assert answer_of(reply(), REQUEST, usage, NONE)["n_tokens"] is None

@@ -91,13 +91,13 @@ def test_canonical_forms(value, form):
         ("The answer is 3 * 6 = 18 dollars", "18"),
         ("Is this answer is right? 5 + 3 = <<5+3=9>>8", "8"),  # no number behind the phrase
         ("16 - 3 = 13", "13"),
-        ("from 10-15", "15"),
-        ("16 -3", "3"),
+        ("from 10-15", None),
+        ("16 -3", None),
         ("it falls to -3", "-3"),
         ("it costs $1.50.", "1.5"),
         ("about 2 million people", "2000000"),
         ("he eats 1 1/2 pies", "1.5"),
-        ("on 3/4/2021", "2021"),
+        ("on 3/4/2021", None),
         ("####", None),  # cut off behind the marker
         ("It is 3.\n#### unknown", None),
         ("3 of them, \\boxed{x}", None),
@@ -107,6 +107,50 @@ def test_canonical_forms(value, form):
     ],
 )
 def test_the_number_a_solution_ends_in(text, form):
+    assert final_number(text) == form
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["10**6", "10^6", "10^{6}", "2^10", "1 000 000", "12,5", "√16", "\\sqrt{16}", "2x+3", "2x + 3", "7x + 11",
+     "5 or 6", "5:30", "05:40", "1 hour, 45 minutes", "5 feet 3 inches", "3 to 5", "5k", "4 * 5", "4 × 5", "12 - 5",
+     "x - 5", "5 + y", "5 squared", "5 and a half", "3 plus 4", "1.2.3", "10-15", "(2)(3)", "5 - x", "covid-19",
+     "2π + 3"],
+)  # fmt: skip
+@pytest.mark.parametrize("frame", ["#### {}", "\\boxed{{{}}}", "The answer is {}.", "So we get {}"])
+def test_a_piece_of_something_else_is_no_number(piece, frame):
+    assert final_number(frame.format(piece)) is None
+
+
+@pytest.mark.parametrize("text", ["#### 5!", "\\boxed{5!}", "The answer is 5!.", "5!", "n = 5! / 3!"])
+def test_a_factorial_is_no_number_and_an_exclamation_is_none(text):
+    assert final_number(text) is None
+    assert final_number("So she has 5!") == "5"
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("#### negative 5", "-5"),
+        ("The answer is minus 5.", "-5"),
+        ("The area is 48 ft²", "48"),
+        ("#### 48 ft²", "48"),
+        ("It covers 12 m^2 in all.", "12"),
+        ("So she has 42!", "42"),
+        ("**18** eggs", "18"),
+        ("The answer is **$18**.", "18"),
+        ("That makes $29/hour", "29"),
+        ("The answer is 72 - that is all.", "72"),
+        ("She sold 48 in April and 24 in May, 72 in all", "72"),
+        ("7x + 11 = 25, so x = 2", "2"),
+        ("6 * 12 = 72", "72"),
+        ("- 5 apples", "5"),
+        ("the temperature is -5 degrees", "-5"),
+        ("5 hours", "5"),
+        ("It takes 90 minutes in total", "90"),
+    ],
+)
+def test_a_number_in_a_sentence_is_read(text, form):
     assert final_number(text) == form
 
 

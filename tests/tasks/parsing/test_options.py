@@ -11,14 +11,19 @@ SAYS_B = [
     "Answer: (B)", "The answer is B", "The answer is (B).", "the correct answer is b.", "The answer is **B**.",
     "Option B", "option b",
     "I choose B.", "The answer is option B.", "It is a city.\nSo the answer is (B).",
-    "Option A is wrong. The answer is B.",    "The answer is:\n\n(B)", "Answer = B", "B (Paris)",
+    "Option A is wrong. The answer is B.", "\\boxed{B}",
+    "So it is \\(\\boxed{\\text{B}}\\)", "The correct option is B.",
+    '"B"', "It's B.", "It is B", '{"answer":"B"}',
+    '{"answer": "b", "why": "A is not"}', "“B”", "`B`", "$B$", "I'd go with B.",
+    "A is not correct.\nThe answer is (B).", "(A) is wrong. The answer is (B).", "A dog ran\nAnswer: B",
+    "The answer is:\n\n(B)", "Answer = B", "B (Paris)",
 ]  # fmt: skip
 
 SAYS_NO_LETTER = [
     "", "\n \n", "A dog ran", "a dog", "Because", "I think", "The answer is a dog", "A or B", "A, B",
     "A and B", "A/B", "Answer: A or B", "E", "(E)", "Answer: E", "A's", "B-side", "Paris",
     "The answer is A. No, the answer is B.",
-    "both", "1", "option A or option B",
+    "both", "1", "option A or option B", "A is not correct", "(A) is wrong.", "A isn't right", "The answer is not A",
 ]  # fmt: skip
 
 
@@ -30,6 +35,35 @@ def test_a_letter_that_stands_as_an_answer(text):
 @pytest.mark.parametrize("text", SAYS_NO_LETTER)
 def test_no_letter_or_more_than_one(text):
     assert read_letter(text, 4) is None
+
+
+@pytest.mark.parametrize("text", ["Paris", "paris.", "It is Paris!", "The capital is Paris, not Rome."])
+def test_an_option_said_in_its_own_words_where_letters_are_asked_for(text):
+    assert read_letter(text, 3, ["Rome", "Paris", "Oslo"]) == 1
+    assert read_letter(text, 3) is None
+    assert read_letter("Paris or Rome", 3, ["Rome", "Paris", "Oslo"]) is None
+    assert read_letter("(C) Paris", 3, ["Rome", "Paris", "Oslo"]) == 2  # the letter decides
+
+
+@pytest.mark.parametrize(
+    ("text", "index"),
+    [
+        ("Not billing", None),
+        ("It is not technical.", None),
+        ("This isn't about billing", None),
+        ("It is not technical, it is billing", 0),
+        ("billing, not technical", 0),
+        ("not a billing question but technical", 1),
+        ("neither billing nor technical", None),
+    ],
+)
+def test_what_a_text_denies_is_not_chosen(text, index):
+    assert read_words(text, ["billing", "technical"]) == index
+
+
+def test_an_option_that_is_a_denial_is_read():
+    options = ["relevant", "not relevant"]
+    assert [read_words(text, options) for text in ("Not relevant.", "relevant", "It is not relevant")] == [1, 0, 1]
 
 
 def test_letters_reach_as_far_as_the_options():

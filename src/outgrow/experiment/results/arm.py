@@ -77,7 +77,7 @@ def gap(cell: CollectedCell, arm: str, floor: str) -> dict[str, Any]:
         reason = f"the supervisor was not asked {cell.unanswered} of {len(cell.test.ids)} test questions"
     else:
         return asdict(cell.paired.gap_recovered(f"arm:{arm}", floor=floor, ceiling=f"arm:{ceiling}"))
-    return {"value": None, "low": None, "high": None, "defined": False, "undefined_draws": 0, "reason": reason}
+    return {"value": None, "low": None, "high": None, "defined": False, "reason": reason}
 
 
 def stages(done: Sequence[Done]) -> list[dict[str, Any]]:

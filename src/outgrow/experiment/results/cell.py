@@ -35,7 +35,7 @@ class CollectedCell:
         arm_answers: per arm and seed the trained student's answers to the test.
         unparsed: per arm the share of those that could not be parsed.
         unanswered: test questions that the supervisor was not asked.
-        paired: accuracy of references (floor, vote, zero_shot) and arms (`arm:` and the name) in common draws.
+        paired: accuracy of references (floor, vote, zero_shot) and arms (`arm:` and the name).
         metrics: the same of every other metric by name.
         scores: which answers are right, by the names in `paired`.
     """
@@ -67,9 +67,9 @@ class CollectedCell:
         if not self.unanswered:  # a supervisor that was not asked the test has no accuracy there
             predicted["floor"] = [s.floor for s in self.seeds]
             predicted["vote"] = [values_of(s.test) for s in self.seeds]
-        bootstrap = ev.Bootstrap(self.test.groups, len(recipe.seeds), draws=recipe.evaluation.draws)
+        ids, groups, gold = self.test.ids, self.test.groups, self.test.gold
         self.metrics = {
-            name: ev.PairedScores.of(ev.METRICS.require(name), bootstrap, self.test.ids, predicted, self.test.gold)
+            name: ev.PairedScores.of(ev.METRICS.require(name), groups, ids, predicted, gold)
             for name in ("accuracy", *recipe.evaluation.metrics)
         }
         self.paired = self.metrics.pop("accuracy")

@@ -33,9 +33,12 @@ def comparisons(cell: CollectedCell) -> list[dict[str, Any]]:
     table = [i for i, pair in enumerate(pairs) if pair[1] == reference]
     adjusted = dict(zip(table, ev.holm([differences[i].p for i in table]), strict=True))
     return [
-        {"a": a, "b": b, **asdict(difference), "p_holm": adjusted.get(i, difference.p)}
+        {
+            "a": a, "b": b, **asdict(difference), "p_holm": adjusted.get(i, difference.p),
+            "detectable": cell.paired.joint.detectable({f"arm:{a}": 1, f"arm:{b}": -1}),
+        }
         for i, ((a, b), difference) in enumerate(zip(pairs, differences, strict=True))
-    ]
+    ]  # fmt: skip
 
 
 def further_metrics(cell: CollectedCell) -> list[dict[str, Any]]:

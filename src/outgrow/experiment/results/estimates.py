@@ -71,7 +71,7 @@ def calibration_quality(seeds: Sequence[Seed], pool: Split, known: Split | None)
     """Calibration error on the pool of P(correct) learnt from `known`; None where the task has no known questions.
 
     Returns:
-        The calibrator, the gold labels it bought, and per seed the `value`, `low`, `high` and `debiased` error; or a
+        The calibrator, the gold labels it bought, and per seed the error (`outgrow.evaluation.Calibration`); or a
         `reason` why it could not be learnt.
     """
     if known is None or any(seed.known is None for seed in seeds):
@@ -91,5 +91,7 @@ def calibration_quality(seeds: Sequence[Seed], pool: Split, known: Split | None)
         right = np.array([value == pool.gold[i] for i, value in labels.items()])[valid]
         _, codes = np.unique(np.array([clusters[i] for i in labels])[valid], return_inverse=True)
         ece = asdict(ev.ece(as_floats(rated["reliability"])[valid], right, groups=codes, draws=1000, seed=seed.seed))
-        records.append({"seed": seed.seed, **{name: ece[name] for name in ("value", "low", "high", "debiased")}})
+        records.append(
+            {"seed": seed.seed, **{name: ece[name] for name in ("value", "expected", "debiased", "low", "high")}}
+        )
     return {**about, "seeds": records, "reason": None}

@@ -8,13 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from outgrow import evaluation as ev
 from outgrow.experiment.results.views import Seed, Split
 from outgrow.reliability.agreement import as_floats
-
-INTERVAL_DRAWS = 500  # each needs a sort per seed
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Rated:
     score: Float[np.ndarray, "rated"]
     right: Bool[np.ndarray, "rated"]
     entropy: Float[np.ndarray, "rated"]
-    groups: Int[np.ndarray, "rated"]
+    ids: list[str]  # of the rated
 
 
 def label_quality(seeds: Sequence[Seed], pool: Split, *, estimator: str, temperature: float) -> dict[str, Any]:
@@ -40,7 +38,7 @@ def label_quality(seeds: Sequence[Seed], pool: Split, *, estimator: str, tempera
     right = np.concatenate([r.right for r in rated])
     aurocs = [ev.auroc(r.score, r.right) if r.score.size else math.nan for r in rated]
     levels = ev.entropy_levels(np.concatenate([r.entropy for r in rated]), right)
-    low, high = auroc_interval(rated, int(pool.groups.max()) + 1)
+    low, high = auroc_interval(rated, pool)
     asked = sum(s.pool_answers.num_rows for s in seeds)
     return {
         "estimator": estimator,
@@ -68,28 +66,28 @@ def rate(seed: Seed, pool: Split) -> Rated:
     reliability = as_floats(seed.pool["reliability"])
     use = ~np.isnan(reliability) & np.array([v is not None for v in values], dtype=bool)
     entropy = as_floats(seed.pool["entropy"])
-    group_of = pool.group_of
-    codes = np.array([group_of[i] for i in ids], dtype=np.int64)
-    return Rated(truth, values, reliability, reliability[use], right[use], entropy[use], codes[use])
+    rated = [i for i, used in zip(ids, use.tolist(), strict=True) if used]
+    return Rated(truth, values, reliability, reliability[use], right[use], entropy[use], rated)
 
 
-def auroc_interval(rated: Sequence[Rated], n_groups: int, draws: int = INTERVAL_DRAWS) -> tuple[float, float]:
-    """95 % interval of the mean AUROC: crossed bootstrap over groups and seeds; NaN without two classes."""
-    rng = np.random.default_rng(0)
-    means = []
-    for _ in range(draws):
-        counts = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups))
-        values = []
-        for place in rng.integers(len(rated), size=len(rated)):
-            r = rated[place]
-            times = counts[r.groups]
-            values.append(ev.auroc(np.repeat(r.score, times), np.repeat(r.right, times)) if times.sum() else math.nan)
-        means.append(mean_of(values))
-    usable = [value for value in means if not math.isnan(value)]
-    if not usable:
+def auroc_interval(rated: Sequence[Rated], pool: Split) -> tuple[float, float]:
+    """95 % interval of the mean AUROC over seeds, from its errors over questions and seeds; NaN from one seed.
+
+    A question that carries no reliability in a seed contributes nothing there; a seed without two classes is left out.
+    """
+    place = {question: i for i, question in enumerate(pool.ids)}
+    contributions = []
+    for r in rated:
+        parts = ev.auroc_contributions(r.score, r.right) if r.score.size else np.array([math.nan])
+        if math.isnan(value := float(parts.mean())):
+            continue
+        row = np.full(len(pool.ids), value)
+        row[[place[i] for i in r.ids]] += (parts - value) * len(pool.ids) / len(parts)
+        contributions.append(row)
+    if not contributions:
         return math.nan, math.nan
-    low, high = np.percentile(usable, [2.5, 97.5])
-    return float(low), float(high)
+    interval = ev.Joint({"auroc": np.stack(contributions)}, pool.groups).interval({"auroc": 1})
+    return interval.low, interval.high
 
 
 def row_auroc(seeds: Sequence[Seed], pool: Split) -> float:

@@ -16,7 +16,6 @@ class Recovered(Estimate):
     """Performance gap recovered: 0 is the floor, 1 the ceiling; undefined when the gap is not surely above .02."""
 
     defined: bool = False
-    undefined_draws: int = 0
     reason: str | None = None
 
 

@@ -61,13 +61,17 @@ class LabelFree(View):
 
 
 class CalibrationError(View):
-    """One seed's expected calibration error of P(correct) on the pool."""
+    """One seed's calibration error of P(correct) on the pool (`outgrow.evaluation.Calibration`).
+
+    The interval is of `debiased`; in results without `expected` it is of `value`, and too narrow.
+    """
 
     seed: int
     value: Number
+    expected: Number = math.nan
+    debiased: Number
     low: Number
     high: Number
-    debiased: Number
 
 
 class Calibrated(View):

@@ -15,14 +15,17 @@ from outgrow.reporting.schema.reliability import ReliabilityQuality
 
 
 class Comparison(Estimate):
-    """Accuracy of arm `a` minus arm `b`, with a t interval; NaN bounds when one seed gives none."""
+    """Accuracy of arm `a` minus arm `b`; NaN bounds when one seed gives none.
+
+    `detectable` is the smallest true difference that a run like this one finds four times in five.
+    """
 
     a: str = ""
     b: str = ""
     se: Number = math.nan
     p: Number = math.nan
     p_holm: Number = math.nan
-    df: Number = math.nan
+    detectable: Number = math.nan
 
 
 class Pair(View):

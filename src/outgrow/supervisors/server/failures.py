@@ -84,10 +84,10 @@ def retry_after(headers: Mapping[str, str], now: int | float | None = None) -> f
             continue
         return seconds if math.isfinite(seconds) and seconds > 0 else 0.0
     try:
-        date = parsedate_to_datetime(headers.get("retry-after", ""))
-    except ValueError:
+        date = parsedate_to_datetime(headers.get("retry-after", "")).timestamp()
+    except (ValueError, OverflowError, OSError):  # a date that is none, or beyond the calendar
         return 0.0
-    return max(0.0, date.timestamp() - (time.time() if now is None else now))
+    return max(0.0, date - (time.time() if now is None else now))
 
 
 def said(body: bytes, secret: Secret) -> str:

@@ -14,7 +14,7 @@ from outgrow.supervisors.queries import Found, Query, draw, is_greedy, scored_an
 from outgrow.supervisors.server.bodies import Request, api_of, option_request, seed_of, text_request
 from outgrow.supervisors.server.config import ServerConfig
 from outgrow.supervisors.server.ledger import Key
-from outgrow.supervisors.server.replies import Usage, answer_of
+from outgrow.supervisors.server.replies import Usage, answer_of, count
 from outgrow.supervisors.server.scoring import score_options
 from outgrow.supervisors.server.secret import Secret
 from outgrow.tasks.base import Task
@@ -96,12 +96,13 @@ class Plan:
         if kept.get("logprobs") is not None:
             return self._picked(query, sample, kept)
         text = kept["text"] if self.kind == "generate" else None
-        value = None if text is None else self.task.extract(text, query.example, query.wording)
+        cut = kept["finish_reason"] == "content_filter"  # what it let through is no answer
+        value = None if text is None or cut else query.read(self.task, text)
         return {
             "text": text,
             "value": value,
             "logprob": kept.get("logprob"),
-            "n_tokens": kept.get("n_tokens"),
+            "n_tokens": count(kept.get("n_tokens")),
             "finish_reason": kept["finish_reason"],
         }
 

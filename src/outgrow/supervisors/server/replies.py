@@ -14,6 +14,8 @@ from outgrow.supervisors.server.secret import Secret
 
 # Behind a model's name these mean the same model: a date or number, a revision or tag, a file's ending.
 _SAME = re.compile(r"(-\d{3,8}(-\d\d){0,2}|-latest|[@:][\w.:@/-]+|\.gguf)*")
+MOST = 2**31  # tokens, or nats
+ROUNDING = 0.01  # nats above 0 that a server's arithmetic may show
 _REASONS = re.compile(r"[a-z_]{1,40}")
 
 
@@ -28,7 +30,7 @@ def usage_of(reply: dict[str, Any]) -> Usage:
     """Token counts (openai.types.CompletionUsage)."""
     usage = reply.get("usage")
     usage = usage if isinstance(usage, dict) else {}
-    return Usage(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
+    return Usage(count(usage.get("prompt_tokens")), count(usage.get("completion_tokens")))
 
 
 def check_model(reply: dict[str, Any], config: ServerConfig, secret: Secret) -> None:
@@ -96,6 +98,8 @@ def text_of(choice: dict[str, Any], api: Api) -> str | None:
         if not isinstance(message, dict):
             raise TransientError("a choice has no message", user=True)
         text = message.get("content")
+        if isinstance(text, list):
+            text = _joined(text)
         if text is None and (message.get("refusal") or message.get("tool_calls") or "role" in message):
             return None
     if not isinstance(text, str):
@@ -103,14 +107,27 @@ def text_of(choice: dict[str, Any], api: Api) -> str | None:
     return text.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair cannot be stored
 
 
+def _joined(parts: list[Any]) -> str | None:
+    """The text of a content that comes in parts; None where none of them is text."""
+    texts = [
+        part.get("text") for part in parts if isinstance(part, dict) and part.get("type") in ("text", "output_text")
+    ]
+    return "".join(text for text in texts if isinstance(text, str)) if texts else None
+
+
 def answer_of(choice: dict[str, Any], request: Request, usage: Usage, secret: Secret) -> dict[str, Any]:
     """A generated answer: `text`, `logprob`, `n_tokens`, `finish_reason`.
 
     `logprob` is the sum over the tokens that the server lists; most leave the end token out.
+
+    Raises:
+        TransientError: the server says that generating failed.
     """
     text = text_of(choice, request.api)
     reason = choice.get("finish_reason")
     reason = reason if isinstance(reason, str) and _REASONS.fullmatch(reason) else None
+    if reason == "error":
+        raise TransientError("a reply ends with finish_reason 'error'", outcome="error")
     if text is None:
         refused = request.api == "chat" and choice["message"].get("refusal")
         reason = "refused" if refused else reason if reason not in (None, "stop") else "empty"
@@ -139,14 +156,15 @@ def _logprobs(choice: dict[str, Any], api: Api) -> list[float | None] | None:
 
 
 def number(value: Any) -> float | None:
-    """A log-probability, or None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    """A log-probability, at most 0 but for rounding; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -MOST <= value <= ROUNDING:
         return None
-    return float(value)
+    return min(0.0, float(value))
 
 
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+def count(value: Any) -> int | None:
+    """A number of tokens; None for what can be none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST else None
 
 
 def no_logprobs(api: Api, seen: str) -> ConfigError:

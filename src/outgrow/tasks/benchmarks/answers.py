@@ -19,9 +19,9 @@ class Choice:
         """What a model says for the options in the order shown."""
         return tuple(ascii_uppercase[: len(values)]) if self.letters else tuple(values)
 
-    def read(self, text: str, options: Sequence[str]) -> int | None:
-        """Which of the options shown a text names."""
-        return read_letter(text, len(options)) if self.letters else read_words(text, options)
+    def read(self, text: str, options: Sequence[str], values: Sequence[str]) -> int | None:
+        """Which of the options shown a text names, by what a model is to say or by its own words."""
+        return read_letter(text, len(options), values) if self.letters else read_words(text, options)
 
 
 @dataclass(frozen=True)

@@ -155,8 +155,10 @@ class BenchmarkTask(DealtTask):
         if isinstance(self._answer, Free):
             return self._answer.read(text)
         options, values = wording.options or (), wording.values or ()
-        reader = self._answer.read if isinstance(self._answer, Choice) else read_words
-        found = reader(text, options)
+        if isinstance(self._answer, Choice):
+            found = self._answer.read(text, options, values)
+        else:
+            found = read_words(text, options)
         return None if found is None else values[found]
 
     def canonicalise(self, answers: pa.Table) -> pa.Table:

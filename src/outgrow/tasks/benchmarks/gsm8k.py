@@ -20,7 +20,7 @@ import re
 from typing import Literal
 
 from outgrow.tasks.benchmarks import HALVES, Benchmark, BenchmarkConfig, FileSplit, Free, Hub, Question, Row
-from outgrow.tasks.parsing import final_number
+from outgrow.tasks.parsing import final_number, read_number
 
 ENDING = "\nProblem: {text}\n### Answer:"
 PROMPTS = tuple(
@@ -38,7 +38,7 @@ PROMPTS = tuple(
 def read(row: Row) -> Question:
     """A row as a question."""
     answer = row.text("answer")
-    gold = final_number(answer) if "####" in answer else None
+    gold = read_number(answer.rpartition("####")[2]) if "####" in answer else None
     if gold is None:
         raise row.fault("answer", f"must end in '#### number', ends in {answer[-30:]!r}")
     solution = re.sub(r"<<[^<>]*>>", "", answer)

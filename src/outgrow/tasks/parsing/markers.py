@@ -9,6 +9,7 @@ _LONGEST_BOX = 2_000  # characters
 
 _BOX = re.compile(r"\\f?box(?:ed)?(?![a-z])\s*")
 _WORD = re.compile(r"[^\s${}\\]+")
+_BOLD = re.compile(r"(?<![\w)])(?:\*\*|__)|(?:\*\*|__)(?![\w(])")  # but 10**6 is a power
 _PHRASE = re.compile(r"\banswers?\s{0,3}(?:is\b|are\b|[:=])\s{0,3}:?", re.IGNORECASE)
 
 
@@ -50,7 +51,7 @@ def after_phrases(text: str) -> list[str]:
 
     Bold marks are taken out.
     """
-    text = text.replace("**", "").replace("__", "")
+    text = _BOLD.sub("", text)
     ends = [found.end() for found in _PHRASE.finditer(text)]
     rests = (text[end : end + _LONGEST_BOX].lstrip() for end in reversed(ends[-_LOOKED_AT:]))
     return [rest.splitlines()[0].strip() for rest in rests if rest]

@@ -34,8 +34,35 @@ _NUMBER = rf"""
 """
 _FOUND = re.compile(_NUMBER, re.VERBOSE)
 _WHOLE = re.compile(rf"{_NUMBER}(?P<unit>.*)", re.VERBOSE | re.DOTALL)
-_MULTIPLIER = re.compile(r"[kKMB](?![A-Za-z])")  # 5k is not five; which power of ten M stands for is unclear
 _MAGNITUDES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+
+# What makes a number a piece of something else. An operand is a number, one letter, a bracket or a root.
+_OPERAND = r"(?:[0-9(\\√$]|[^\W\d_](?![^\W\d_]))"
+_LEFT = re.compile(r"(?:[0-9)\]}]|(?<![^\W\d_])[^\W\d_])[ ]?$|[^\W\d_]$")  # what a sign behind it joins to something
+_OPERATOR = r"(?:\*|×|÷|·|\+|/(?![ ]?[A-Za-z])|\\times|\\cdot|\\div|\\pm)"
+_PARTS = r"(?:hours?|hrs?|h|minutes?|mins?|feet|foot|ft|pounds?|lbs?|years?|months?|weeks?|days?|dollars?)"
+_GOES_ON = re.compile(
+    rf"""
+    [ ]?{_OPERATOR}[ ]?[-({{]?{_OPERAND} | \*\*[-({{]?[0-9A-Za-z(] | [ ]?\^ | [ ]?-[ ]?{_OPERAND}
+    | ![ ]?(?:$|[-+*/^=).,!]) | \)[ ]?[({{][0-9] | [:,.'’](?=[0-9]) | [ ][0-9]{{3}}(?![0-9])
+    | [ ](?:or|to)[ ][-$]?[0-9]
+    | [ ](?:squared|cubed|factorial|lakh|crore|point[ ][0-9]|(?:plus|minus|times|over)[ ][0-9]|divided[ ]by
+        |and[ ](?:a|one)[ ](?:half|third|quarter))\b
+    | [ ]{_PARTS}(?:,[ ]?|[ ]and[ ]|[ ])(?:and[ ])?[0-9]
+    """,
+    re.VERBOSE,
+)
+_CAME_FROM = re.compile(
+    rf"""(?:
+    (?:[0-9)\]}}]|(?<![^\W\d_])[^\W\d_])[ ]?(?:{_OPERATOR}|\*\*|-)[ ]?[({{]? | \^[ ]?[({{]?-? | [√!][ ]?[({{]?
+    | \\sqrt[ ]?(?:\[[0-9]\])?[{{(]? | [0-9]\)[ ]?[({{] | [0-9][:,.'’] | (?<![0-9])[0-9]{{1,3}}[ ]
+    | [0-9][ ](?:or|to|plus|minus|times|over|by)[ ] | [0-9][ ]{_PARTS}(?:,[ ]?|[ ]and[ ]|[ ])
+    )$""",
+    re.VERBOSE,
+)
+_UNIT_POWER = re.compile(r"(?<![^\W\d_])([^\W\d_]{1,12})\^\{?-?$")
+_NEGATIVE = re.compile(r"\b(?:negative|minus)[ ]$", re.IGNORECASE)
+_TOUCHING = re.compile(r"[^\W\d_]+")
 
 _THIN_GROUP = re.compile(rf"(?<=[0-9])[{THIN}](?=[0-9]{{3}}(?![0-9]))")
 _FRACTION_AFTER_DIGIT = re.compile(r"(?<=[0-9])\s*(?=\\[dt]?frac)")
@@ -132,29 +159,48 @@ def read_number(text: str, *, units: bool = True) -> str | None:
     return _value(found)
 
 
-def _scan(text: str) -> list[str]:
-    """Canonical forms of the numbers in `text`, in order."""
+def _scan(text: str) -> list[str | None]:
+    """The numbers in `text`, in order: their canonical forms, or None for a piece of something else.
+
+    `5` is a piece of `5!`, `5:30`, `5 or 6`, `x - 5`, `5k` and `5 hours, 3 minutes`: the text says another number, or
+    several. The power of a unit (`48 ft^2`) is passed over.
+    """
     text = plain_number_text(text)
-    forms = []
+    forms: list[str | None] = []
     for found in _FOUND.finditer(text):
-        start, form = found.start(), _value(found)
-        if form is None or _MULTIPLIER.match(text, found.end()):
+        start, end = found.span()
+        before, after = text[max(0, start - 24) : start], text[end : end + 48]
+        power = _UNIT_POWER.search(before)
+        if power is not None and is_unit(power[1]):
             continue
-        before = text[max(0, start - 20) : start]
-        minus = before[-1:].isalnum() or before.rstrip()[-1:].isdigit() or before.rstrip()[-1:] == ")"
-        if form.startswith("-") and (minus or found["sign"] == "- "):  # 16 -3, 10-15, covid-19 and list marks
-            form = form[1:]
+        form = _value(found)
+        if form is not None and _is_piece(found, before, after):
+            form = None
+        if form is not None and found["sign"] == "- ":  # a list mark
+            form = form.removeprefix("-")
+        if form is not None and _NEGATIVE.search(before) and form != "0":
+            form = None if form.startswith("-") else f"-{form}"
         forms.append(form)
     return forms
 
 
-def _stated(text: str) -> str | None:
-    """The number of a statement: all of it, else the first one behind its last equals sign."""
+def _is_piece(found: re.Match[str], before: str, after: str) -> bool:
+    touching = _TOUCHING.match(after)
+    if touching is not None and not is_unit(after[: touching.end()], bool(found["currency"])):
+        return True
+    joined = bool(found["sign"]) and _LEFT.search(before) is not None
+    exclaimed = re.match(r"!(?![ ]?[-+*/^=!])", after) is not None and re.search(r"[A-Za-z]{2}", before) is not None
+    goes_on = _GOES_ON.match(after) is not None and not exclaimed  # it is 5!
+    return joined or goes_on or _CAME_FROM.search(before) is not None
+
+
+def _stated(text: str) -> list[str | None]:
+    """The number of a statement: all of it, else what stands first behind its last equals sign; empty without any."""
     whole = read_number(text)
     if whole is not None:
-        return whole
+        return [whole]
     sentence = re.split(r"[.;]\s", text, maxsplit=1)[0]
-    return next(iter(_scan(sentence.rpartition("=")[2])), None)
+    return _scan(sentence.rpartition("=")[2])[:1]
 
 
 def final_number(text: str, *, marker: str = "####") -> str | None:
@@ -162,7 +208,8 @@ def final_number(text: str, *, marker: str = "####") -> str | None:
 
     In this order: the line behind the last `marker`; the last `\boxed{...}`; the last "the answer is" (or "Answer:")
     that a number follows; the last number of the text. A marker or a box decides even when it holds no number:
-    the solution was cut off there or ended in something else, and a number of its working is not its answer.
+    the solution was cut off there or ended in something else, and a number of its working is not its answer. What is
+    found is a number or nothing, never a piece of one: `10^6`, `5!`, `5:30` and `2x + 3` state none.
 
     Args:
         text: the solution; GSM8K's calculator notes `<<3*4=12>>` are passed over.
@@ -173,11 +220,12 @@ def final_number(text: str, *, marker: str = "####") -> str | None:
     """
     _, found, behind = text.rpartition(marker)
     if found:
-        return _stated(behind.strip().partition("\n")[0])
+        return next(iter(_stated(behind.strip().partition("\n")[0])), None)
     boxed = last_boxed(text)
     if boxed is not None:
-        return _stated(boxed)
+        return next(iter(_stated(boxed)), None)
     text = re.sub(r"<<[^<>]*>>", "", text)
-    stated = (form for rest in after_phrases(text) if (form := _stated(rest)) is not None)
-    numbers = (forms[-1] for line in reversed(text.splitlines()) if (forms := _scan(line)))
-    return next(stated, None) or next(numbers, None)
+    for rest in after_phrases(text):
+        if forms := _stated(rest):
+            return forms[0]
+    return next((forms[-1] for line in reversed(text.splitlines()) if (forms := _scan(line))), None)

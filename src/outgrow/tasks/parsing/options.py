@@ -11,21 +11,30 @@ from collections.abc import Sequence
 from string import ascii_lowercase
 
 from outgrow.core.errors import ConfigError
+from outgrow.tasks.parsing.markers import last_boxed
 from outgrow.tasks.splits import normalise_text
 
 _EDGES = " .,:;!?\"'()[]*"
 
-_MARKED = r"[*_(\[{\s]{0,4}([A-Za-z])(?![\w'’])"
-_CLOSED = r"(?=[*_)\]}]{0,4}\s*(?:$|[.,;:!?)\]\n]|[-–—]\s|\(|(?:because|since|as|is)\b))"
-_BRACKETED = re.compile(r"\s*[*_]{0,3}[(\[]([A-Za-z])[)\]]")
+_MARKED = r"[*_(\[{\s\"'“‘`$]{0,4}(?:\\(?:text|mathrm|textbf)\{)?([A-Za-z])(?![\w'’])"
+_DENIED = r"\s+(?:is|was)(?:\s+not\b|n['’]t\b|\s+(?:wrong|incorrect|false)\b)"
+_CLOSED = (
+    rf"(?![*_)\]}}\"”`$]{{0,4}}{_DENIED})(?=[*_)\]}}\"”`$]{{0,4}}\s*"
+    r"(?:$|[.,;:!?)\]}\n]|[-–—]\s|\(|(?:because|since|as|is)\b))"
+)
+_BRACKETED = re.compile(rf"\s*[*_]{{0,3}}[(\[]([A-Za-z])[)\]](?!{_DENIED})")
 _LEADING = re.compile(rf"\s*{_MARKED}{_CLOSED}")
 _ANOTHER = re.compile(r"[*_)\]}]*\s*(?:,|/|&|\bor\b|\band\b)\s*(?:\b(?:or|and)\b\s*)?[*_(\[]*[A-Za-z](?![\w'’])")
 _SAID = re.compile(
-    rf"\b(?:answer|choice)\s*(?:is|[:=])\s*:?\s*(?:(?:option|choice|letter)\s*)?{_MARKED}{_CLOSED}", re.IGNORECASE
+    rf"\b(?:answer|choice|option|letter)[\"'”]?\s*(?:is|[:=])\s*:?\s*(?:(?:option|choice|letter)\s*)?{_MARKED}{_CLOSED}",
+    re.IGNORECASE,
 )
 _NAMED = re.compile(
-    rf"\b(?:option|choice|choose|pick|select)\s*:?\s*{_MARKED}(?:{_CLOSED}|(?=\s+(?:or|and)\b))", re.IGNORECASE
+    rf"\b(?:option|choice|choose|pick|select|it[’']?s|it\s+is|go\s+with|say)\s*:?\s*{_MARKED}"
+    rf"(?:{_CLOSED}|(?=\s+(?:or|and)\b))",
+    re.IGNORECASE,
 )
+_NOT = re.compile(r"\b(?:not|no|never|nor|neither|cannot|\w+n['’]t|rather than|instead of)\s+(?:\w+\s+){0,2}$")
 _YES_NO = re.compile(r"(?:[*_\s\"'(\[]*(?:the\s+)?(?:final\s+)?answer\s*(?:is\b|:)\s*:?)?[*_\s\"'(\[]*(yes|no)\b(?!-)")
 
 
@@ -40,16 +49,19 @@ def _agreed(pattern: re.Pattern[str], text: str) -> str | None:
     return letters.pop() if len(letters) == 1 else None
 
 
-def read_letter(text: str, n: int) -> int | None:
-    """The option that a text names by its letter.
+def read_letter(text: str, n: int, words: Sequence[str] = ()) -> int | None:
+    r"""The option that a text names by its letter.
 
-    In this order: the letter that the first line starts with, closed off ("B", "(b)", "B. Paris", "**B**", "B is
-    right"); the letter behind "the answer is" or "Answer:" anywhere, when all of these agree; the letter behind
-    "option" or "choice" on the first line, when all agree. "A dog", "A or B" and letters beyond the options are none.
+    In this order: the letter that the last `\boxed{...}` holds; the letter behind "the answer is", "Answer:" or
+    `"answer":` anywhere, when all of these agree; the letter that the first line starts with, closed off ("B", "(b)",
+    "B. Paris", "**B**", "B is right"); the letter behind "option", "choice" or "it's" on the first line, when all
+    agree; the option whose own words the first line says. "A dog", "A or B", "A is not right" and letters beyond the
+    options are none.
 
     Args:
         text: the reply.
         n: how many options there are, 1 to 26.
+        words: the options' own words, if they may be said instead.
 
     Returns:
         The option's index, or None.
@@ -59,19 +71,26 @@ def read_letter(text: str, n: int) -> int | None:
     """
     if not 1 <= n <= len(ascii_lowercase):
         raise ConfigError(f"{n} options cannot be lettered: give 1 to 26, or read the options' words instead")
-    line = first_line(text)
+    line, boxed = first_line(text), last_boxed(text)
     found = _BRACKETED.match(line) or _LEADING.match(line)
-    if found:
+    if boxed is not None and (inside := _LEADING.match(boxed)) is not None:
+        letter: str | None = inside[1].lower()
+    elif _SAID.search(text):
+        letter = _agreed(_SAID, text)
+    elif found:
         letter = None if _ANOTHER.match(line, found.end(1)) else found[1].lower()
+    elif _NAMED.search(line):
+        letter = _agreed(_NAMED, line)
     else:
-        letter = _agreed(_SAID, text) if _SAID.search(text) else _agreed(_NAMED, line)
+        return read_words(text, words) if words else None
     return ascii_lowercase[:n].index(letter) if letter is not None and letter in ascii_lowercase[:n] else None
 
 
 def read_words(text: str, options: Sequence[str]) -> int | None:
-    """The option that the first line of a text is, or the only one it names as whole words.
+    """The option that the first line of a text is, or the only one it names as whole words and does not deny.
 
-    Case, white space and punctuation at the edges do not count, unless they tell two options apart.
+    "Not billing" names nothing; "not technical but billing" names billing. Case, white space and
+    punctuation at the edges do not count, unless they tell two options apart.
 
     Returns:
         The option's index, or None when there is none, or more than one.
@@ -82,11 +101,17 @@ def read_words(text: str, options: Sequence[str]) -> int | None:
     bare = [form.strip(_EDGES) or form for form in forms]
     exact = [form == line for form in forms]
     alone = [form == said for form in bare]
-    named = [re.search(rf"(?<!\w){re.escape(form)}(?!\w)", said) is not None for form in bare]
+    named = [_is_named(form, said) for form in bare]
     for hits in (exact, alone, named):
         if any(hits):
             return hits.index(True) if sum(hits) == 1 else None
     return None
+
+
+def _is_named(form: str, line: str) -> bool:
+    """Whether a line has these words somewhere where it does not deny them."""
+    places = re.finditer(rf"(?<!\w){re.escape(form)}(?!\w)", line)
+    return any(_NOT.search(line[max(0, place.start() - 60) : place.start()]) is None for place in places)
 
 
 def read_yes_no(text: str) -> bool | None:

@@ -1,0 +1,33 @@
+"""What a model thinks before it answers, taken off before anything reads the answer."""
+
+from __future__ import annotations
+
+import re
+
+_OPENED = re.compile(r"<(think|thinking|thought|reasoning|reflection)>|\[(THINK)\]", re.IGNORECASE)
+_CLOSED = re.compile(r"</(?:think|thinking|thought|reasoning|reflection)>|\[/THINK\]", re.IGNORECASE)
+_CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>")
+_END_OF_MESSAGE = re.compile(r"<\|(?:end|return|start|call)\|>")
+
+
+def after_reasoning(text: str) -> str | None:
+    """The answer of a reply without the reasoning before it; the text itself where there is none.
+
+    Known are `<think>...</think>` and its kin, `[THINK]...[/THINK]`, and harmony's channels, of which `final` is the
+    answer. A prompt may have opened the reasoning, so a close without an opening ends one too. Of several the last ends
+    the reasoning.
+
+    Returns:
+        None where the reply ends within its reasoning, so that there is no answer.
+    """
+    if "<|channel|>" in text:
+        messages = [(found[1], found.end()) for found in _CHANNEL.finditer(text)]
+        finals = [end for name, end in messages if name == "final"]
+        return None if not finals else _END_OF_MESSAGE.split(text[finals[-1] :], maxsplit=1)[0].strip()
+    closed = 0
+    for found in _CLOSED.finditer(text):
+        closed = found.end()
+    opened = _OPENED.search(text, closed)
+    if opened is not None and not text[closed : opened.start()].strip():
+        return None
+    return text[closed:].strip() if closed else text
