@@ -39,6 +39,6 @@ def test_an_example_in_a_docstring_gives_what_it_says(name):
 def test_the_main_functions_have_examples():
     names = {name.partition(":")[2] for name in EXAMPLES}
     assert names >= {
-        "agreement", "calibrate", "curate", "difference", "draw_all", "entropy", "gap_recovered", "most_certain",
+        "agreement", "calibrate", "curate", "Joint", "entropy", "gap_recovered", "most_certain",
         "row_reliability",
     }  # fmt: skip

@@ -147,8 +147,9 @@ def test_the_gap_recovered_is_measured_between_floor_and_ceiling(first):
             assert arm["pgr"]["value"] == pytest.approx(expected)
         else:
             assert "the ceiling is not clearly above the floor" in arm["pgr"]["reason"]
-    assert arms["strong_ceiling"]["pgr"]["defined"]  # the ceiling learns this task, the small supervisor less
-    assert arms["strong_ceiling"]["pgr"]["value"] == pytest.approx(1)
+    assert ceiling > floor  # the ceiling learns this task, the small supervisor less
+    # two seeds of 30 questions leave the gap unsure, and one says so: t(.975) is 12.7
+    assert "lower limit -" in arms["strong_ceiling"]["pgr"]["reason"]
 
 
 def test_results_name_no_place_and_no_time(here, first):

@@ -91,7 +91,8 @@ def fabricate(folder: Path, questions: int = 240, seeds: int = 5) -> dict:
     results = {
         "format": 1,
         "name": "fabricated demo",
-        "recipe": {"name": "fabricated demo", "student": {"model": "microworld/base"}, "variants": 5},
+        "recipe": {"name": "fabricated demo", "student": {"model": "microworld/base"}, "variants": 5,
+                   "train": {"batch_size": 32}},
         "seeds": list(range(seeds)),
         "task": {
             "name": "microworld/choice",

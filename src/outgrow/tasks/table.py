@@ -20,7 +20,7 @@ from outgrow.tasks.splits import normalise_text
 from outgrow.tasks.table_config import TableConfig
 from outgrow.tasks.table_rows import read_questions
 
-WORDINGS_VERSION = 2
+WORDINGS_VERSION = 3
 
 
 def _classes(config: TableConfig, questions: Sequence[Question]) -> tuple[str, ...] | None:

@@ -94,7 +94,7 @@ def test_auroc_of_reliability(quality):
     # pairs right-wrong: q1-q2 tie 1/2, q1-q5 1, q3-q2 0, q3-q5 1/2, q4-q2 0, q4-q5 1/2: 2.5 of 6
     assert quality["auroc"]["value"] == pytest.approx(2.5 / 6)
     assert quality["auroc"]["per_seed"] == [pytest.approx(2.5 / 6)]
-    assert quality["auroc"]["low"] <= 2.5 / 6 <= quality["auroc"]["high"]
+    assert np.isnan([quality["auroc"]["low"], quality["auroc"]["high"]]).all()  # one seed
 
 
 def test_row_level_auroc_rates_single_answers_by_their_questions_entropy(quality):

@@ -26,7 +26,7 @@ from outgrow.tasks.orders import check_variant, fill, number_of_orders, option_l
 from outgrow.tasks.parsing import canonicalise_answers, read_words
 from outgrow.tasks.questions import Dealt, DealtTask, Question, Rows, deal, question_id
 
-WORDINGS_VERSION = 2
+WORDINGS_VERSION = 3
 
 
 class BenchmarkTask(DealtTask):
