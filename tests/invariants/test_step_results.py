@@ -184,7 +184,7 @@ def students(folder):
     raw = {
         "task": world("choice"), "supervisors": [{**NANO, "train": TRAIN}], "student": {"model": "microworld/nano"},
         "ask": {"variants": 3}, "train": {**TRAIN, "epochs": 3, "checkpoints": 2}, "jobs": 1, "seeds": [0],
-        "methods": ["soft_labels", "reliability_reweighting"], 
+        "methods": ["soft_labels", "reliability_reweighting"],
     }  # fmt: skip
     result, out = Result(), folder / "out"
     outgrow.run(parse_recipe(raw), store=folder / "store", out=out, jobs=1)
