@@ -140,7 +140,7 @@ class Joint:
     def _moments(self) -> Float[np.ndarray, "arms arms"]:
         """Of the squared half-width of any combination."""
         questions, seeds = self._squares(ALPHA)
-        return questions * self.over_questions + seeds * self.over_seeds
+        return np.asarray(questions * self.over_questions + seeds * self.over_seeds)
 
     def detectable(self, arms: Mapping[str, float | int], power: float = 0.8) -> float:
         """Smallest true value that an interval like this one excludes 0 for with probability `power`; NaN at one seed.
