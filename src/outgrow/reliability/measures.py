@@ -27,7 +27,7 @@ def entropy(votes: Votes) -> Float[np.ndarray, "questions"]:
         >>> entropy(count_votes(answers, one_label_per_source=False)).round(4).tolist()
         [0.6365, 1.0986]
     """
-    terms = _terms(votes)
+    terms = votes.divisor
     asked = (votes.asked // terms).astype(np.float64)
     counts = (votes.entry_count // terms[votes.entry_question]).astype(np.float64)
     spread = _per_question(votes, counts * np.log(counts))
@@ -37,19 +37,10 @@ def entropy(votes: Votes) -> Float[np.ndarray, "questions"]:
     return np.asarray(found)
 
 
-def _terms(votes: Votes) -> Int[np.ndarray, "questions"]:
-    """The largest number that divides all counts of a question; an invalid answer counts once."""
-    terms = np.ones(len(votes.asked), np.int64)
-    answered = np.flatnonzero(votes.offsets[1:] > votes.offsets[:-1])
-    if len(answered):
-        terms[answered] = np.gcd.reduceat(votes.entry_count, votes.offsets[answered])
-    return np.where(votes.invalid == 0, terms, 1)
-
-
 def _scaled(
     votes: Votes, count: Int[np.ndarray, "any"], question: Int[np.ndarray, "any"], temperature: float
 ) -> Float[np.ndarray, "any"]:
-    terms = _terms(votes)[question]
+    terms = votes.divisor[question]
     above = (np.maximum(votes.top, 1)[question] - count) / terms
     return np.asarray(np.exp(-above / (votes.asked[question] // terms * temperature)))
 

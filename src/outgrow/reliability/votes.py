@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -40,6 +41,15 @@ class Votes:
         some = self.offsets[1:] > self.offsets[:-1]
         top[some] = self.entry_count[self.offsets[:-1][some]]
         return top
+
+    @cached_property
+    def divisor(self) -> Int[np.ndarray, "questions"]:
+        """The largest number that divides all counts of each question; an invalid answer counts once."""
+        divisor = np.ones(len(self.asked), np.int64)
+        answered = np.flatnonzero(self.offsets[1:] > self.offsets[:-1])
+        if len(answered):
+            divisor[answered] = np.gcd.reduceat(self.entry_count, self.offsets[answered])
+        return np.where(self.invalid == 0, divisor, 1)
 
     @property
     def leading(self) -> Bool[np.ndarray, "entries"]:

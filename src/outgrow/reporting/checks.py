@@ -162,10 +162,10 @@ def _say_steps(steps: tuple[int, ...]) -> str:
 def _small_sets(results: Results, _: Provenance | None) -> Outcome:
     batch = results.recipe.get("train", {}).get("batch_size")
     seen = {
-        arm.name: arm.steps[i] * batch / arm.rows[i]
-        for arm in results.arms if batch and arm.rows and len(arm.rows) == len(arm.steps)
-        for i in [min(range(len(arm.rows)), key=lambda seed: arm.rows[seed])] if arm.rows[i]
-    }  # fmt: skip
+        arm.name: max(steps * batch / rows for rows, steps in zip(arm.rows, arm.steps, strict=True))
+        for arm in results.arms
+        if batch and arm.rows and all(arm.rows) and len(arm.rows) == len(arm.steps)
+    }
     if not seen:
         return "not applicable", "The run did not record its arms' rows and steps."
     many = [f"{name} ({count(round(times))} times)" for name, times in seen.items() if times >= MOST_REPEATS]

@@ -17,6 +17,7 @@ from outgrow.io import as_one_source, read_answers
 from outgrow.io.answers import numbers_within
 from outgrow.supervisors.config import FileSupervisor
 from outgrow.tasks.base import Task
+from outgrow.tasks.parsing import after_reasoning
 
 
 def identity(config: FileSupervisor, folder: Path) -> str:
@@ -110,7 +111,12 @@ def _read(task: Task, example: Example, value: str | None) -> str | None:
     options = wording.values or task.classes
     if value is None or (options is not None and value in options):
         return value
-    said = task.extract(value, example, wording)
+    answer = after_reasoning(value)
+    if answer is None:
+        return None
+    said = task.extract(answer, example, wording)
     if said is None and options is None:
-        said = task.extract(f"\\boxed{{{value}}}", example, wording) or value  # a formula, and all of it is the answer
+        said = (
+            task.extract(f"\\boxed{{{answer}}}", example, wording) or answer
+        )  # a formula, and all of it is the answer
     return said

@@ -2,6 +2,9 @@
 
 import pytest
 
+from outgrow.core.tables import iter_examples
+from outgrow.supervisors.file import _read
+from outgrow.tasks.microworld.task import Counts, MicroworldConfig, MicroworldTask
 from outgrow.tasks.parsing import final_number, read_letter
 from outgrow.tasks.parsing.reasoning import after_reasoning
 
@@ -34,3 +37,13 @@ def test_no_reader_sees_what_was_thought():
     text = "<think>48 / 2 = 24, the answer is 24. Hm, (A)?</think>The answer is 72. (B)"
     assert final_number(after_reasoning(text)) == "72"
     assert read_letter(after_reasoning("<think>The answer is A.</think>B"), 4) == 1
+
+
+def test_an_answer_in_a_file_is_read_behind_its_reasoning():
+    counts = Counts(supervisor_train=1, pool=1, validation=1, test=1)
+    task = MicroworldTask(MicroworldConfig(mix="natural", questions=counts))
+    example = next(iter_examples(task.examples("pool")))
+    first, second = example.choices[:2]
+    assert _read(task, example, f"<think>{first}, or not?</think>{second}") == second
+    assert _read(task, example, f"<think>{first}") is None
+    assert _read(task, example, first) == first

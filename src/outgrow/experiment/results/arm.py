@@ -15,6 +15,7 @@ from outgrow import evaluation as ev
 from outgrow.experiment.graph import Done
 from outgrow.experiment.results.cell import CollectedCell
 from outgrow.methods import METHODS
+from outgrow.supervisors.queries import Query
 from outgrow.tasks.equivalence import same_as
 
 MOST_VALUES = 60  # of a label mix
@@ -106,7 +107,7 @@ def target_accuracy(cell: CollectedCell, rows: pa.Table) -> float:
         if row["probabilities"] is not None:
             value = max(row["probabilities"], key=lambda pair: pair[1])[0]
         elif row["source"] != "gold" and (example := cell.answered_freely.get(row["example_id"])) is not None:
-            value = task.extract(value, example, task.wording(example, row["variant"]))
+            value = Query(example, row["variant"], task.wording(example, row["variant"])).read(task, value)
         ids.append(row["example_id"])
         values.append(value)
         weights.append(row["weight"])
