@@ -26,7 +26,6 @@ from harness import Contestant, Report
 
 PRODUCT = "matrix product"
 TARGETS = {"float32": 18.0, "bfloat16": 35.0}
-LARGE = ("gpt2-124m", "qwen-0.5b")
 BOUNDS = {"float32": 1e-3, "bfloat16": 0.1}
 """Nats between the two best options, in float32 one by one, above which answers must be equal."""
 
@@ -250,6 +249,7 @@ def main() -> None:
     harness.start(options)
     report = Report("asking", "Asking", options)
     report.ceiling()
+    types = report.types()
     for name in ["tiny", *({"microworld"} & set(options.shapes))] if options.quick else options.shapes:
         if name == "microworld":
             trained(report, *((2, 2) if options.quick else (200, 100)))
@@ -258,10 +258,7 @@ def main() -> None:
             place, size = shapes.make(name, Path(folder))
             few = {"tiny": 2, "qwen-0.5b": 4}.get(name, 8)
             asked = shapes.questions(few, known=200 if name == "tiny" else 20000)
-            for dtype in options.types:
-                if name in LARGE and dtype == "bfloat16" and machine.slow_bfloat16(options.device):
-                    report.note(f"{name}, {dtype}: left out for time, this processor has no bfloat16 instructions.")
-                    continue
+            for dtype in types:
                 measure(report, name, dtype, asked, place, size)
     report.write()
 

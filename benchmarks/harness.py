@@ -125,6 +125,14 @@ class Report:
         self.ceilings.append(machine.ceiling(self.options.device, **quick))
         return machine.highest(self.ceilings)
 
+    def types(self) -> list[str]:
+        """The types to measure: no bfloat16 where the processor only emulates it."""
+        types, left_out = list(self.options.types), machine.slow_bfloat16(self.options.device)
+        if "bfloat16" in types and left_out and not self.options.quick:
+            types.remove("bfloat16")
+            self.note("bfloat16: left out for time, this processor has no bfloat16 instructions.")
+        return types
+
     def add(self, row: dict[str, Any]) -> None:
         """One more row, shown at once."""
         self.rows.append(row)

@@ -140,10 +140,7 @@ def main() -> None:
         return
     report = Report("training", "A training step", options)
     report.ceiling()
-    types, emulated = options.types, machine.slow_bfloat16(options.device) and not options.quick
-    if emulated and "bfloat16" in types:
-        types = [dtype for dtype in types if dtype != "bfloat16"]
-        report.note("bfloat16: left out for time, this processor has no bfloat16 instructions.")
+    types = report.types()
     for name in ["tiny"] if options.quick else options.shapes:
         with tempfile.TemporaryDirectory() as temporary:
             folder, size = shapes.make(name, Path(temporary))

@@ -107,8 +107,9 @@ def _conditions(result: dict[str, Any]) -> str:
     ]
     if ceiling is not None:
         parts.append(
-            f"Ceiling: {ceiling['float32']:,.0f} GFLOP/s float32, {ceiling['bfloat16']:,.0f} bfloat16; large copy "
-            f"{ceiling['copy_gb_s']:,.1f} GB/s."
+            "Ceiling: "
+            + ", ".join(f"{ceiling[t]:,.0f} GFLOP/s {t}" for t in ("float32", "bfloat16") if t in ceiling)
+            + f"; large copy {ceiling['copy_gb_s']:,.1f} GB/s."
         )
     parts.append(
         f"Python {machine['python']}; " + ", ".join(f"{name} {own}" for name, own in result["versions"].items()) + "."

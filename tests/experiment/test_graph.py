@@ -1,6 +1,7 @@
 """One graph, several interpreters: what is run is what was counted, planned and looked up, whatever asks for it."""
 
 import importlib.util
+import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from outgrow.core.errors import ConfigError, SealedError
+from outgrow.core.hashing import sha256_text
 from outgrow.core.lab import How
 from outgrow.experiment.cells import Cell, cells_of
 from outgrow.experiment.dry import count_jobs, counted_steps, plan
@@ -60,7 +62,7 @@ class CountWords(StepRequest):
 
 def two_stages(lab, config):
     """A method in two stages: the weak answers first, then what the student made of them; long questions alone."""
-    words = lab.do(CountWords(tuple(lab.pool["question"].to_pylist())))
+    words = lab.do(CountWords(tuple(sorted(lab.pool["question"].to_pylist()))))  # the order is another for each seed
     assert len(words) == lab.pool.num_rows
     weak = lab.ask(lab.supervisors[0], lab.pool, variants=1)
     first = lab.train(lab.student, answer_rows(weak), stage="weak", select="last", settings={"epochs": 1})
@@ -260,3 +262,63 @@ def test_a_reference_is_not_given_twice(recipe, monkeypatch, tmp_path):
         return True
 
     assert within(recipe, monkeypatch, tmp_path, action)[0]
+
+
+def telling(folder):
+    """The words in a file sorted by label, with ids and groups that say the label."""
+    data = folder / "telling"
+    data.mkdir()
+    rows = [json.loads(line) for line in (folder / "words.jsonl").read_text().splitlines()]
+    rows.sort(key=lambda row: row["label"])
+    for i, row in enumerate(rows):
+        row |= {"n": f"{row['label']}/{i:04}", "topic": f"{row['label']}-{i}"}
+    (data / "words.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    raw = tiny_run.recipe(folder, methods=["naive"], seeds=[0], primary=None)
+    raw["task"] |= {"id": "n", "group": "topic", "splits": {**raw["task"]["splits"], "known": 20}}
+    return parse_recipe({**raw, "data_dir": str(data)})
+
+
+def test_neither_ids_nor_order_tell_a_method_what_gold_is(folder, monkeypatch, tmp_path):
+    def action(lab):
+        answers = lab.ask(lab.supervisors[0], lab.pool)
+        rows = answer_rows(lab.ask(lab.supervisors[0], lab.known, variants=1))
+        student = lab.train(lab.student, rows)
+        bought = lab.known_gold()
+        same = lab.in_form_of(bought, rows.select(["example_id"]).append_column("value", rows["target"]))
+        return lab.pool, lab.known, lab.validation, answers, bought, student, rows, same
+
+    recipe = telling(folder)
+    (pool, known, validation, answers, bought, student, rows, same), runner = within(
+        recipe, monkeypatch, tmp_path, action
+    )
+    gold = {row["example_id"]: row["value"] for row in runner.gold("pool").to_pylist()}
+    assert all(i.startswith(value) for i, value in gold.items())  # the file's own ids say it
+    for table in (pool, known, validation, answers, bought, rows, same):
+        shown = [name for name in ("example_id", "group_id", "row_id", "source") if name in table.column_names]
+        said = json.dumps(table.select(shown).to_pylist())
+        assert not any(colour in said for colour in tiny_run.COLOURS)
+        ids = list(dict.fromkeys(table["example_id"].to_pylist()))
+        assert ids == sorted(ids, key=lambda i: sha256_text(0, i))
+    assert list(dict.fromkeys(answers["example_id"].to_pylist())) == pool["example_id"].to_pylist()
+
+    # what was trained on, and what the results say, stands under the file's ids
+    trained = runner.training_rows(student)
+    assert set(trained["example_id"].to_pylist()) == set(runner.examples("known")["example_id"].to_pylist())
+    assert all(row["row_id"].startswith(row["example_id"] + "/") for row in trained.to_pylist())
+    own = {row["question"]: row["example_id"] for row in runner.examples("known").to_pylist()}
+    seen = {row["example_id"]: own[row["question"]] for row in known.to_pylist()}
+    assert sorted((seen[row["example_id"]], row["target"]) for row in rows.to_pylist()) == sorted(
+        (row["example_id"], row["target"]) for row in trained.to_pylist()
+    )
+    assert {seen[row["example_id"]]: row["value"] for row in bought.to_pylist()} == {
+        row["example_id"]: row["value"] for row in runner.gold("known").to_pylist()
+    }
+
+
+def test_ids_that_a_task_makes_of_its_texts_stay_and_seeds_order_them_anew(recipe, monkeypatch, tmp_path):
+    runner = StepRunner(recipe, Store(tmp_path / "store", unsealed=True))
+    pool, opaque = runner.public("pool"), runner.opaque(("pool",))
+    first, second = (opaque.hide(pool, seed)["example_id"].to_pylist() for seed in (0, 1))
+    assert set(first) == set(second) == set(pool["example_id"].to_pylist())
+    assert first != second
+    assert opaque.show(opaque.hide(pool, 0)).num_rows == pool.num_rows

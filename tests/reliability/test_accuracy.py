@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pytest
 from scipy.optimize import minimize
 
 from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
+from outgrow.io import as_answers, as_one_source, read_answers
 from outgrow.reliability import accuracy_from_votes, agreement
 from outgrow.reliability.accuracy import _Patterns
 
@@ -169,7 +171,7 @@ def test_without_a_number_of_options_the_estimate_is_refused():
 
 def test_votes_of_few_patterns_are_refused():
     unanimous = agreement(pa.table({"example_id": ["a"] * 5 + ["b"] * 5, "value": ["x"] * 10}))
-    with pytest.raises(PrerequisiteError, match=r"votes show 1 different patterns.*at least five times"):
+    with pytest.raises(PrerequisiteError, match=r"votes show 1 different patterns.*at least five wordings"):
         accuracy_from_votes(unanimous, options=4)
 
 
@@ -189,3 +191,53 @@ def test_labels_without_a_value_are_no_labels():
     none = agreement(pa.table({"example_id": ["a", "a"], "value": pa.array([None, None], pa.string())}))
     with pytest.raises(DataError, match="no label has a value"):
         accuracy_from_votes(none, options=4)
+
+
+def test_votes_that_the_model_does_not_predict_are_refused():
+    # Half the questions are answered alike, half are 3 + 2: no Dirichlet gives two such heaps and nothing between.
+    ids = np.repeat([f"q{i}" for i in range(400)], 5)
+    heaps = [list("aaaaa")] * 200 + [list("aaabb")] * 180 + [list("aaaab")] * 5 + [list("aabbc")] * 15
+    labels = agreement(pa.table({"example_id": ids, "value": np.array(heaps).ravel()}))
+    with pytest.raises(PrerequisiteError, match=r"cannot be told from these votes: .* not those that the model"):
+        accuracy_from_votes(labels, options=3)
+
+
+def test_the_shares_of_patterns_under_the_model_sum_to_one():
+    for options, asked in ((2, 6), (3, 5), (4, 4)):
+        said = itertools.product(range(options), repeat=asked)
+        counts = np.unique([sorted(np.bincount(x, minlength=options), reverse=True) for x in said], axis=0)
+        patterns = _Patterns(counts.astype(float))
+        assert np.exp(patterns.log_likelihood(THETA) + patterns.log_orders).sum() == pytest.approx(1, abs=1e-12)
+
+
+def test_data_sets_drawn_for_the_check_have_the_models_shares_of_patterns():
+    counts = np.array([[4.0, 0, 0], [3, 1, 0], [2, 2, 0], [2, 1, 1], [2, 0, -1], [1, 1, -1]])
+    patterns, n = _Patterns(counts), 40_000
+    again, times = patterns.drawn(np.array([n, 0.0, 0, 0, n, 0]), THETA, np.random.default_rng(0))
+    share = {tuple(row): t / n for row, t in zip(again.counts.tolist(), times, strict=True)}
+    expected = np.exp(patterns.log_likelihood(THETA) + patterns.log_orders)
+    for row, p in zip(counts.tolist(), expected, strict=True):
+        assert share[tuple(row)] == pytest.approx(p, abs=4 * math.sqrt(p / n))
+
+
+@pytest.mark.parametrize(("name", "options"), [("rte", 2), ("bluebirds", 2)])
+def test_a_crowds_votes_are_refused(name, options):
+    path = Path(__file__).parents[3] / "shared" / "data" / f"crowd_{name}.csv"
+    if not path.exists():
+        pytest.skip(f"the real data are not here: {path}")
+    labels = agreement(as_one_source(read_answers(path), "crowd"))  # .8814 was said of .8969, and .9120 of .7593
+    with pytest.raises(PrerequisiteError, match=r"answers to one wording .* those of a crowd or of repeated passes"):
+        accuracy_from_votes(labels, options=options)
+    apart = agreement(read_answers(path), one_label_per_source=True)
+    with pytest.raises(PrerequisiteError, match="sources, which know different things"):
+        accuracy_from_votes(apart, options=options)
+
+
+def test_passes_of_one_model_that_are_no_wordings_are_refused():
+    labels, _ = labels_drawn(300, 7, b=40.0)
+    passes = pa.table({"example_id": ["a", "a", "b", "b"], "value": [*"xyxx"]})
+    assert agreement(as_answers(passes)).schema.metadata[b"wordings"] == b"1"
+    with pytest.raises(PrerequisiteError, match="repeated passes of one model"):
+        accuracy_from_votes(labels.replace_schema_metadata({"wordings": "1"}), options=4)
+    several = accuracy_from_votes(labels.replace_schema_metadata({"wordings": "5"}), options=4, draws=1)
+    assert several.estimate == accuracy_from_votes(labels, options=4, draws=1).estimate

@@ -9,6 +9,7 @@ import typer
 from outgrow.cli.options import CROWD, Answers, Known, Out, TieBreak, Together, check_paths
 from outgrow.cli.terminal import line
 from outgrow.cli.words import say_accuracy, say_counts, say_ignored, say_levels, say_mix, say_path, warn_one_class
+from outgrow.core.errors import PrerequisiteError
 
 
 def reliability(
@@ -52,7 +53,12 @@ def reliability(
     if bought is not None:
         of_known = labels.filter(pc.is_in(labels["example_id"], bought["example_id"].combine_chunks()))
         labels = room.calibrate(labels, of_known, bought, kind=calibrate, seed=seed)
-    accuracy = None if options is None else room.accuracy_from_votes(labels, options=options, seed=seed)
+    accuracy, why = None, ""
+    if options is not None:
+        try:
+            accuracy = room.accuracy_from_votes(labels, options=options, seed=seed)
+        except PrerequisiteError as error:
+            why = str(error)
     write_table(labels, out)
     say_ignored(answers)
     say_counts(answers, labels)
@@ -60,6 +66,8 @@ def reliability(
         line(f"reliability is P(correct), learnt from {bought.num_rows:,} known gold labels ({calibrate})")
     if accuracy is not None:
         say_accuracy(accuracy)
+    if why:
+        line(f"warning: {why}")
     if labels["reliability"].null_count == labels.num_rows:
         line(f"warning: no label has a reliability; the estimator {estimator} finds nothing in these answers")
     say_levels(labels)

@@ -22,8 +22,8 @@ from outgrow.supervisors.asking import Asking, Elsewhere
 from outgrow.tasks.base import Task
 from outgrow.training.config import TrainConfig
 
-ANSWER_VERSION = 4
-ELSEWHERE_VERSION = 4
+ANSWER_VERSION = 5
+ELSEWHERE_VERSION = 5
 USAGE = "usage.json"
 Report = Callable[[str, int, int], None]
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -187,6 +188,10 @@ def run_arm(runner: StepRunner, job: Job, cell: Cell, supervisors: tuple[Source,
     )  # fmt: skip
 
 
+SEEN = ("pool", "validation", "known", "supervisor_train")
+"""Splits whose questions a method sees."""
+
+
 class _Arm:
     """The steps of one arm as its lab offers them, and what the method did with them."""
 
@@ -198,9 +203,9 @@ class _Arm:
         self.cell, self.supervisors = cell, supervisors
         assert isinstance(runner.recipe, Recipe)
         self.recipe: Recipe = runner.recipe
-        names = ("pool", "validation", "known", "supervisor_train")
-        self.splits = {split: runner.public(split) for split in names}
-        self.where = runner.split_of(names)
+        self.splits = {split: runner.public(split) for split in SEEN}
+        self.where = runner.split_of(SEEN)
+        self.opaque = runner.opaque(SEEN)
         self.notes: list[str] = []
         self.bought: set[str] = set()
         self.stages: list[Stage] = []
@@ -210,17 +215,28 @@ class _Arm:
         """What the method gets."""
         recipe, sources = self.recipe, self.runner.sources
         doors = Doors(
-            _plain(self._ask), _plain(self._train), _plain(self._score), _plain(self._activations),
-            _plain(self._do), _plain(self._known_gold), _plain(self._in_form_of),
-            _plain(self._gold) if self.uses_gold else sealed(self.name),
+            self._door(self._ask), self._door(self._train), _plain(self._score), self._door(self._activations),
+            _plain(self._do), self._door(self._known_gold), self._door(self._in_form_of),
+            self._door(self._gold) if self.uses_gold else sealed(self.name),
         )  # fmt: skip
         models = zip(recipe.models, recipe.model_names, strict=True)
         return MethodLab(
-            seed=self.seed, splits=self.splits, supervisors=self.supervisors,
+            seed=self.seed, splits={split: self.opaque.hide(table, self.seed) for split, table in self.splits.items()},
+            supervisors=self.supervisors,
             models=tuple(sources.base(ref, name).source for ref, name in models),
             student=sources.base(recipe.students[self.cell.student], "student").source,
             variants=recipe.ask.variants, doors=doors, notes=self.notes,
         )  # fmt: skip
+
+    def _door(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function for tables with opaque ids: those given are put under the questions' own, the result is not."""
+        opaque, seed = self.opaque, self.seed
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            found = function(*(opaque.show(each) if isinstance(each, pa.Table) else each for each in args), **kwargs)
+            return opaque.hide(found, seed) if isinstance(found, pa.Table) else found
+
+        return call
 
     def asked(self) -> int:
         """Answers to `pool` and `known` that the method used."""
@@ -240,15 +256,17 @@ class _Arm:
         split = self._split_of(questions)
         weak = source in self.supervisors
         ids = questions["example_id"].combine_chunks()
+        whole = self.runner.examples(split)
+        chosen = whole.filter(pc.is_in(whole["example_id"], value_set=ids))
         if how is not None:
-            answers = self.runner.answer_some(source, questions, how, seed=self.seed, shown=weak, split=split)
+            answers = self.runner.answer_some(source, chosen, how, seed=self.seed, shown=weak, split=split)
         elif (weak and split in ASKED) or len(ids) == self.splits[split].num_rows:
             # Supervisors are asked all of these anyway: a part of their questions costs nothing more.
             answers = self.runner.answer(source, split, seed=self.seed, full=split != "validation", shown=weak)
             if len(ids) < self.splits[split].num_rows:
                 answers = answers.filter(pc.is_in(answers["example_id"], value_set=ids))
         else:
-            answers = self.runner.answer_some(source, questions, How(), seed=self.seed, shown=weak, split=split)
+            answers = self.runner.answer_some(source, chosen, How(), seed=self.seed, shown=weak, split=split)
         if variants is not None:
             answers = first_variants(answers, variants)
         key = source.key, split, how
@@ -303,13 +321,14 @@ class _Arm:
 
     def _activations(self, source: Source, questions: pa.Table, layers: Any, pool: str) -> Any:
         split = self._split_of(questions)
-        ids = questions["example_id"].combine_chunks()
         whole = self.runner.examples(split)
-        examples = whole.take(pc.index_in(ids, value_set=whole["example_id"].combine_chunks()))
+        place = pc.index_in(questions["example_id"], value_set=whole["example_id"].combine_chunks()).to_numpy()
+        asked, back = np.unique(place, return_inverse=True)  # in the order of the file: one step for all seeds
         handle = self.runner.sources.model(source)
-        return self.runner.steps.do(
-            HiddenStates(self.runner.sources, handle, self.runner.task, examples, tuple(layers), pool)
+        states = self.runner.steps.do(
+            HiddenStates(self.runner.sources, handle, self.runner.task, whole.take(asked), tuple(layers), pool)
         )
+        return states[back]
 
     def _do(self, step: StepRequest[Any]) -> Any:
         """A step of the method's own; one that names a sealed result is refused."""

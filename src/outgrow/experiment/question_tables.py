@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from outgrow.experiment.lab import public
+from outgrow.experiment.opaque import OpaqueIds
 from outgrow.recipe.recipe import Labelling
 from outgrow.training.render import with_options
 
@@ -20,6 +21,7 @@ class Questions:
         self._public: dict[tuple[str, tuple[str, ...]], pa.Table] = {}
         self._with_options: dict[str, pa.Array] = {}
         self._split_of: dict[tuple[str, ...], dict[str, str]] = {}
+        self._opaque: dict[tuple[str, ...], OpaqueIds] = {}
 
     def table(self, kind: str, split: str) -> pa.Table:
         """`examples` or `gold` of a split."""
@@ -46,6 +48,12 @@ class Questions:
             names = ((split, self.table("examples", split)["example_id"].to_pylist()) for split in reversed(splits))
             self._split_of[splits] = {i: split for split, ids in names for i in ids}
         return self._split_of[splits]
+
+    def opaque(self, splits: tuple[str, ...]) -> OpaqueIds:
+        """The ids of these splits as methods see them."""
+        if splits not in self._opaque:
+            self._opaque[splits] = OpaqueIds(self.task.name, (self.table("examples", split) for split in splits))
+        return self._opaque[splits]
 
 
 _latest: tuple[Labelling, Questions] | None = None

@@ -17,6 +17,7 @@ from outgrow.core.tables import ANSWERS
 from outgrow.experiment.answering import Answer, Report, silent
 from outgrow.experiment.fitting import CHECKPOINT_ANSWERS, Part, Train
 from outgrow.experiment.lab import identity_answers
+from outgrow.experiment.opaque import OpaqueIds
 from outgrow.experiment.question_tables import Questions
 from outgrow.experiment.readings import Reference
 from outgrow.experiment.sources import ModelHandle, Sources
@@ -107,6 +108,10 @@ class StepRunner:
     def split_of(self, splits: tuple[str, ...]) -> dict[str, str]:
         """Question to the first of these splits that has it."""
         return self._questions.split_of(splits)
+
+    def opaque(self, splits: tuple[str, ...]) -> OpaqueIds:
+        """The ids of these splits as methods see them."""
+        return self._questions.opaque(splits)
 
     def with_options(self, split: str) -> pa.Array:
         """Ids of the questions of a split that are answered by choosing an option."""

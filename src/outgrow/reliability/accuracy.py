@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from outgrow.core.arrays import Bool, Float, Int
 from outgrow.core.encoding import encode
@@ -23,8 +24,13 @@ ASSUMPTIONS = (
     "Dirichlet(a, ..., a + b, ..., a) with b at the truth for a known one; a, b and the share known are the same "
     "everywhere. Invalid answers are missing at random. A misconception, a wrong option that attracts as truth does, "
     "counts as knowledge: the estimate is then too high. The interval holds only the error of a sample of questions, "
-    "not that of the assumptions."
+    "not that of the assumptions. How often each pattern of votes occurs was compared with what the assumptions "
+    "predict; that cannot show a misconception."
 )
+CHECKS = 200
+"""Data sets drawn from the fitted model, against which the votes are held."""
+LEAST_P = 0.01
+"""A share of the drawn data sets: where no more of them fit as badly, the model is taken for wrong."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,53 @@ class _Patterns:
     @cached_property
     def _asked(self) -> Float[np.ndarray, "patterns"]:
         return np.asarray(self._n.sum(axis=1))
+
+    @cached_property
+    def log_orders(self) -> Float[np.ndarray, "patterns"]:
+        """Logarithm of the number of sequences of answers, over named options, that give the pattern."""
+        from scipy.special import gammaln
+
+        found = gammaln(self._asked + 1) - gammaln(self._n + 1).sum(axis=1) + gammaln(self.options + 1)
+        for count in np.unique(self.counts[self._there]):
+            found -= gammaln((self._there & (self.counts == count)).sum(axis=1) + 1)
+        return np.asarray(found)
+
+    @cached_property
+    def designs(self) -> Int[np.ndarray, "patterns"]:
+        """What was given: a number for each pair of options and answers."""
+        _, code = np.unique(np.stack([self.options, self._asked]), axis=1, return_inverse=True)
+        return np.asarray(code).ravel()
+
+    def deviance(self, weight: Float[np.ndarray, "patterns"], theta: Float[np.ndarray, "3"]) -> float:
+        """Twice the logarithm of how much better the observed shares of patterns fit than the model's.
+
+        Args:
+            weight: how often each pattern was seen.
+            theta: of the model.
+        """
+        of_design = np.bincount(self.designs, weights=weight)[self.designs]
+        seen = weight > 0
+        share = np.log(weight[seen] / of_design[seen])
+        return float(2 * weight[seen] @ (share - self.log_likelihood(theta)[seen] - self.log_orders[seen]))
+
+    def drawn(
+        self, weight: Float[np.ndarray, "patterns"], theta: Float[np.ndarray, "3"], rng: np.random.Generator
+    ) -> tuple[_Patterns, Float[np.ndarray, "drawn"]]:
+        """As many questions of each design, answered as the model says: their patterns and how often each occurs."""
+        found = []
+        a, b = np.exp(theta[1]), np.exp(theta[2])
+        times = np.bincount(self.designs, weights=weight).astype(int)
+        for design, first in enumerate(np.unique(self.designs, return_index=True)[1]):
+            options, asked, n = int(self.options[first]), int(self._asked[first]), times[design]
+            balls = np.full((n, options), a)
+            balls[:, 0] += b * (rng.random(n) < 1 / (1 + np.exp(-theta[0])))
+            gamma = rng.standard_gamma(balls) + 1e-300
+            said = rng.multinomial(asked, gamma / gamma.sum(axis=1, keepdims=True))
+            rows = np.full((n, self.counts.shape[1]), -1.0)
+            rows[:, :options] = -np.sort(-said, axis=1)
+            found.append(rows)
+        counts, times = np.unique(np.concatenate(found), axis=0, return_counts=True)
+        return _Patterns(counts), times.astype(float)
 
     def log_parts(
         self, log_a: float, log_b: float
@@ -137,12 +190,17 @@ def accuracy_from_votes(
     A mixture of known and guessed questions with three parameters, fitted by maximum likelihood to the vote patterns;
     a Dirichlet lets a guess lean to one option, so that its answers agree although they are wrong. The estimate is the
     mean over questions of P(the consensus is the truth | votes), its interval the percentile bootstrap over groups.
-    The assumptions are `ASSUMPTIONS`: nothing in the votes can test them. On the microworld's ignorance mix, where
-    guesses are guesses, the interval held the truth for 16 of 20 supervisors (`benchmarks/label_side.py`). Where
-    questions can be asked again with other options, `accuracy_from_decoys` assumes less.
+    The assumptions are `ASSUMPTIONS`. Votes can show that they do not hold, not that they do: the deviance of the
+    patterns is held against that of `CHECKS` data sets drawn from the fitted model and fitted again (a predictive
+    check), and the estimate is refused where at most `LEAST_P` of them fit as badly. Members of a crowd differ in
+    what they know, and passes of one model over one wording share what that wording makes it believe, so the answers
+    of both are refused. On the microworld's ignorance mix, where guesses are guesses, the interval held the truth for
+    16 of 20 supervisors (`benchmarks/label_side.py`). Where questions can be asked again with other options,
+    `accuracy_from_decoys` assumes less.
 
     Args:
-        labels: labels table of one source; labels without a value are left out.
+        labels: labels table of one source, which answered several wordings (the `wordings` of its metadata, if they
+            are there); labels without a value are left out.
         options: how many options each question has, or `example_id` to that number. Free text has no such number,
             and without it a guess cannot be told from knowledge.
         groups: `example_id` to `group_id`; a question that is not listed is its own group.
@@ -152,8 +210,10 @@ def accuracy_from_votes(
     Raises:
         ConfigError: fewer than two options, or no draws.
         DataError: no label has a value, a question is missing in `options`, or has more distinct answers than options.
-        PrerequisiteError: `options` is not given, or fewer than four different patterns of votes.
+        PrerequisiteError: `options` is not given, the answers are a crowd's or those to one wording, there are fewer
+            than four different patterns of votes, or the patterns are not what the model predicts.
     """
+    _refuse_others(labels)
     if options is None:
         raise PrerequisiteError(
             "the number of options per question is unknown (free text, or options not given): without it, how often "
@@ -171,7 +231,7 @@ def accuracy_from_votes(
     if len(counts) < 4:  # for three parameters; unanimous answers alone fit knowledge and bias alike
         raise PrerequisiteError(
             f"the votes show {len(counts)} different patterns (such as 4 + 1); telling knowledge from guesses "
-            "needs at least four: ask each question at least five times, in other wordings or at a temperature above 0"
+            "needs at least four: ask each question in at least five wordings"
         )
     code = np.asarray(code).ravel()
     cluster = encode(pa.chunked_array([[(groups or {}).get(i, i) for i in ids]], pa.string())).codes
@@ -182,6 +242,7 @@ def accuracy_from_votes(
     drawn = []
     with _one_thread():
         theta = min((_fit(patterns, weight, np.array(start)) for start in _STARTS), key=lambda found: found[1])[0]
+        _check_fit(patterns, weight, theta, np.random.default_rng([seed, 1]))
         for _ in range(draws):
             times = np.bincount(rng.integers(len(member), size=len(member)), minlength=len(member))
             again = times @ member
@@ -196,6 +257,41 @@ def accuracy_from_votes(
         answers=int(labels.column("n_valid").to_numpy().sum() + labels.column("n_invalid").to_numpy().sum()),
         assumptions=ASSUMPTIONS,
     )
+
+
+def _refuse_others(labels: pa.Table) -> None:
+    """Refuse labels whose answers are not those of one source to several wordings, as far as the table says."""
+    told = "the accuracy cannot be told from these votes: "
+    instead = "; buy gold labels of some questions (calibrate, --known), or ask one model in at least five wordings"
+    sources = pc.unique(labels["source"]).to_pylist() if "source" in labels.column_names else []
+    if len(sources) > 1:
+        raise PrerequisiteError(
+            f"{told}the labels are of {len(sources)} sources, which know different things; take one source{instead}"
+        )
+    wordings = (labels.schema.metadata or {}).get(b"wordings")
+    if wordings is not None and int(wordings) < 2:
+        raise PrerequisiteError(
+            f"{told}they are all answers to one wording (variant) of each question, as those of a crowd or of repeated "
+            f"passes of one model are, and such answers go wrong together{instead}"
+        )
+
+
+def _check_fit(
+    patterns: _Patterns, weight: Float[np.ndarray, "patterns"], theta: Float[np.ndarray, "3"], rng: np.random.Generator
+) -> None:
+    """Refuse votes that the fitted model does not predict."""
+    found, worse = patterns.deviance(weight, theta), 0
+    for done in range(1, CHECKS + 1):
+        other, times = patterns.drawn(weight, theta, rng)
+        worse += other.deviance(times, _fit(other, times, theta)[0]) >= found
+        if worse > LEAST_P * CHECKS:
+            return  # enough of them fit as badly
+        if done == CHECKS:
+            raise PrerequisiteError(
+                f"the accuracy cannot be told from these votes: their patterns are not those that the model of known "
+                f"and guessed questions predicts (of {CHECKS} data sets drawn from it {worse} fit as badly); buy gold "
+                "labels of some questions (calibrate, --known), or ask again with other options (decoys)"
+            )
 
 
 def _options(ids: list[str], options: int | Mapping[str, int]) -> Int[np.ndarray, "questions"]:

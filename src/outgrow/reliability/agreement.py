@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from outgrow.core.arrays import Float, Int
 from outgrow.core.errors import ConfigError
@@ -45,7 +46,8 @@ def agreement(
     Returns:
         Labels table in order of first appearance. Maps list the consensus first. With K = 1 entropy,
         `softmax` and `vote_share` are NaN; with every answer invalid the value is null, entropy is ln K and
-        these two are 0; the other measures are null where nothing was given to compute them from.
+        these two are 0; the other measures are null where nothing was given to compute them from. The metadata hold
+        the settings and, where answers have a `variant`, the number of `wordings`.
 
     Raises:
         ConfigError: unknown estimator, or a temperature that is not positive.
@@ -107,6 +109,8 @@ def agreement(
         "margin": measures["margin"],
     }
     metadata = {"estimator": estimator, "temperature": repr(float(temperature)), "seed": str(seed)}
+    if (variant := column(answers, "variant")) is not None:
+        metadata["wordings"] = str(pc.count_distinct(variant).as_py())
     return pa.table([columns[f.name] for f in LABELS], schema=LABELS.with_metadata(metadata))
 
 

@@ -189,7 +189,7 @@ class _Asking:
             [
                 {
                     "text": texts[i, sample].text,
-                    "value": query.read(task, texts[i, sample].text),
+                    "value": query.read(task, texts[i, sample].text, texts[i, sample].finish_reason),
                     "logprob": texts[i, sample].logprob,
                     "n_tokens": texts[i, sample].n_tokens,
                     "finish_reason": texts[i, sample].finish_reason,

@@ -13,7 +13,7 @@ from outgrow.core.arrays import Float, Int
 from outgrow.core.errors import ConfigError
 from outgrow.core.tables import ANSWERS, Example, build, iter_examples
 from outgrow.tasks.base import MISSING, Task, Wording
-from outgrow.tasks.parsing import after_reasoning
+from outgrow.tasks.parsing import after_reasoning, before_cut
 
 Decoding = Literal["auto", "options", "generate", "classify"]
 Found = Mapping[str, Any]
@@ -52,9 +52,17 @@ class Query:
         """Canonical values of the options, position by position."""
         return self.wording.values or self.options
 
-    def read(self, task: Task, text: str) -> str | None:
-        """The canonical answer that a reply gives behind its reasoning; None where it gives none."""
+    def read(self, task: Task, text: str, finish_reason: str | None = None) -> str | None:
+        """The canonical answer that a reply gives behind its reasoning; None where it gives none.
+
+        Args:
+            task: reads it.
+            text: the reply.
+            finish_reason: with `length` the text was cut off, and only what it says completely counts.
+        """
         answer = after_reasoning(text)
+        if answer is not None and finish_reason == "length":
+            answer = before_cut(answer, choice=bool(self.options))
         return None if answer is None else task.extract(answer, self.example, self.wording)
 
 

@@ -2,11 +2,12 @@
 
 import os
 import threading
+import time
 
 import pytest
 
 from outgrow.core.errors import PrerequisiteError
-from outgrow.tasks.parsing import cluster, final_math, math_judge, same_math
+from outgrow.tasks.parsing import cluster, final_math, final_number, math_judge, read_letter, same_math
 
 needs_math_verify = pytest.mark.skipif(not math_judge._installed(), reason="math-verify is not installed")
 
@@ -134,3 +135,76 @@ def test_a_math_verify_that_cannot_be_imported_is_told(monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", path)
     with pytest.raises(PrerequisiteError, match="ImportError: no antlr"):
         math_judge._Worker().ask("x", "y")
+
+
+def matrix(*rows, kind="pmatrix", gap=" "):
+    return rf"\begin{{{kind}}}{gap}" + rf"{gap}\\{gap}".join(rows) + rf"{gap}\end{{{kind}}}"
+
+
+@needs_math_verify
+@pytest.mark.parametrize(
+    ("a", "b", "same"),
+    [
+        (matrix("2", "3"), matrix("3", "2"), False),
+        (matrix("2", "3"), matrix("2 & 3"), False),  # a column is no row
+        (matrix("2", "3"), matrix("2", "3", gap=""), True),
+        (matrix("2", "3"), matrix("2", "3", kind="bmatrix"), True),
+        (matrix("2", "3"), r"\left(\begin{array}{c} 2 \\ 3 \end{array}\right)", True),
+        (matrix("1 & 2", "3 & 4"), matrix("1 & 3", "2 & 4"), False),  # its transpose
+        (matrix("1 & 2", "3 & 4"), matrix("1&2", "3&4", gap=""), True),
+        (matrix("1/2", "x + 1"), matrix("0.5", "1 + x"), True),
+        (matrix("1 & 2", "3 & 4"), matrix("1 & 2", "3 & 4", "5 & 6"), False),
+        (matrix("1", "2"), "1", False),
+        (r"1-\mathrm{e}", r"1+\mathrm{e}", False),
+        (r"1-\mathrm{e}", "1 - e", True),
+        (r"\mathrm{i}", "-i", False),
+        (r"\pi\mathrm{e}", r"\pi e", True),
+        ("12_7", "12_8", False),
+        ("1011_2", "1011_{2}", True),
+        ("1011_2", "1011", False),
+        ("X", "x", False),
+        ("A + b", "a + B", False),
+        ("3x + 2y", "3X + 2Y", False),
+        ("AB", "BA", False),
+        (r"\overline{AB}", r"\overline{BA}", False),
+        (r"\triangle ABC", r"\triangle CBA", False),
+        ("ab", "ba", True),
+        ("10^{30}", "10^{30} + 7", False),
+        ("2^{100}", "2^{100} + 1", False),
+        ("2^{64}", "18446744073709551616", True),
+        ("16!/(16-10)!", "16!/(16-10)", False),
+        ("16!/(16-10)!", r"\frac{16!}{6!}", True),
+    ],
+)
+def test_what_math_verify_does_not_look_at(a, b, same):
+    assert same_math(a, b) is same
+    assert same_math(b, a) is same
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (r"So \boxed{5}. Wait, I forgot one: the answer is 6.", "6"),
+        (r"The answer is 4. Check: \boxed{4}", "4"),
+        (r"The answer is 3. No. \boxed{4}", "4"),
+        (r"So \boxed{5}. The answer is clear.", "5"),
+    ],
+)
+def test_the_later_statement_counts(text, answer):
+    assert final_number(text) == answer
+    if "clear" not in text:
+        assert final_math(text) == answer
+    assert read_letter(r"\boxed{B}. No: the answer is C.", 4) == 2
+    assert read_letter(r"The answer is C. No: \boxed{B}", 4) == 1
+
+
+@pytest.mark.parametrize("text", ["16!/(16-10)!", "The answer is 16!/(16-10)!", "The answer is $16!/(16-10)!$. Good!"])
+def test_a_factorial_keeps_its_last_sign(text):
+    assert final_math(text) == "16!/(16-10)!"
+
+
+def test_a_megabyte_takes_no_longer_than_its_end():
+    for text in ("1," * 500_000, "(" * 1_000_000, "$" * 1_000_000, r"\boxed{" * 100_000, "the answer is " * 70_000):
+        began = time.process_time()
+        final_number(text), final_math(text), read_letter(text, 4)
+        assert time.process_time() - began < 5

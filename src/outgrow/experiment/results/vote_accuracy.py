@@ -14,7 +14,7 @@ from outgrow.experiment.steps import StepRequest
 from outgrow.reliability import AccuracyEstimate, accuracy_from_votes
 from outgrow.store import Artefact, Step, Work
 
-VERSION = 1
+VERSION = 2  # the votes have to fit, and be answers of one model to several wordings
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,8 @@ class VoteAccuracy(StepRequest[AccuracyEstimate]):
     def step(self) -> Step:
         """What identifies the estimate: votes, options, groups and seed."""
         votes = self.labels.select(["example_id", "value", "votes", "n_valid", "n_invalid"]).to_pylist()
-        inputs = {"votes": sha256_text(votes), "about": sha256_text(self.options, dict(self.groups))}
+        wordings = (self.labels.schema.metadata or {}).get(b"wordings", b"").decode()
+        inputs = {"votes": sha256_text(votes, wordings), "about": sha256_text(self.options, dict(self.groups))}
         return Step("label accuracy", VERSION, {"seed": self.seed}, inputs)
 
     def make(self, work: Work) -> None:
@@ -50,7 +51,7 @@ class VoteAccuracy(StepRequest[AccuracyEstimate]):
 
         Raises:
             DataError: no label has a value, or the numbers of options do not fit.
-            PrerequisiteError: free answers, or too few patterns of votes.
+            PrerequisiteError: free answers, or votes from which it cannot be told.
         """
         made = accuracy_from_votes(self.labels, options=self.options, groups=self.groups, seed=self.seed)
         work.save_json(asdict(made), "estimate.json")

@@ -124,7 +124,9 @@ def _common(
     config: ServerConfig, api: Api, max_new_tokens: int, temperature: float, seed: int | None
 ) -> dict[str, Any]:
     limit = config.token_limit if api == "chat" else "max_tokens"  # `completions` knows no other
-    body = {**config.extra, "model": config.model, limit: max_new_tokens, "temperature": temperature}
+    body = {**config.extra, "model": config.model, limit: max_new_tokens}
+    if config.temperature is not None:
+        body["temperature"] = temperature
     return body if seed is None else {**body, "seed": seed}
 
 

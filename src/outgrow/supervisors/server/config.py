@@ -118,9 +118,12 @@ class ServerConfig(Config):
         system: a system message before every question (chat only).
         logprobs: `auto` asks for log-probabilities and does without where the server refuses them.
         send_seed: send a seed with every drawn answer.
+        temperature: `ask` sends that of the recipe's `ask`, 0 for the identity's first answer; null sends none, for
+            models that take only their own. All their answers are drawn.
         prompt_price: per million prompt tokens, in any currency; for the report of costs.
         completion_price: per million generated tokens.
-        extra: further parameters of the request's body, for instance {top_p: 0.95, stop: ["Question:"]}.
+        extra: further parameters of the request's body (the openai client's `extra_body`), for instance {top_p: 0.95},
+            or {chat_template_kwargs: {enable_thinking: false}} where a server has such a switch.
     """
 
     model: Annotated[str, Field(min_length=1)]
@@ -143,6 +146,7 @@ class ServerConfig(Config):
     system: str | None = None
     logprobs: Literal["auto", "off"] = "auto"
     send_seed: bool = True
+    temperature: Literal["ask"] | None = "ask"
     prompt_price: Price = None
     completion_price: Price = None
     extra: dict[str, Any] = Field(default_factory=dict)
@@ -194,6 +198,8 @@ class ServerConfig(Config):
             "token_limit",
         }  # fmt: skip
         plain = self.model_dump(mode="json", include=decides)
+        if self.temperature is None:
+            plain["temperature"] = None
         if self.revision is None:
             plain["endpoints"] = sorted(self.endpoints)
         return plain

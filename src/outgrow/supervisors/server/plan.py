@@ -68,7 +68,8 @@ class Plan:
         query = self._queries[key]
         if self.kind == "options":
             return option_request(self.config, query, self.api)
-        greedy = is_greedy(key.variant, key.sample, self.temperature)
+        own = self.config.temperature is None  # the model's, at which everything is drawn
+        greedy = not own and is_greedy(key.variant, key.sample, self.temperature)
         return text_request(
             self.config,
             query,
@@ -96,8 +97,8 @@ class Plan:
         if kept.get("logprobs") is not None:
             return self._picked(query, sample, kept)
         text = kept["text"] if self.kind == "generate" else None
-        cut = kept["finish_reason"] == "content_filter"  # what it let through is no answer
-        value = None if text is None or cut else query.read(self.task, text)
+        filtered = kept["finish_reason"] == "content_filter"  # what it let through is no answer
+        value = None if text is None or filtered else query.read(self.task, text, kept["finish_reason"])
         return {
             "text": text,
             "value": value,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 from urllib.parse import quote
 
 from outgrow.core.errors import ConfigError
 
 MASK = "[key]"
 _PART = 6  # characters of the key that may stand in a message by chance
+_BETWEEN = r"[\s\-_.,:;|'\"]{0,3}"
 _LONG = 16  # below, a key such as "EMPTY" is an ordinary word, which answers may hold
 
 
@@ -59,15 +61,18 @@ class Secret:
         return f"Bearer {self._value}"
 
     def scrub(self, text: str) -> str:
-        """`text` for a message: the key, also encoded, and every longer part of it replaced by `[key]`."""
+        """`text` for a message: the key and every longer part of it replaced by `[key]`.
+
+        In upper or lower case, backwards, encoded, and spelled out with a space or a dash after each character too.
+        """
         if not self:
             return text
-        text = self._without(text)
+        text = self._spelled.sub(MASK, self._without(text))
+        lowered = text.casefold() if len(text.casefold()) == len(text) else text
+        keys = (self._value.casefold(), self._value[::-1].casefold())
         found, i = [], 0
         while i < len(text):
-            n = 0
-            while i + n < len(text) and text[i : i + n + 1] in self._value:
-                n += 1
+            n = max(_shared(lowered, i, key) for key in keys)
             found.append(MASK if n >= _PART else text[i])
             i += n if n >= _PART else 1
         return "".join(found)
@@ -77,12 +82,23 @@ class Secret:
         return self._without(text) if len(self._value) >= _LONG else text
 
     def _without(self, text: str) -> str:
-        forms = {
-            self._value,
-            quote(self._value, safe=""),
-            json.dumps(self._value)[1:-1],
-            base64.b64encode(self._value.encode()).decode(),
-        }
-        for form in sorted(forms, key=len, reverse=True):
-            text = text.replace(form, MASK)
-        return text
+        forms: set[str] = set()
+        for value in (self._value, self._value[::-1]):
+            forms |= {value, quote(value, safe=""), json.dumps(value)[1:-1], value.encode().hex()}
+            forms |= {base64.b64encode(value.encode()).decode(), base64.urlsafe_b64encode(value.encode()).decode()}
+        whole = "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
+        return re.sub(whole, MASK, text, flags=re.IGNORECASE)
+
+    @property
+    def _spelled(self) -> re.Pattern[str]:
+        """The key with something between its characters."""
+        ways = (_BETWEEN.join(map(re.escape, value)) for value in (self._value, self._value[::-1]))
+        return re.compile("|".join(ways), re.IGNORECASE)
+
+
+def _shared(text: str, start: int, key: str) -> int:
+    """How many characters from `start` on are a part of the key."""
+    n = 0
+    while start + n < len(text) and text[start : start + n + 1] in key:
+        n += 1
+    return n

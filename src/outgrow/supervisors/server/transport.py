@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import zlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -48,7 +50,11 @@ class Transport:
         return self._httpx.AsyncClient(
             auth=sign,
             verify=urlsplit(url).scheme != "http",  # which has no certificates, and loading them takes a while
-            headers={"User-Agent": f"outgrow/{__version__}", "Content-Type": "application/json"},
+            headers={
+                "User-Agent": f"outgrow/{__version__}",
+                "Content-Type": "application/json",
+                "Accept-Encoding": "gzip",
+            },
             timeout=self._httpx.Timeout(self._timeout, connect=min(30.0, self._timeout), pool=None),
             limits=self._httpx.Limits(max_connections=None, max_keepalive_connections=connections),
             trust_env=not _loopback(url),  # a proxy of the environment does not lead to this machine
@@ -76,14 +82,17 @@ class Transport:
                 self._clients[base].stream("POST", url, content=content) as response,
             ):
                 status, headers = response.status_code, dict(response.headers)
-                async for chunk in response.aiter_bytes():
-                    body += chunk
+                unpacked = _unpacking(headers.get("content-encoding", ""))
+                async for chunk in response.aiter_raw():
+                    body += unpacked(chunk, most + 1 - len(body))
                     if len(body) > most:
                         failure = TransientError(f"{url} sent more than {most:,} bytes", outcome="too_long")
                         break
         except (TimeoutError, self._httpx.TimeoutException) as error:
             connected = not isinstance(error, self._httpx.ConnectTimeout)
             failure = TransientError(f"{url} gave no answer in {self._timeout:g} s", reachable=connected)
+        except zlib.error:
+            failure = TransientError(f"{url} sent a compressed reply that is broken", user=True)
         except self._httpx.RequestError as error:
             words = self._secret.scrub(str(error)) or type(error).__name__
             connected = not isinstance(error, self._httpx.ConnectError)
@@ -107,6 +116,14 @@ class Transport:
             status = code if isinstance(code, int) and 400 <= code < 600 else 500
             raise of_status(status, headers, body, url=url, secret=self._secret)
         return reply
+
+
+def _unpacking(encoding: str) -> Callable[[bytes, int], bytes]:
+    """How a reply's bytes are unpacked, never to more than so many: a small reply may hide a gigabyte."""
+    if encoding.strip().lower() in ("", "identity"):
+        return lambda chunk, most: chunk[:most]
+    opened = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # gzip or zlib; whatever else is broken to it
+    return lambda chunk, most: opened.decompress(opened.unconsumed_tail + chunk, most)
 
 
 def missing(package: str) -> PrerequisiteError:

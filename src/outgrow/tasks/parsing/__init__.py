@@ -6,6 +6,7 @@ Each reader takes any text and gives one canonical form, or None: it never raise
 
 from outgrow.tasks.parsing.equivalence import Same, canonicalise_answers, cluster, representatives
 from outgrow.tasks.parsing.latex import final_math, normalise_math, same_math
+from outgrow.tasks.parsing.markers import before_cut
 from outgrow.tasks.parsing.numbers import final_number, read_number, write_number
 from outgrow.tasks.parsing.options import first_line, read_letter, read_words, read_yes_no
 from outgrow.tasks.parsing.reasoning import after_reasoning
@@ -15,6 +16,7 @@ from outgrow.tasks.parsing.text import normalise_answer
 __all__ = [
     "Same",
     "after_reasoning",
+    "before_cut",
     "canonicalise_answers",
     "cluster",
     "final_math",

@@ -10,9 +10,10 @@ import re
 from fractions import Fraction
 
 from outgrow.tasks.parsing.characters import THIN, plain_characters
-from outgrow.tasks.parsing.markers import after_phrases, last_boxed
+from outgrow.tasks.parsing.markers import LONGEST_TEXT, after_phrases, behind_box, last_boxed
 from outgrow.tasks.parsing.units import is_unit
 
+_END_OF_LINE = 1_000  # characters in which a text's last number is looked for
 LONGEST = 1_000  # characters of a number and of its canonical form
 
 _SYMBOLS = "$€£¥₹₩₽₺₪₫₱฿₦₴₿¢"
@@ -206,26 +207,29 @@ def _stated(text: str) -> list[str | None]:
 def final_number(text: str, *, marker: str = "####") -> str | None:
     r"""The number that a worked solution ends in.
 
-    In this order: the line behind the last `marker`; the last `\boxed{...}`; the last "the answer is" (or "Answer:")
-    that a number follows; the last number of the text. A marker or a box decides even when it holds no number:
+    In this order: the line behind the last `marker`; the last "the answer is" (or "Answer:") that a number follows, if
+    it stands behind the last `\boxed{...}`; that box; without a box, the last such phrase or else the last number of
+    the text's end. A marker or a box decides even when it holds no number:
     the solution was cut off there or ended in something else, and a number of its working is not its answer. What is
     found is a number or nothing, never a piece of one: `10^6`, `5!`, `5:30` and `2x + 3` state none.
 
     Args:
-        text: the solution; GSM8K's calculator notes `<<3*4=12>>` are passed over.
+        text: the solution, of which the last 20,000 characters count; GSM8K's calculator notes `<<3*4=12>>` are
+            passed over.
         marker: what stands before the final answer.
 
     Returns:
         The canonical form of `read_number`, or None.
     """
+    text = text[-LONGEST_TEXT:]
     _, found, behind = text.rpartition(marker)
     if found:
         return next(iter(_stated(behind.strip().partition("\n")[0])), None)
     boxed = last_boxed(text)
-    if boxed is not None:
-        return next(iter(_stated(boxed)), None)
-    text = re.sub(r"<<[^<>]*>>", "", text)
-    for rest in after_phrases(text):
+    for rest in after_phrases(re.sub(r"<<[^<>]*>>", "", behind_box(text))):
         if forms := _stated(rest):
             return forms[0]
-    return next((forms[-1] for line in reversed(text.splitlines()) if (forms := _scan(line))), None)
+    if boxed is not None:
+        return next(iter(_stated(boxed)), None)
+    ends = (re.sub(r"<<[^<>]*>>", "", line)[-_END_OF_LINE:] for line in reversed(text.splitlines()))
+    return next((forms[-1] for line in ends if (forms := _scan(line))), None)

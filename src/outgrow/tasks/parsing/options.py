@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from string import ascii_lowercase
 
 from outgrow.core.errors import ConfigError
-from outgrow.tasks.parsing.markers import last_boxed
+from outgrow.tasks.parsing.markers import behind_box, last_boxed
 from outgrow.tasks.splits import normalise_text
 
 _EDGES = " .,:;!?\"'()[]*"
@@ -52,11 +52,11 @@ def _agreed(pattern: re.Pattern[str], text: str) -> str | None:
 def read_letter(text: str, n: int, words: Sequence[str] = ()) -> int | None:
     r"""The option that a text names by its letter.
 
-    In this order: the letter that the last `\boxed{...}` holds; the letter behind "the answer is", "Answer:" or
-    `"answer":` anywhere, when all of these agree; the letter that the first line starts with, closed off ("B", "(b)",
-    "B. Paris", "**B**", "B is right"); the letter behind "option", "choice" or "it's" on the first line, when all
-    agree; the option whose own words the first line says. "A dog", "A or B", "A is not right" and letters beyond the
-    options are none.
+    In this order: the letter that the last `\boxed{...}` holds, if no statement follows it; the letter behind "the
+    answer is", "Answer:" or `"answer":` anywhere, when all of these agree; the letter that the first line starts with,
+    closed off ("B", "(b)", "B. Paris", "**B**", "B is right"); the letter behind "option", "choice" or "it's" on the
+    first line, when all agree; the option whose own words the first line says. "A dog", "A or B", "A is not right" and
+    letters beyond the options are none.
 
     Args:
         text: the reply.
@@ -73,8 +73,11 @@ def read_letter(text: str, n: int, words: Sequence[str] = ()) -> int | None:
         raise ConfigError(f"{n} options cannot be lettered: give 1 to 26, or read the options' words instead")
     line, boxed = first_line(text), last_boxed(text)
     found = _BRACKETED.match(line) or _LEADING.match(line)
-    if boxed is not None and (inside := _LEADING.match(boxed)) is not None:
-        letter: str | None = inside[1].lower()
+    behind = "" if boxed is None else behind_box(text)
+    if _SAID.search(behind):
+        letter: str | None = _agreed(_SAID, behind)
+    elif boxed is not None and (inside := _LEADING.match(boxed)) is not None:
+        letter = inside[1].lower()
     elif _SAID.search(text):
         letter = _agreed(_SAID, text)
     elif found:
