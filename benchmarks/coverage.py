@@ -11,8 +11,9 @@ that is not there (false positives), and how often PGR is called defined.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy.stats import norm
@@ -105,9 +106,9 @@ def auroc_truth(spread: float) -> float:
     return float(np.mean([auroc(score, right) for score, right in worlds.ranked()[0]]))
 
 
-def study(worlds: int, questions: int) -> Iterator[dict[str, object]]:
-    """A row of the table per number of seeds, spread and gap."""
-    for n_seeds in SEEDS:
+def study(worlds: int, questions: int, seeds: Sequence[int] = SEEDS) -> Iterator[dict[str, Any]]:
+    """A row of the table per number of seeds, spread and gap: tallies of intervals, and shares of worlds."""
+    for n_seeds in seeds:
         for spread_name, spread in SPREADS.items():
             ranks = Tally()
             truth = auroc_truth(spread)
@@ -137,9 +138,9 @@ def study(worlds: int, questions: int) -> Iterator[dict[str, object]]:
                     if defined[-1]:
                         ratio.add(pgr.low, pgr.high, RECOVERED)
                 yield {
-                    "seeds": n_seeds, "spread": spread_name, "gap": gap_name, "accuracy": str(accuracy),
-                    "difference": str(difference), "power": f"{np.mean(power):.2f}", "false": f"{np.mean(false):.3f}",
-                    "defined": f"{np.mean(defined):.2f}", "PGR": str(ratio), "AUROC": str(ranks),
+                    "seeds": n_seeds, "spread": spread_name, "gap": gap_name, "accuracy": accuracy,
+                    "difference": difference, "power": float(np.mean(power)), "false": float(np.mean(false)),
+                    "defined": float(np.mean(defined)), "PGR": ratio, "AUROC": ranks,
                 }  # fmt: skip
 
 
@@ -151,4 +152,5 @@ if __name__ == "__main__":
     for i, row in enumerate(study(given.worlds, given.questions)):
         if i == 0:
             print("  ".join(f"{name:>14}" for name in row))
-        print("  ".join(f"{value!s:>14}" for value in row.values()), flush=True)
+        told = (f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values())
+        print("  ".join(f"{text:>14}" for text in told), flush=True)

@@ -58,6 +58,7 @@ class Lab(Protocol):
     """The bench on which a method works: it offers the steps that cost something.
 
     `pool`, `validation`, `known` and `supervisor_train` are examples tables without gold and with public meta only.
+    Their ids are opaque, and their order, as that of every table a lab gives, is drawn by hash: neither tells gold.
     """
 
     @property

@@ -5,12 +5,14 @@ on how often that body came before, not on the order of arrival. After `most` fa
 client that retries that often loses nothing.
 """
 
+import functools
 import hashlib
 import http.client
 import json
 import random
 import threading
 import time
+import zlib
 from collections import Counter
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -18,6 +20,46 @@ from urllib.parse import urlsplit
 from serving import Seen, Sent, Served
 
 FAULTS = ("429", "429 retry-after", "500", "drop", "drop within", "hang", "truncated", "empty", "wrong model", "long")
+GIGABYTE = 2**30
+_MEBIBYTE = b" " * 2**20
+ODD_NUMBERS = b'{"choices": [], "usage": {"prompt_tokens": %s, "completion_tokens": -1}, "created": NaN}' % (b"9" * 401)
+
+
+@functools.cache
+def _bomb():
+    """A gigabyte of blanks in gzip: a megabyte."""
+    packer = zlib.compressobj(1, wbits=31)
+    return b"".join(packer.compress(_MEBIBYTE) for _ in range(GIGABYTE // len(_MEBIBYTE))) + packer.flush()
+
+
+def _error(status, **headers):
+    return Sent(status, b'{"error": {"message": "not now", "type": "busy"}}', headers)
+
+
+REPLIES = {
+    **{str(status): lambda status=status: _error(status) for status in (408, 409, 425, 502, 503, 504, 529)},
+    "retry-after beyond the calendar": lambda: _error(429, **{"Retry-After": "Fri, 31 Dec 99999 23:59:59 GMT"}),
+    "retry-after infinite": lambda: _error(429, **{"Retry-After": "inf"}),
+    "retry-after nothing": lambda: _error(503, **{"Retry-After": "soon", "retry-after-ms": "nan"}),
+    "gigabyte": lambda: Sent(body=_MEBIBYTE, times=GIGABYTE // len(_MEBIBYTE)),
+    "gigabyte of an error": lambda: Sent(500, _MEBIBYTE, times=GIGABYTE // len(_MEBIBYTE)),
+    "gzip bomb": lambda: Sent(body=_bomb(), headers={"Content-Encoding": "gzip"}),
+    "broken gzip": lambda: Sent(body=b"\x1f\x8b\x08" + b"nonsense" * 9, headers={"Content-Encoding": "gzip"}),
+    "unknown encoding": lambda: Sent(body=b"\x28\xb5\x2f\xfd" * 9, headers={"Content-Encoding": "zstd"}),
+    "web page": lambda: Sent(body=b"<html><h1>It works</h1></html>", headers={"Content-Type": "text/html"}),
+    "a list": lambda: Sent(body=b"[]"),
+    "nothing": lambda: Sent(body=b""),
+    "no utf-8": lambda: Sent(body=b"\xff\xfe{\x00"),
+    "too deep": lambda: Sent(body=b"[" * 200_000),
+    "error with status 200": lambda: Sent(body=b'{"error": {"message": "upstream is busy", "code": 502}}'),
+    "no choices": lambda: Sent(body=b'{"id": "x", "object": "completion"}'),
+    "choices of numbers": lambda: Sent(body=b'{"choices": [1, 2]}'),
+    "odd numbers": lambda: Sent(body=ODD_NUMBERS),
+    "not http": lambda: Sent(raw=b"SSH-2.0-OpenSSH_9.6\r\n"),
+    "a head that goes on": lambda: Sent(raw=b"HTTP/1.1 200 OK\r\n" + b"x-much: more\r\n" * 100_000),
+}
+"""Faults whose reply does not depend on the true one."""
+ALL_FAULTS = (*FAULTS, *REPLIES)
 
 
 class Event(NamedTuple):
@@ -38,12 +80,13 @@ class Proxy:
         most: faults in a row for one body.
         hang: seconds of the fault `hang`; longer than the client waits.
         weights: of the faults; those not named have 1.
+        faults: those that there are.
         gate: called with the number of answers delivered so far, after each.
     """
 
-    def __init__(self, upstream, *, seed=0, share=0.3, most=3, hang=5.0, weights=None, gate=None):
+    def __init__(self, upstream, *, seed=0, share=0.3, most=3, hang=5.0, weights=None, gate=None, faults=FAULTS):
         self._upstream, self._seed, self._share, self._most, self._hang = urlsplit(upstream), seed, share, most, hang
-        self._weights = [(weights or {}).get(fault, 1.0) for fault in FAULTS]
+        self._faults, self._weights = faults, [(weights or {}).get(fault, 1.0) for fault in faults]
         self._lock, self._count = threading.Lock(), Counter()
         self._gate = gate or (lambda delivered: None)
         self.events: list[Event] = []
@@ -73,7 +116,7 @@ class Proxy:
         rng = random.Random(f"{self._seed} {n} {asked}")
         if n >= self._most or rng.random() >= self._share:
             return None
-        return rng.choices(FAULTS, self._weights)[0]
+        return rng.choices(self._faults, self._weights)[0]
 
     def _answer(self, seen: Seen) -> Sent:
         digest = hashlib.sha256(seen.body).hexdigest()
@@ -95,6 +138,8 @@ class Proxy:
         return sent
 
     def _misbehave(self, fault: str, seen: Seen) -> Sent:
+        if fault in REPLIES:
+            return REPLIES[fault]()
         if fault.startswith("429"):
             return Sent(429, b'{"error": {"message": "slow down"}}', {"Retry-After": "1"} if "after" in fault else {})
         if fault == "500":

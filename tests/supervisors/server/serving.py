@@ -25,6 +25,8 @@ class Sent:
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0  # seconds before anything is sent
     drop: str = ""  # "before": close without a word; "within": close in the middle of the body
+    times: int = 1  # the body is sent so often
+    raw: bytes = b""  # sent instead of any head and body; then the connection is closed
 
 
 class _Server(ThreadingHTTPServer):
@@ -58,13 +60,18 @@ class Served:
                 if sent.drop == "before":
                     self.close_connection = True
                     return
+                if sent.raw:
+                    self.wfile.write(sent.raw)
+                    self.close_connection = True
+                    return
                 self.send_response(sent.status)
                 for name, value in {"Content-Type": "application/json", **sent.headers}.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(sent.body)))
+                self.send_header("Content-Length", str(len(sent.body) * sent.times))
                 self.end_headers()
                 within = sent.drop == "within"
-                self.wfile.write(sent.body[: len(sent.body) // 2] if within else sent.body)
+                for _ in range(sent.times):
+                    self.wfile.write(sent.body[: len(sent.body) // 2] if within else sent.body)
                 self.close_connection = self.close_connection or within
 
             do_GET = do_POST = handle_any  # noqa: N815

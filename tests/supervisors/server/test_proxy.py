@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from client import make, questions, step_of
 from fake_server import completion
-from proxy import FAULTS
+from proxy import ALL_FAULTS, FAULTS
 
 import outgrow
 from outgrow.core.hashing import sha256_text
@@ -86,7 +86,7 @@ def killed_and_resumed(proxied, upstream, config, n, folder, plain, kills, **opt
         str(n),
     ]
     environment = {**os.environ, "PYTHONPATH": str(Path(outgrow.__file__).parent.parent)}
-    journaled, repeated = set(), 0
+    journaled, repeated, highest = set(), 0, []
     for delivered in [*kills, None]:
         enough.clear()
         limit[0] = n + 1 if delivered is None else delivered
@@ -95,6 +95,7 @@ def killed_and_resumed(proxied, upstream, config, n, folder, plain, kills, **opt
         child = subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if delivered is not None:
             assert enough.wait(300)
+            highest.append(peak(child.pid))
             child.kill()
         said = child.communicate(timeout=600)[0]
         assert (child.returncode, said) == (0 if delivered is None else -9, b"")
@@ -106,13 +107,19 @@ def killed_and_resumed(proxied, upstream, config, n, folder, plain, kills, **opt
             records = [json.loads(line)["r"] for line in lines if line.endswith("\n")]
             journaled = {tuple(record["key"]) for record in records}
             under_way = proxy.delivered().keys() - {digest_of[k] for k in digest_of if k in journaled}
-            assert len(under_way) <= CONCURRENCY, "more answers were lost than requests were under way"
+            assert len(under_way) <= config.concurrency, "more answers were lost than requests were under way"
             repeated += len(under_way)
     assert make(folder, config, n).equals(plain)
     assert proxy.delivered().keys() == set(digest_of.values())
     assert proxy.delivered().total() <= n + repeated
-    assert repeated <= CONCURRENCY * len(kills)
-    return repeated
+    assert repeated <= config.concurrency * len(kills)
+    return repeated, max(highest), proxy.faults()
+
+
+def peak(pid):
+    """The most memory that a process has had so far, MiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 # A fake server behind the proxy ------------------------------------------------------------------------------
@@ -142,6 +149,22 @@ def test_sigkill_and_resume_ask_for_nothing_that_is_kept(fake, proxied, tmp_path
         proxied, one.url, config, n, tmp_path, ask(config, n), [40],
         seed=2, share=0.3, most=3, weights={"hang": 0.0, "429 retry-after": 0.0},
     )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads a process's memory from /proc")
+def test_a_hostile_server_costs_nothing_and_no_memory(fake, proxied, tmp_path):
+    n, concurrency = 3000, 16
+    one = fake(guess)
+    config = settings(one.url, "weak-1", timeout=4.0, concurrency=concurrency)
+    assert len(ALL_FAULTS) == 36
+    repeated, memory, faults = killed_and_resumed(
+        proxied, one.url, config, n, tmp_path, ask(config, n), [900, 2900], seed=8, share=0.2, most=4, hang=6.0,
+        faults=ALL_FAULTS, weights={"429 retry-after": 0.3, "hang": 0.3},
+    )  # fmt: skip
+    print(f"{repeated} of {n} answers paid twice after two kills, {memory:.0f} MiB at most; {dict(faults)}")
+    assert set(faults) == set(ALL_FAULTS)
+    assert memory < 400
 
 
 # A real server behind the proxy ------------------------------------------------------------------------------
@@ -227,7 +250,7 @@ def test_2000_questions_to_a_real_server_over_sigkill(transformers_serve, proxie
     config = settings(url, model, timeout=20.0)
     plain = ask(config, n)
     begun = time.monotonic()
-    repeated = killed_and_resumed(
+    repeated, _, _ = killed_and_resumed(
         proxied, url, config, n, tmp_path, plain, [500, 1300],
         seed=5, share=0.2, weights={"hang": 0.0, "429 retry-after": 0.1},
     )  # fmt: skip

@@ -2,12 +2,15 @@
 
 import pytest
 
-from outgrow.core.tables import iter_examples
+from outgrow.core.tables import Example, iter_examples
 from outgrow.supervisors.file import _read
 from outgrow.supervisors.queries import Query
+from outgrow.tasks.base import Wording
 from outgrow.tasks.microworld.task import Counts, MicroworldConfig, MicroworldTask
 from outgrow.tasks.parsing import before_cut, final_number, read_letter
 from outgrow.tasks.parsing.reasoning import after_reasoning
+from outgrow.tasks.table import TableTask
+from outgrow.tasks.table_config import TableConfig
 
 
 @pytest.mark.parametrize(
@@ -92,10 +95,12 @@ def test_of_a_choice_that_was_cut_off_only_what_it_states_counts(text, option):
     assert (None if said is None else read_letter(said, 4)) == option
 
 
-def test_a_reply_that_was_cut_off_is_read_as_such():
-    task = MicroworldTask(MicroworldConfig(family="sums", splits=Counts(pool=4)))
-    example = next(iter_examples(task.examples("pool")))
-    query = Query(example, 0, task.wording(example, 0))
+def test_a_reply_that_was_cut_off_is_read_as_such(tmp_path):
+    (tmp_path / "q.csv").write_text("text,label\n3 + 4?,7\n1 + 1?,2\n2 + 3?,5\n")
+    splits = {"pool": 1, "validation": 1, "test": 1}
+    config = TableConfig(path="q.csv", text="text", label="label", answer="number", splits=splits)
+    task = TableTask(config, data_dir=tmp_path)
+    query = Query(Example("q", "q", "3 + 4?"), 0, Wording("3 + 4?"))
     whole = "3 + 4 = 7 #### 7"
     assert query.read(task, whole) == query.read(task, whole, "stop") == "7"
     assert query.read(task, whole, "length") is None

@@ -68,9 +68,9 @@ def final_math(text: str) -> str | None:
     r"""The answer of a worked solution in LaTeX, normalised.
 
     In this order: what follows the last "the answer is" (the mathematics in it, when some is set off, else up to the
-    end of its sentence), if it stands behind the last box; the last `\boxed{...}` or `\fbox{...}` with balanced braces, or
-    `\boxed 5`; without a box, the last such phrase, the last formula between `$`, `$$`, `\(` or `\[`, or a text that is
-    one short line without prose. Of a longer text the last 20,000 characters count.
+    end of its sentence), if it stands behind the last box; the last `\boxed{...}` or `\fbox{...}` with balanced braces,
+    or `\boxed 5`; without a box, the last such phrase, the last formula between `$`, `$$`, `\(` or `\[`, or a text that
+    is one short line without prose. Of a longer text the last 20,000 characters count.
 
     Returns:
         The normalised LaTeX (`normalise_math`), or None when no answer is stated or it is longer than 1,000 characters.
