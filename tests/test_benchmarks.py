@@ -62,7 +62,7 @@ def test_page_shows_every_row_with_its_spread_and_its_target() -> None:
     assert "| a step, against the other | 2 s | 5 s | 2.50 | 2.25 to 2.75 (4) | >= 2 | met |" in text
     assert "| memory, against the other | 2 s | 5 s | 2.50 |  |  |  |" in text
     assert "1 of 1 targets met." in text
-    assert "Ceiling: 140 GFLOP/s float32, 400 bfloat16; large copy 20.0 GB/s." in text
+    assert "Ceiling: 140 GFLOP/s float32, 400 GFLOP/s bfloat16; large copy 20.0 GB/s." in text
     assert "torch 2.13.0" in text
     assert "- 8 rows." in text
     assert "quick run" not in text

@@ -123,7 +123,8 @@ def test_reliability_is_the_column_of_the_chosen_estimator(estimator, column):
     )
     found = agreement(table, estimator=estimator, temperature=0.5, seed=3)
     assert found.column("reliability").equals(found.column(column))
-    assert found.schema.metadata == {b"estimator": estimator.encode(), b"temperature": b"0.5", b"seed": b"3"}
+    settings = {b"estimator": estimator.encode(), b"temperature": b"0.5", b"seed": b"3"}
+    assert found.schema.metadata == {**settings, b"wordings": b"1"}
 
 
 def test_confidence_of_one_answer_is_defined_where_agreement_is_not():

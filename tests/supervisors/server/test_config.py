@@ -109,7 +109,7 @@ def test_identity_is_what_decides_the_answers():
         "model": "weak-2", "base_url": "http://localhost:8001/v1", "api": "chat", "revision": "r1",
         "extra": {"top_p": 0.9},
         "system": "Be short.", "logprobs": "off", "max_new_tokens": 7, "token_limit": "max_completion_tokens",
-        "send_seed": False, "reply_model": "any",
+        "send_seed": False, "reply_model": "any", "temperature": None,
     }  # fmt: skip
     assert set(same) | set(other) == set(ServerConfig.model_fields)
     for name, value in same.items():
