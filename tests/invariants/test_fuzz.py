@@ -22,7 +22,7 @@ from outgrow.tasks.microworld.task import Counts, MicroworldConfig, MicroworldTa
 from outgrow.tasks.table import TableTask
 from outgrow.tasks.table_config import TableConfig
 
-CASES, SECONDS = 300, 5.0
+CASES, SECONDS = 10_000, 5.0
 TEXTS = [
     "So 3 + 4 = 7. The answer is 7.", r"\boxed{\frac{1}{2}} and $x^2$", "#### 1,234.50", "Answer: (B) because A is not",
     "<think>A? No.</think>B", "not billing but technical", '[{"type": "date", "filler": "today"}]', "10^6 or 5!",

@@ -78,6 +78,34 @@ def test_only_drawn_answers_get_a_temperature_and_a_seed_of_their_own(fake):
     assert "seed" not in one.asked[-1].body
 
 
+def test_a_model_with_a_temperature_of_its_own_is_sent_none(fake):
+    one = fake(lambda asked: chat("red") if "messages" in asked.body else completion("red"))
+    task = Colours()
+    for api in ("chat", "completions"):
+        ask(server(one.url, temperature=None, api=api), n=2, variants=2, samples=2, temperature=0.7, task=task)
+    assert len(one.asked) == 16
+    assert all("temperature" not in asked.body for asked in one.asked)
+    assert len({asked.body["seed"] for asked in one.asked}) == 8  # also the first is drawn
+    plain = server(one.url)
+    assert server(one.url, temperature=None).identity() == {**plain.identity(), "temperature": None}
+
+
+def test_reasoning_that_comes_apart_is_no_answer(fake):
+    replies = iter(
+        [
+            chat("green", reasoning_content="red, blue? The answer is red."),
+            chat(None, reasoning_content="The answer is red", finish_reason="length"),
+            chat("", reasoning_content="The answer is red", finish_reason="length"),
+            chat("<think>The answer is red", finish_reason="length"),
+            chat("<think>The answer is red.</think>blue"),
+        ]
+    )
+    one = fake(lambda asked: next(replies))
+    rows = ask(server(one.url, concurrency=1), n=5).to_pylist()
+    assert [row["value"] for row in rows] == ["green", None, None, None, "blue"]
+    assert [row["finish_reason"] for row in rows] == ["stop", "length", "length", "length", "stop"]
+
+
 def test_settings_reach_the_body(fake):
     one = fake(lambda asked: chat("red"))
     config = server(

@@ -1,5 +1,6 @@
 """The settings of a server: what they refuse, and what they never show."""
 
+import base64
 import json
 import pickle
 import traceback
@@ -159,3 +160,17 @@ def test_a_key_that_cannot_be_sent_is_refused_unseen(monkeypatch, value):
     with pytest.raises(ConfigError, match="A_KEY holds blanks") as caught:
         Secret.from_environment("A_KEY")
     assert value not in str(caught.value)
+
+
+def test_a_key_is_masked_however_it_is_written():
+    secret = Secret(KEY, "K")
+    spaced, dashed = " ".join(KEY), "-".join(KEY)
+    for form in (KEY.upper(), KEY.lower(), KEY[::-1], KEY.encode().hex(), KEY.encode().hex().upper(), spaced, dashed,
+                 KEY[::-1].upper(), " ".join(KEY[::-1]), base64.b64encode(KEY.encode()).decode()):  # fmt: skip
+        assert secret.scrub(f"it was {form}!") == "it was [key]!", form
+    assert secret.scrub(f"it ends in {KEY[-9:].upper()}") == "it ends in [key]"
+    assert secret.scrub(f"it ends in {KEY[::-1][:9]}") == "it ends in [key]"
+    assert secret.scrub_answer(f"a{KEY.upper()}b {KEY.encode().hex()}") == "a[key]b [key]"
+    assert (
+        secret.scrub("nothing of it is here, not a word of the key") == "nothing of it is here, not a word of the key"
+    )

@@ -1,11 +1,14 @@
 """What goes wrong between here and a server: what is tried again, what ends a run, and that nothing is lost."""
 
+import gzip
 import json
 import logging
 import math
+import resource
 import threading
 import time
 import traceback
+import zlib
 from itertools import pairwise
 
 import pytest
@@ -68,6 +71,19 @@ def test_trouble_that_passes_is_waited_out(fake, trouble):
     assert len(one.asked) == 3
     usage = usage_of(table)
     assert (usage["requests"], usage["retries"], usage["endpoints"]) == (3, 2, {one.url: 3})
+
+
+def test_a_compressed_reply_is_unpacked_and_never_to_more_than_an_answer_can_have(fake):
+    bomb = gzip.compress(b" " * 2**28, 1)
+    assert len(bomb) < 2**21
+    for encoding, pack in (("gzip", gzip.compress), ("deflate", zlib.compress), ("GZIP", gzip.compress)):
+        packed = Sent(body=pack(json.dumps(chat("green")).encode()), headers={"Content-Encoding": encoding})
+        one = fake(lambda asked, packed=packed: packed)
+        assert ask(server(one.url))["value"].to_pylist() == ["green"]
+    one = fake(lambda asked: Sent(body=bomb, headers={"Content-Encoding": "gzip"}))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert ask(server(one.url, retries=1))["finish_reason"].to_pylist() == ["too_long"]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024  # KiB
 
 
 def test_backoff_doubles_and_retry_after_is_honoured(fake):

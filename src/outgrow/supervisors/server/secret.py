@@ -87,13 +87,18 @@ class Secret:
             forms |= {value, quote(value, safe=""), json.dumps(value)[1:-1], value.encode().hex()}
             forms |= {base64.b64encode(value.encode()).decode(), base64.urlsafe_b64encode(value.encode()).decode()}
         whole = "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
-        return re.sub(whole, MASK, text, flags=re.IGNORECASE)
+        return re.sub(whole, MASK, text, flags=self._case)
+
+    @property
+    def _case(self) -> re.RegexFlag:
+        """Whether case counts: a short key in small letters may be a word."""
+        return re.IGNORECASE if len(self._value) >= _LONG else re.NOFLAG
 
     @property
     def _spelled(self) -> re.Pattern[str]:
         """The key with something between its characters."""
         ways = (_BETWEEN.join(map(re.escape, value)) for value in (self._value, self._value[::-1]))
-        return re.compile("|".join(ways), re.IGNORECASE)
+        return re.compile("|".join(ways), self._case)
 
 
 def _shared(text: str, start: int, key: str) -> int:
