@@ -18,6 +18,7 @@ from tempfile import gettempdir
 import numpy as np
 import pyarrow as pa
 
+from outgrow.core.errors import PrerequisiteError
 from outgrow.evaluation.calibration import ece
 from outgrow.experiment.step_runner import StepRunner, gold_values
 from outgrow.models.machine import threads
@@ -47,7 +48,7 @@ class Seed:
     seed: int
     truth: float  # share of right consensus labels among those with a value
     ece: dict[str, float]  # debiased, by kind of calibration
-    votes: AccuracyEstimate
+    votes: AccuracyEstimate | None  # None where the votes do not fit its model
     decoys: AccuracyEstimate
 
 
@@ -85,7 +86,10 @@ def run(recipe: Recipe, store: Path, seeds: Sequence[int], *, show: bool = True)
             agreement(bench.answer(source, split, seed=seed, full=True), seed=seed)
             for split in ("pool", "known", "decoys")
         )
-        votes = accuracy_from_votes(labels, options=options, groups=groups, seed=seed)
+        try:
+            votes = accuracy_from_votes(labels, options=options, groups=groups, seed=seed)
+        except PrerequisiteError:
+            votes = None
         decoys = accuracy_from_decoys(decoy_labels, bench.decoys.key)
         rated = {
             kind: calibrate(labels, known_labels, bench.gold("known"), kind=kind, seed=seed, groups=known_groups)
@@ -106,6 +110,9 @@ def line(s: Seed) -> str:
     """One row of the table."""
     cells = [f"{s.seed:4d}  {s.truth:.3f}"]
     for e in (s.votes, s.decoys):
+        if e is None:
+            cells.append(f"{'refused':21} ")
+            continue
         missed = " " if e.low <= s.truth <= e.high else "*"
         cells.append(f"{e.estimate:.3f} [{e.low:.3f}, {e.high:.3f}]{missed}")
     return "  ".join([*cells, *(f"{s.ece[k]:8.3f}" for k in KINDS)])
@@ -115,12 +122,15 @@ def summary(found: Sequence[Seed]) -> str:
     """Coverage, widths and errors of both estimates, and the mean debiased ECE of each calibration."""
     lines = []
     for name in ("votes", "decoys"):
-        every = [(getattr(s, name), s.truth) for s in found]
+        every = [(own, s.truth) for s in found if (own := getattr(s, name)) is not None]
+        if not every:
+            lines.append(f"{name}: refused by all {len(found)}")
+            continue
         covered = sum(e.low <= truth <= e.high for e, truth in every)
         width = np.array([e.high - e.low for e, _ in every])
         error = np.array([e.estimate - truth for e, truth in every])
         lines.append(
-            f"{name}: covers {covered} of {len(found)}; width {width.mean():.3f} (widest {width.max():.3f}); estimate "
+            f"{name}: covers {covered} of {len(every)} ({len(found) - len(every)} refused); width {width.mean():.3f} (widest {width.max():.3f}); estimate "
             f"minus truth {error.mean():+.3f}, SD {error.std(ddof=1 if len(error) > 1 else 0):.3f}; "
             f"{every[0][0].answers} answers"
         )
