@@ -130,8 +130,8 @@ def summary(found: Sequence[Seed]) -> str:
         width = np.array([e.high - e.low for e, _ in every])
         error = np.array([e.estimate - truth for e, truth in every])
         lines.append(
-            f"{name}: covers {covered} of {len(every)} ({len(found) - len(every)} refused); width {width.mean():.3f} (widest {width.max():.3f}); estimate "
-            f"minus truth {error.mean():+.3f}, SD {error.std(ddof=1 if len(error) > 1 else 0):.3f}; "
+            f"{name}: covers {covered} of {len(every)}, {len(found) - len(every)} refused; width {width.mean():.3f} "
+            f"(widest {width.max():.3f}); estimate minus truth {error.mean():+.3f}, SD {error.std(ddof=1 if len(error) > 1 else 0):.3f}; "
             f"{every[0][0].answers} answers"
         )
     means = ", ".join(f"{k} {np.mean([s.ece[k] for s in found]):.3f}" for k in KINDS)
