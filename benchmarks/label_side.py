@@ -129,10 +129,10 @@ def summary(found: Sequence[Seed]) -> str:
         covered = sum(e.low <= truth <= e.high for e, truth in every)
         width = np.array([e.high - e.low for e, _ in every])
         error = np.array([e.estimate - truth for e, truth in every])
+        refused, spread = len(found) - len(every), error.std(ddof=1 if len(error) > 1 else 0)
         lines.append(
-            f"{name}: covers {covered} of {len(every)}, {len(found) - len(every)} refused; width {width.mean():.3f} "
-            f"(widest {width.max():.3f}); estimate minus truth {error.mean():+.3f}, SD {error.std(ddof=1 if len(error) > 1 else 0):.3f}; "
-            f"{every[0][0].answers} answers"
+            f"{name}: covers {covered} of {len(every)}, {refused} refused; width {width.mean():.3f} (widest "
+            f"{width.max():.3f}); estimate minus truth {error.mean():+.3f}, SD {spread:.3f}; {every[0][0].answers} answers"
         )
     means = ", ".join(f"{k} {np.mean([s.ece[k] for s in found]):.3f}" for k in KINDS)
     return "\n".join([*lines, f"debiased ECE, mean of {len(found)} seeds: {means}"])
