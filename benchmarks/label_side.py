@@ -132,7 +132,8 @@ def summary(found: Sequence[Seed]) -> str:
         refused, spread = len(found) - len(every), error.std(ddof=1 if len(error) > 1 else 0)
         lines.append(
             f"{name}: covers {covered} of {len(every)}, {refused} refused; width {width.mean():.3f} (widest "
-            f"{width.max():.3f}); estimate minus truth {error.mean():+.3f}, SD {spread:.3f}; {every[0][0].answers} answers"
+            f"{width.max():.3f}); estimate minus truth {error.mean():+.3f}, SD {spread:.3f}; {every[0][0].answers} "
+            "answers"
         )
     means = ", ".join(f"{k} {np.mean([s.ece[k] for s in found]):.3f}" for k in KINDS)
     return "\n".join([*lines, f"debiased ECE, mean of {len(found)} seeds: {means}"])
