@@ -192,11 +192,11 @@ def accuracy_from_votes(
     mean over questions of P(the consensus is the truth | votes), its interval the percentile bootstrap over groups.
     The assumptions are `ASSUMPTIONS`. Votes can show that they do not hold, not that they do: the deviance of the
     patterns is held against that of `CHECKS` data sets drawn from the fitted model and fitted again (a predictive
-    check), and the estimate is refused where at most `LEAST_P` of them fit as badly. Members of a crowd differ in
-    what they know, and passes of one model over one wording share what that wording makes it believe, so the answers
-    of both are refused. On the microworld's ignorance mix, where guesses are guesses, the interval held the truth for
-    16 of 20 supervisors (`benchmarks/label_side.py`). Where questions can be asked again with other options,
-    `accuracy_from_decoys` assumes less.
+    check), and the estimate is refused where at most `LEAST_P` of them fit as badly. Members of a crowd differ in what
+    they know, and passes of one model over one wording share what that wording makes it believe, so the answers of both
+    are refused. On the microworld's ignorance mix, where guesses are guesses, the interval held the truth for 14 of 18
+    supervisors, and two were refused (`benchmarks/label_side.py`). Where questions can be asked again with other
+    options, `accuracy_from_decoys` assumes less.
 
     Args:
         labels: labels table of one source, which answered several wordings (the `wordings` of its metadata, if they
