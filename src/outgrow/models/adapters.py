@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from outgrow.core.errors import ConfigError
-from outgrow.models.config import Lora
+from outgrow.core.errors import ConfigError, DataError
+from outgrow.models.checks import ANEW, check_weights
+from outgrow.models.config import Lora, ModelRef
 from outgrow.models.heads import LanguageHead
 from outgrow.models.loaded import Loaded
 from outgrow.models.quiet import quiet
@@ -19,7 +21,7 @@ def add_adapter(loaded: Loaded, lora: Lora, seed: int) -> None:
     """Put a new LoRA adapter on the model; its weights start from `seed`, everything else is frozen.
 
     Raises:
-        ConfigError: its `target_modules` are not in the model.
+        ConfigError: its `target_modules` are not in the model, or none that an adapter can be put on.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -32,19 +34,51 @@ def add_adapter(loaded: Loaded, lora: Lora, seed: int) -> None:
         torch.manual_seed(seed)
         try:
             loaded.adapter = get_peft_model(loaded.model, config)
-        except ValueError as error:
-            if "target modules" not in str(error).lower():
-                raise
+        except (ValueError, TypeError, AttributeError) as error:
             layers = [name for name, part in loaded.model.named_modules() if isinstance(part, (nn.Linear, Conv1D))]
             matrices = dict.fromkeys(name.rsplit(".", 1)[-1] for name in layers)
             raise ConfigError(
-                f"lora.target_modules {modules!r} names no matrix of {loaded.ref.model}, which has "
-                f"{', '.join(matrices)}; name some of them, give a regular expression that matches whole names "
-                "(like '.*q_proj'), or 'all-linear'"
-            ) from None
+                f"lora.target_modules {modules!r} names no matrix of {loaded.ref.model} that an adapter can be put on; "
+                + (f"it has {', '.join(matrices)}; name some of them, give a regular expression that matches whole "
+                   "names (like '.*q_proj'), or 'all-linear'" if matrices else "it has none; leave train.lora out")
+                + f" (peft: {' '.join(str(error).split())[:200]})"
+            ) from None  # fmt: skip
     config.base_model_name_or_path = loaded.ref.model  # peft writes the folder there that the model was read from
     loaded.head.model = loaded.adapter.get_base_model()
     loaded.head.eval()
+
+
+def merged(model: Any, folder: Path, ref: ModelRef) -> Any:
+    """The model with the adapter in a folder, as `peft` writes it, added into its weights.
+
+    Raises:
+        ConfigError: the model is quantised.
+        DataError: the adapter's files are broken, or its weights are not those of an adapter for this model.
+    """
+    from peft import PeftModel, get_peft_model_state_dict
+    from safetensors import safe_open
+
+    if ref.quantise is not None:
+        raise ConfigError(
+            f"quantise: {ref.quantise} and the adapter {folder}: weights in few bits cannot take an adapter in; leave "
+            "quantise out, or merge the adapter and save the whole model first"
+        )
+    check_weights(folder)
+    try:
+        whole = PeftModel.from_pretrained(model, str(folder))
+    except Exception as error:
+        raise DataError(
+            f"the adapter in {folder} cannot be put on {ref.model} ({type(error).__name__}: "
+            f"{' '.join(str(error).split())[:400]}); is that the model it was trained on?"
+        ) from error
+    with safe_open(folder / "adapter_model.safetensors", "pt") as file:
+        there = set(file.keys())
+    if lost := sorted(there ^ set(get_peft_model_state_dict(whole, save_embedding_layers=False))):
+        raise DataError(
+            f"{folder / 'adapter_model.safetensors'}: {len(lost)} weights such as {lost[0]!r} are not those of an "
+            f"adapter for {ref.model}; is that the model it was trained on? If so, {ANEW}"
+        )
+    return whole.merge_and_unload()
 
 
 def merge_adapter(loaded: Loaded) -> None:

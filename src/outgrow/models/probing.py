@@ -1,45 +1,130 @@
-"""What a causal model allows, found out by a few short passes whose numbers are compared."""
+"""What a causal model allows, found out by a few passes whose numbers are compared with those of texts alone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from outgrow.core.errors import ConfigError, DataError
 from outgrow.models.batching import Group, alone, collate
 from outgrow.models.growing import grow
 from outgrow.models.heads import Abilities, LanguageHead
+from outgrow.models.unshared import write
+from outgrow.models.windows import windows
+
+COST = {"cpu": 3e11, "cuda": 3e14}
+"""Parameters times positions of the longest pass that finds out whether prompts may be shared: some seconds."""
 
 
 @torch.no_grad()
-def probe(head: LanguageHead) -> Abilities:
-    """Find out what the head's model allows, in evaluation mode, and set `head.abilities` to it."""
+def probe(head: LanguageHead, name: str) -> Abilities:
+    """Find out what the head's model allows, in evaluation mode, and set `head.abilities` to it.
+
+    Args:
+        head: the model.
+        name: what a message calls it.
+
+    Raises:
+        DataError: its scores are not finite, or those of a text alone are not those of a causal model.
+    """
     training = head.training
     head.eval()
-    head.abilities = Abilities()
-    size = int(head.model.config.get_text_config().vocab_size)
-    ids = [(7919 * (i + 1)) % size for i in range(9)]
+    ids = _tokens(head, 9)
     long, short = Group(ids[:4], [ids[4:6], ids[6:9]]), Group(ids[2:3], [ids[:2]])
-    reference = _scores(head, [Group(long.prompt, [answer]) for answer in long.answers])
-    single = _scores(head, [short])
-    direct = _same(head, reference, lambda: _scores(head, [long], direct=True))
-    trim = _same(head, reference, lambda: _scores(head, [long], trim=True))
-    unmasked = _same(head, torch.cat([reference, single]), lambda: _scores(head, [long, short], unmasked=True))
-    once = reference[[0, 1, 3, 4]]  # the prompt's end predicts for both answers: in the reference it stands twice
-    packed = _same(head, once, lambda: _scores(head, [long], share=True))
-    config = head.model.config.get_text_config()
-    layers = getattr(config, "layer_types", None) or ["sliding"]
-    local = any("sliding" in kind or "chunked" in kind for kind in layers)
-    sliding = getattr(config, "sliding_window", None) or getattr(config, "attention_chunk_size", None)
-    grown = packed and unmasked and _same(head, reference[[1, 3]], lambda: _grown(head, long))
-    window = int(sliding) if local and sliding else None
-    head.abilities = Abilities(direct, unmasked, packed, window, grown, trim)
+    reference, single = _alone(head, long), _alone(head, short)
+    if not bool(torch.isfinite(reference).all()):
+        raise DataError(f"the scores of {name} are not finite, so its weights or its configuration are broken")
+    if not _close(head, reference[2], reference[0]):
+        raise DataError(
+            f"{name} is no causal language model: what it says at a position depends on later ones (by "
+            f"{float((reference[2] - reference[0]).abs().max()):.2g}); use head: classifier, or another model"
+        )
+    direct = _same(head, reference, lambda: _apart(head, [long], direct=True))
+    trim = _same(head, reference, lambda: _apart(head, [long], trim=True))
+    both = torch.cat([reference, single])
+    unmasked = _same(head, both, lambda: _apart(head, [long, short], unmasked=True))
+    if not unmasked and not _same(head, both, lambda: _apart(head, [long, short])):
+        raise DataError(f"the scores of {name} change when texts of other lengths are beside them, so it is refused")
+    packed = _shared(head, long, reference)
+    grown = packed and unmasked and _grows(head, long, reference)
+    window = _reach(head, grown) if packed else None
+    if window == 0:
+        packed, grown, window = False, False, None
+    batch = "padded" if grown and window is None else _batch(head)
+    head.abilities = Abilities(direct, unmasked, packed, window, grown, trim, batch)
     head.train(training)
     return head.abilities
 
 
-def _scores(
+def _reach(head: LanguageHead, grown: bool) -> int | None:
+    """Longest sequence for which sharing gives what texts alone give; None: any; 0: that is not known of any."""
+    positions = int(getattr(head.model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30)
+    cost = COST.get(next(head.model.parameters()).device.type, COST["cuda"]) / sum(p.numel() for p in head.parameters())
+
+    def agrees(length: int) -> bool:
+        if not 5 <= length <= cost:
+            return False
+        ids = _tokens(head, length + 3, again=8)  # the end repeats the beginning: what stood there matters again
+        group = Group(ids[: length - 2], [ids[length - 2 : length], ids[length : length + 3]])
+        reference = _alone(head, group)
+        return _shared(head, group, reference) and (not grown or _grows(head, group, reference))
+
+    for window in windows(head.model.config.get_text_config()):
+        if window < positions and not agrees(min(window + max(16, window // 4), positions)):
+            return window if agrees(window) else 0
+    return None
+
+
+def _batch(head: LanguageHead) -> Literal["padded", "equal", "single"]:
+    """Which prompts may be together where the model writes texts by itself."""
+    ids = _tokens(head, 9)
+    known = head.model.generation_config.eos_token_id
+    ends = known if isinstance(known, list) else [known]
+    dictated = [i for i in range(len(ends) + 3) if i not in ends][:3]
+
+    def written(prompts: Sequence[list[int]]) -> Tensor:
+        seen: list[Tensor] = []
+
+        def pick(scores: Tensor, texts: Sequence[int], position: int) -> tuple[Tensor, Tensor]:
+            seen.append(scores)
+            return torch.full_like(scores[:, 0], dictated[position], dtype=torch.int64), scores[:, 0]
+
+        write(head, prompts, len(dictated), (), pick)
+        return torch.stack(seen, dim=1)
+
+    try:
+        for kind, second in (("padded", ids[6:8]), ("equal", ids[2:8])):
+            prompts = [ids[:6], second]
+            reference = torch.cat([written([own]) for own in prompts])
+            if _same(head, reference, lambda prompts=prompts: written(prompts)):
+                return kind
+    except ConfigError:  # it cannot write at all, which is told when it is asked to
+        pass
+    return "single"
+
+
+def _tokens(head: LanguageHead, count: int, again: int = 0) -> list[int]:
+    """Token ids of no meaning; the last `again` repeat the first, where there are more."""
+    size = int(head.model.config.get_text_config().vocab_size)
+    return [(7919 * (i % max(1, count - again) + 1)) % size for i in range(count)]
+
+
+def _alone(head: LanguageHead, group: Group) -> Tensor:
+    """Scores of each answer in a sequence of its own, without padding, by the whole model."""
+    return torch.cat([_apart(head, [Group(group.prompt, [answer])]) for answer in group.answers])
+
+
+def _shared(head: LanguageHead, group: Group, reference: Tensor) -> bool:
+    """Whether answers in one sequence get the scores they get alone (the prompt's end predicts for both: once)."""
+    first = len(group.answers[0])
+    once = torch.cat([reference[:first], reference[first + 1 :]])
+    return _same(head, once, lambda: _apart(head, [group], share=True))
+
+
+def _apart(
     head: LanguageHead, groups: Sequence[Group], *, direct: bool = False, unmasked: bool = False, share: bool = False,
     trim: bool = False,
 ) -> Tensor:  # fmt: skip
@@ -50,23 +135,29 @@ def _scores(
     return scores
 
 
-def _grown(head: LanguageHead, group: Group) -> Tensor:
-    """Scores after the first tokens of both answers, with the prompt taken from a cache."""
+def _grows(head: LanguageHead, group: Group, reference: Tensor) -> bool:
+    """Whether a prompt in a cache gives the scores behind the first tokens of both answers."""
     seen: list[Tensor] = []
 
     def pick(scores: Tensor, texts: Sequence[int], position: int) -> tuple[Tensor, Tensor]:
         seen.append(scores)
         return torch.tensor([answer[position] for answer in group.answers]), torch.zeros(len(texts))
 
-    grow(head, [group.prompt], [len(group.answers)], 2, (), pick)
-    return seen[1]
+    def grown() -> Tensor:
+        grow(head, [group.prompt], [len(group.answers)], 2, (), pick)
+        return seen[1]
+
+    return _same(head, reference[[1, len(group.answers[0]) + 1]], grown)
 
 
 def _same(head: LanguageHead, reference: Tensor, attempt: Callable[[], Tensor]) -> bool:
     """Whether an attempt gives the reference's scores; one that the architecture refuses does not."""
     try:
-        scores = attempt()
+        return _close(head, attempt(), reference)
     except (TypeError, ValueError, RuntimeError, AttributeError, IndexError, KeyError):
         return False
+
+
+def _close(head: LanguageHead, scores: Tensor, reference: Tensor) -> bool:
     close = 1e-4 if head.model.dtype == torch.float32 else 2e-2
     return scores.shape == reference.shape and bool((scores - reference).abs().max() <= close * reference.abs().max())
