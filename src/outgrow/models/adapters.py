@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,8 @@ def merged(model: Any, folder: Path, ref: ModelRef) -> Any:
         )
     check_weights(folder)
     try:
-        whole = PeftModel.from_pretrained(model, str(folder))
+        with warnings.catch_warnings(action="ignore"):  # missing weights are looked for below
+            whole = PeftModel.from_pretrained(model, str(folder))
     except Exception as error:
         raise DataError(
             f"the adapter in {folder} cannot be put on {ref.model} ({type(error).__name__}: "

@@ -41,7 +41,7 @@ def make_tokenizer(ref: ModelRef) -> Any:
             place, revision=ref.revision or "main", trust_remote_code=ref.trust_remote_code, truncation_side="left"
         )
     except Exception as error:  # broken files make libraries raise anything
-        raise unreadable(ref.model, place, "tokenizer", error) from error
+        raise unreadable(ref.model, place, "tokenizer and config.json", error) from error
 
 
 def make_head(

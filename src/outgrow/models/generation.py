@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -20,7 +20,7 @@ from outgrow.models.heads import LanguageHead
 from outgrow.models.loaded import Loaded
 from outgrow.models.ranks import split
 from outgrow.models.text import Coder, Prompt, cut_left
-from outgrow.models.unshared import write
+from outgrow.models.unshared import write, write_slowly
 
 TOGETHER = 16
 """Most texts that grow from one computation of their prompt; attention looks at all of them."""
@@ -78,7 +78,7 @@ def generate(
         progress: called with (prompts done, all prompts).
 
     Raises:
-        ConfigError: wrong head, a temperature above 0 without seeds, or a model that cannot write.
+        ConfigError: wrong head, or a temperature above 0 without seeds.
         DataError: the model has no room for `max_new_tokens`.
     """
     if not isinstance(loaded.head, LanguageHead):
@@ -104,7 +104,7 @@ def generate(
         if grows:
             texts = grow(head, first, [len(bundle) for bundle in own], max_new_tokens, loaded.ends, pick)
         else:
-            texts = write(head, first, max_new_tokens, loaded.ends, pick)
+            texts = _unshared(head, first, max_new_tokens, loaded.ends, pick)
         told = iter([_told(text, coder) for text in texts])
         return [[next(told) for _ in bundle] for bundle in own]
 
@@ -153,6 +153,14 @@ def _told(text: Text, coder: Coder) -> list[Any]:
     """[text, logprob, n_tokens, finish_reason]."""
     said = coder.decode(text.tokens[:-1] if text.ended else text.tokens)
     return [said, sum(text.logprobs), len(text.tokens), "stop" if text.ended else "length"]
+
+
+def _unshared(
+    head: LanguageHead, prompts: Sequence[list[int]], most: int, ends: Collection[int], pick: Pick
+) -> list[Text]:
+    if head.abilities.batch != "single":
+        return write(head, prompts, most, ends, pick)
+    return [write_slowly(head, prompt, most, ends, pick) for prompt in prompts]
 
 
 def _apart(batches: Sequence[Sequence[int]], lengths: Sequence[int], kind: str) -> list[list[int]]:

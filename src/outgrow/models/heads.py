@@ -26,8 +26,8 @@ class Abilities:
         window: longest sequence for which `share` and `grow` hold, where layers look back over a window; None: any.
         grow: several texts may grow from their prompt in one sequence, with a cache.
         trim: the last layer's feed-forward part is needed at answer places only.
-        batch: which prompts may be together where texts do not grow: any, with `padded` ones on the left; those of
-            `equal` length; or each is `single`.
+        batch: which prompts may be together where texts do not grow: any, `padded` on the left; those of `equal`
+            length; or each is `single`, as its own `generate` gives other texts than its scores.
     """
 
     direct: bool = False

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from outgrow.core.errors import ConfigError, DataError
+from outgrow.core.errors import DataError
 from outgrow.models.batching import Group, alone, collate
 from outgrow.models.growing import grow
 from outgrow.models.heads import Abilities, LanguageHead
 from outgrow.models.unshared import write
-from outgrow.models.windows import windows
+from outgrow.models.windows import selections, windows
 
 COST = {"cpu": 3e11, "cuda": 3e14}
 """Parameters times positions of the longest pass that finds out whether prompts may be shared: some seconds."""
@@ -61,26 +62,28 @@ def probe(head: LanguageHead, name: str) -> Abilities:
 
 def _reach(head: LanguageHead, grown: bool) -> int | None:
     """Longest sequence for which sharing gives what texts alone give; None: any; 0: that is not known of any."""
-    positions = int(getattr(head.model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30)
-    cost = COST.get(next(head.model.parameters()).device.type, COST["cuda"]) / sum(p.numel() for p in head.parameters())
+    config, positions, most = head.model.config.get_text_config(), _positions(head), _affordable(head)
 
     def agrees(length: int) -> bool:
-        if not 5 <= length <= cost:
+        if not 5 <= length <= most:
             return False
         ids = _tokens(head, length + 3, again=8)  # the end repeats the beginning: what stood there matters again
         group = Group(ids[: length - 2], [ids[length - 2 : length], ids[length : length + 3]])
         reference = _alone(head, group)
         return _shared(head, group, reference) and (not grown or _grows(head, group, reference))
 
-    for window in windows(head.model.config.get_text_config()):
-        if window < positions and not agrees(min(window + max(16, window // 4), positions)):
+    for window in windows(config):
+        if window < positions and (window in selections(config) or not agrees(_beyond(window, positions))):
             return window if agrees(window) else 0
     return None
 
 
 def _batch(head: LanguageHead) -> Literal["padded", "equal", "single"]:
-    """Which prompts may be together where the model writes texts by itself."""
-    ids = _tokens(head, 9)
+    """Which prompts may be together where the model writes by itself: those whose scores are as by passes over all."""
+    config, positions = head.model.config.get_text_config(), _positions(head)
+    far = max((_beyond(window, positions) for window in windows(config) if window < positions), default=9)
+    size = min(far, _affordable(head)) - 3
+    ids = _tokens(head, max(6, size))
     known = head.model.generation_config.eos_token_id
     ends = known if isinstance(known, list) else [known]
     dictated = [i for i in range(len(ends) + 3) if i not in ends][:3]
@@ -93,17 +96,33 @@ def _batch(head: LanguageHead) -> Literal["padded", "equal", "single"]:
             return torch.full_like(scores[:, 0], dictated[position], dtype=torch.int64), scores[:, 0]
 
         write(head, prompts, len(dictated), (), pick)
-        return torch.stack(seen, dim=1)
+        return torch.stack(seen, dim=1).flatten(0, 1)
 
-    try:
-        for kind, second in (("padded", ids[6:8]), ("equal", ids[2:8])):
-            prompts = [ids[:6], second]
-            reference = torch.cat([written([own]) for own in prompts])
-            if _same(head, reference, lambda prompts=prompts: written(prompts)):
-                return kind
-    except ConfigError:  # it cannot write at all, which is told when it is asked to
-        pass
+    kinds: list[tuple[Literal["padded", "equal"], list[int]]] = [("equal", ids[::-1])]
+    if far <= _affordable(head) and not selections(config):
+        kinds = [("padded", ids[4:]), *kinds]
+    for kind, second in kinds:
+        prompts = [ids, second]
+        reference = torch.cat([_apart(head, [Group(own, [dictated])]) for own in prompts])
+        if _same(head, reference, partial(written, prompts)):
+            return kind
     return "single"
+
+
+def _positions(head: LanguageHead) -> int:
+    """Positions that the model has."""
+    return int(getattr(head.model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30)
+
+
+def _affordable(head: LanguageHead) -> int:
+    """Positions of the longest pass that is worth what it finds out."""
+    cost = COST.get(next(head.model.parameters()).device.type, COST["cuda"])
+    return int(cost / sum(p.numel() for p in head.parameters()))
+
+
+def _beyond(window: int, positions: int) -> int:
+    """A length at which a window that ends does change scores, as far as the model has positions."""
+    return min(window + max(16, window // 4), positions)
 
 
 def _tokens(head: LanguageHead, count: int, again: int = 0) -> list[int]:

@@ -1,4 +1,4 @@
-"""Texts by a model's own `generate`, for models whose texts cannot share a sequence."""
+"""Texts that share no sequence: by a model's own `generate`, or where that goes wrong by passes over whole texts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from outgrow.core.errors import ConfigError
+from outgrow.models.batching import Sequences
 from outgrow.models.growing import Pick, Text
 from outgrow.models.heads import LanguageHead
 
@@ -22,9 +22,6 @@ def write(head: LanguageHead, prompts: Sequence[list[int]], most: int, ends: Col
         most: longest text in tokens.
         ends: tokens that end a text.
         pick: chooses each next token.
-
-    Raises:
-        ConfigError: the model cannot generate.
     """
     from transformers import LogitsProcessorList
 
@@ -41,22 +38,29 @@ def write(head: LanguageHead, prompts: Sequence[list[int]], most: int, ends: Col
         logprobs.append(logprob)
         return torch.full_like(scores, -torch.inf).scatter_(1, token[:, None], 0.0)
 
-    try:
-        full = head.model.generate(
-            input_ids=ids.to(device),
-            attention_mask=mask.to(device),
-            max_new_tokens=most,
-            do_sample=False,
-            logits_processor=LogitsProcessorList([choose]),
-        )[:, width:]
-    except (TypeError, ValueError, AttributeError, IndexError, KeyError, NotImplementedError) as error:
-        raise ConfigError(
-            f"{type(head.model).__name__} cannot write texts in this version of transformers ({type(error).__name__}: "
-            f"{' '.join(str(error).split())[:300]}); it can only score options or texts (ask.decoding: options)"
-        ) from error
+    full = head.model.generate(
+        input_ids=ids.to(device),
+        attention_mask=mask.to(device),
+        max_new_tokens=most,
+        do_sample=False,
+        logits_processor=LogitsProcessorList([choose]),
+    )[:, width:]
     texts = []
     for tokens, own_logprobs in zip(full.tolist(), torch.stack(logprobs, dim=1).tolist(), strict=True):
         stop = next((i for i, token in enumerate(tokens) if token in ends), None)
         count = len(tokens) if stop is None else stop + 1
         texts.append(Text(tokens[:count], own_logprobs[:count], stop is not None))
     return texts
+
+
+def write_slowly(head: LanguageHead, prompt: list[int], most: int, ends: Collection[int], pick: Pick) -> Text:
+    """The text to one prompt, each token by a pass over all before it; as `write`, for models it does not suit."""
+    text, device = Text(), next(head.model.parameters()).device
+    while len(text.tokens) < most and not text.ended:
+        ids = torch.tensor([prompt + text.tokens])
+        scores = head(Sequences(ids, None, None, torch.tensor([ids.shape[1] - 1])).to(device))
+        token, logprob = pick(scores.float(), [0], len(text.tokens))
+        text.tokens.append(int(token))
+        text.logprobs.append(float(logprob))
+        text.ended = text.tokens[-1] in ends
+    return text

@@ -8,6 +8,7 @@ from typing import Any
 
 _WINDOW = re.compile(r"window|sliding|chunk|local|top_?k|block|segment|span|stride|compress|look_?back")
 _ANOTHER = re.compile(r"expert|group|layer|head|norm|rope|theta|freq|pattern|moe|rout|conv|num_|hidden|kernel|rank")
+_SELECTED = re.compile(r"top_?k")
 _SLIDING = re.compile(r"window|sliding|chunk")
 
 
@@ -20,6 +21,11 @@ def windows(config: Any) -> list[int]:
     found = set(_numbers(config.to_dict(), ""))
     kinds = set(getattr(config, "layer_types", None) or ())
     return sorted({number for name, number in found if kinds != {"full_attention"} or not _SLIDING.search(name)})
+
+
+def selections(config: Any) -> set[int]:
+    """Those among them that count positions which a model selects by score: ties fall as the layout has it."""
+    return {number for name, number in _numbers(config.to_dict(), "") if _SELECTED.search(name)}
 
 
 def _numbers(value: Any, name: str) -> Iterator[tuple[str, int]]:
