@@ -43,9 +43,16 @@ FURTHER = {
     "XLMConfig": {"causal": True},
     "XmodConfig": {"default_language": "en_XX"},
     "ZayaConfig": {"num_experts_per_tok": 1},
+    "Lfm2MoeConfig": {"layer_types": ["conv", "full_attention"] * 2, "num_hidden_layers": 4},
+    "xLSTMConfig": {"v_head_dim": None, "qk_head_dim": None},
+    "XLNetConfig": {"max_position_embeddings": None},
+    "ProphetNetConfig": {"num_hidden_layers": None},
+    "Gemma3nTextConfig": {"num_kv_shared_layers": 0, "num_hidden_layers": 5, "laurel_rank": 8},
     "DeepseekV4Config": {"index_topk": 4, "num_hidden_layers": 4},
 }
-"""What some need besides."""
+"""What some need besides; None: as it comes."""
+CHANGES = ({}, {"num_key_value_heads": 4}, {"head_dim": None})
+"""What many need, each tried in turn."""
 
 PROMPTS = [
     "question : " + " ".join(f"w{i}" for i in range(30)) + " is ?",
@@ -57,15 +64,16 @@ OPTIONS = [("yes", "no w1", "red w2 w3"), ("yes", "no w1"), ("yes", "blue"), ("w
 LENGTH = 6
 
 
-def shrunk(kind, layers, without=""):
-    """A tiny configuration of this kind, with one size as it comes."""
+def shrunk(kind, layers, changes):
+    """A tiny configuration of this kind."""
     default = kind()
-    known = {key: value for key, value in SMALL.items() if has(default, key) and key != without}
+    known = {key: value for key, value in (SMALL | changes).items() if has(default, key)}
     known |= {key: layers for key in known if key in ("num_hidden_layers", "n_layer", "n_layers", "num_layers")}
     for part in kind.sub_configs:
         if (inner := getattr(default, part, None)) is not None:
-            known[part] = shrunk(type(inner), layers, without)
-    return kind(**known | FURTHER.get(kind.__name__, {}))
+            known[part] = shrunk(type(inner), layers, changes)
+    known |= FURTHER.get(kind.__name__, {})
+    return kind(**{key: value for key, value in known.items() if value is not None})
 
 
 def has(config, key):
@@ -79,13 +87,16 @@ def has(config, key):
 def built(kind, name):
     """A model of this kind that computes something, or why there is none."""
     why = None
-    for layers, without in product((4, 3, 2, 6), ("", "head_dim", "qk_rope_head_dim")):
+    for layers, changes in product((4, 3, 2, 6), CHANGES):
         try:
             with torch.random.fork_rng():
                 torch.manual_seed(0)
-                model = AutoModelForCausalLM.from_config(shrunk(kind, layers, without)).float().eval()
-                if sum(p.numel() for p in model.parameters()) > 3e7:
-                    raise ValueError("it stays too large")
+                config = shrunk(kind, layers, changes)
+                with torch.device("meta"):
+                    size = sum(p.numel() for p in AutoModelForCausalLM.from_config(config).parameters())
+                if size > 1e7:
+                    raise ValueError(f"it stays large: {size} parameters")
+                model = AutoModelForCausalLM.from_config(shrunk(kind, layers, changes)).float().eval()
                 for part in model.modules():
                     if isinstance(part, (torch.nn.Linear, torch.nn.Embedding)):
                         part.weight.data.normal_(0, 0.2)

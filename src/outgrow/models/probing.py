@@ -35,22 +35,23 @@ def probe(head: LanguageHead, name: str) -> Abilities:
     head.eval()
     ids = _tokens(head, 9)
     long, short = Group(ids[:4], [ids[4:6], ids[6:9]]), Group(ids[2:3], [ids[:2]])
-    reference, single = _alone(head, long), _alone(head, short)
+    first, second = each = _alone(head, long)
+    reference = torch.cat(each)
     if not bool(torch.isfinite(reference).all()):
         raise DataError(f"the scores of {name} are not finite, so its weights or its configuration are broken")
-    if not _close(head, reference[2], reference[0]):
+    if not _close(head, second[0], first[0]):
         raise DataError(
             f"{name} is no causal language model: what it says at a position depends on later ones (by "
-            f"{float((reference[2] - reference[0]).abs().max()):.2g}); use head: classifier, or another model"
+            f"{float((second[0] - first[0]).abs().max()):.2g}); use head: classifier, or another model"
         )
     direct = _same(head, reference, lambda: _apart(head, [long], direct=True))
     trim = _same(head, reference, lambda: _apart(head, [long], trim=True))
-    both = torch.cat([reference, single])
+    both = torch.cat([*each, *_alone(head, short)])
     unmasked = _same(head, both, lambda: _apart(head, [long, short], unmasked=True))
     if not unmasked and not _same(head, both, lambda: _apart(head, [long, short])):
         raise DataError(f"the scores of {name} change when texts of other lengths are beside them, so it is refused")
-    packed = _shared(head, long, reference)
-    grown = packed and unmasked and _grows(head, long, reference)
+    packed = _shared(head, long, each)
+    grown = packed and unmasked and _grows(head, long, each)
     window = _reach(head, grown) if packed else None
     if window == 0:
         packed, grown, window = False, False, None
@@ -65,12 +66,12 @@ def _reach(head: LanguageHead, grown: bool) -> int | None:
     config, positions, most = head.model.config.get_text_config(), _positions(head), _affordable(head)
 
     def agrees(length: int) -> bool:
-        if not 5 <= length <= most:
+        if not 4 <= length <= most:
             return False
-        ids = _tokens(head, length + 3, again=8)  # the end repeats the beginning: what stood there matters again
-        group = Group(ids[: length - 2], [ids[length - 2 : length], ids[length : length + 3]])
-        reference = _alone(head, group)
-        return _shared(head, group, reference) and (not grown or _grows(head, group, reference))
+        ids = _tokens(head, length + 16, again=24)  # the end repeats the beginning: what stood there matters again
+        group = Group(ids[: length - 2], [ids[i : i + 3] for i in range(length - 2, length + 12)])
+        each = _alone(head, group)
+        return _shared(head, group, each) and (not grown or _grows(head, group, each))
 
     for window in windows(config):
         if window < positions and (window in selections(config) or not agrees(_beyond(window, positions))):
@@ -131,15 +132,14 @@ def _tokens(head: LanguageHead, count: int, again: int = 0) -> list[int]:
     return [(7919 * (i % max(1, count - again) + 1)) % size for i in range(count)]
 
 
-def _alone(head: LanguageHead, group: Group) -> Tensor:
+def _alone(head: LanguageHead, group: Group) -> list[Tensor]:
     """Scores of each answer in a sequence of its own, without padding, by the whole model."""
-    return torch.cat([_apart(head, [Group(group.prompt, [answer])]) for answer in group.answers])
+    return [_apart(head, [Group(group.prompt, [answer])]) for answer in group.answers]
 
 
-def _shared(head: LanguageHead, group: Group, reference: Tensor) -> bool:
-    """Whether answers in one sequence get the scores they get alone (the prompt's end predicts for both: once)."""
-    first = len(group.answers[0])
-    once = torch.cat([reference[:first], reference[first + 1 :]])
+def _shared(head: LanguageHead, group: Group, each: Sequence[Tensor]) -> bool:
+    """Whether answers in one sequence get the scores they get alone (the prompt's end predicts for all: once)."""
+    once = torch.cat([each[0], *(own[1:] for own in each[1:])])
     return _same(head, once, lambda: _apart(head, [group], share=True))
 
 
@@ -154,8 +154,8 @@ def _apart(
     return scores
 
 
-def _grows(head: LanguageHead, group: Group, reference: Tensor) -> bool:
-    """Whether a prompt in a cache gives the scores behind the first tokens of both answers."""
+def _grows(head: LanguageHead, group: Group, each: Sequence[Tensor]) -> bool:
+    """Whether a prompt in a cache gives the scores behind the first tokens of all answers."""
     seen: list[Tensor] = []
 
     def pick(scores: Tensor, texts: Sequence[int], position: int) -> tuple[Tensor, Tensor]:
@@ -166,7 +166,7 @@ def _grows(head: LanguageHead, group: Group, reference: Tensor) -> bool:
         grow(head, [group.prompt], [len(group.answers)], 2, (), pick)
         return seen[1]
 
-    return _same(head, reference[[1, len(group.answers[0]) + 1]], grown)
+    return _same(head, torch.stack([own[1] for own in each]), grown)
 
 
 def _same(head: LanguageHead, reference: Tensor, attempt: Callable[[], Tensor]) -> bool:

@@ -91,23 +91,20 @@ class Coder:
 
         Only the prompt's last word is looked at, with the white space before it: no token reaches further.
         """
-        space = "" if self.chat else " "
-        counts = Counter(
-            (self._context(prompt), self._piece(prompt, target), space * self._joins(prompt) + target)
-            for prompt, target in zip(prompts, targets, strict=True)
-        )
+        counts: Counter[tuple[str, str, str]] = Counter()
+        for prompt, target in zip(prompts, targets, strict=True):
+            piece = self._piece(prompt, target)
+            counts[self._context(prompt), piece, piece if self.chat else " " * self._joins(prompt) + target] += 1
         tails = self._encode([tail for tail, _, _ in counts])
         apart = self._following([piece for _, piece, _ in counts])
-        joint = self._encode([tail + (piece if self.chat else target) for tail, piece, target in counts])
+        joint = self._encode([tail + text for tail, _, text in counts])
         triples = zip(counts.values(), tails, apart, joint, strict=True)
         return sum(count for count, tail, own, both in triples if tail + own != both)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of generated tokens without white space around it; of special tokens, marks of reasoning alone stay."""
-        own, skip = list(ids), not self._kept
-        if self._kept:
-            own = [token for token in own if token in self._kept or token not in self._special]
-        return str(self.tokenizer.decode(own, skip_special_tokens=skip)).strip()
+        own = [token for token in ids if not self._kept or token in self._kept or token not in self._special]
+        return str(self.tokenizer.decode(own, skip_special_tokens=not self._kept)).strip()
 
     def _worded(self, prompts: Sequence[Prompt]) -> list[str]:
         """What the model reads of each prompt."""
