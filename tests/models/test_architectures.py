@@ -1,6 +1,5 @@
 """Every causal language model that transformers can build, tiny: our numbers are its own, or it is refused."""
 
-import warnings
 from itertools import product
 
 import pytest
@@ -18,14 +17,16 @@ SIZES = {  # by the names that configurations have for them
     64: "intermediate_size n_inner ffn_dim ffn_hidden_size dim_ff mlp_hidden_size dff inner_dim d_inner d_ff "
     "prefix_intermediate_size expert_ffn_hidden_size intermediate_size_mlp",
     2: "num_hidden_layers n_layer n_layers num_layers encoder_layers decoder_layers num_encoder_layers "
-    "num_decoder_layers num_experts_per_tok num_key_value_heads moe_topk moe_k top_k_experts n_shared_experts "
-    "num_selected_experts kv_n_heads num_kv_heads num_key_value_heads_cross first_k_dense_replace_ n_groups topk_group "
+    "num_decoder_layers linear_num_key_heads num_experts_per_tok num_key_value_heads moe_topk moe_k top_k_experts "
+    "n_shared_experts num_selected_experts kv_n_heads num_kv_heads num_key_value_heads_cross n_groups topk_group "
     "n_group mamba_n_groups",
     4: "num_attention_heads n_head n_heads encoder_attention_heads decoder_attention_heads num_encoder_attention_heads "
-    "num_decoder_attention_heads num_experts num_local_experts n_routed_experts moe_num_experts",
+    "num_decoder_attention_heads linear_num_value_heads linear_num_heads num_experts num_local_experts "
+    "n_routed_experts moe_num_experts",
     8: "head_dim sliding_window window_size attention_window local_attention attention_chunk_size qk_rope_head_dim "
     "qk_nope_head_dim v_head_dim index_topk index_head_dim attention_window_size sliding_window_size kv_channels "
-    "hidden_size_per_layer_input global_head_dim chunk_size mamba_chunk_size rotary_dim",
+    "hidden_size_per_layer_input global_head_dim chunk_size mamba_chunk_size rotary_dim linear_head_dim "
+    "linear_key_head_dim linear_value_head_dim",
     16: "index_n_heads kv_lora_rank mamba_d_state state_size mamba_d_head mamba_head_dim ssm_state_size",
     128: "max_position_embeddings n_positions max_target_positions max_source_positions context_length max_seq_len "
     "max_sequence_length",
@@ -160,9 +161,13 @@ def test_scores_and_texts_are_those_of_transformers_alone(kind, tiny_lm, tmp_pat
         pytest.skip(why)
     tokenizer = load(ModelRef(model=str(tiny_lm))).tokenizer
     monkeypatch.setattr(loading, "make_tokenizer", lambda ref: tokenizer)  # some kinds would get one of their own
-    with quiet(), warnings.catch_warnings():
-        model.save_pretrained(tmp_path)
-        plain = AutoModelForCausalLM.from_pretrained(tmp_path).eval()
+    try:
+        with quiet():
+            model.save_pretrained(tmp_path)
+            plain = AutoModelForCausalLM.from_pretrained(tmp_path).eval()
+    except Exception as error:
+        listing.append(f"{name}: transformers cannot load what it saved: {str(error)[:160]}")
+        pytest.skip("transformers cannot load what it saved")
     try:
         abilities, found = differences(tmp_path, plain)
     except OutgrowError as error:
