@@ -95,7 +95,7 @@ def built(kind, name):
                 config = shrunk(kind, layers, changes)
                 with torch.device("meta"):
                     size = sum(p.numel() for p in AutoModelForCausalLM.from_config(config).parameters())
-                if size > 1e7:
+                if size > 2e7:
                     raise ValueError(f"it stays large: {size} parameters")
                 model = AutoModelForCausalLM.from_config(shrunk(kind, layers, changes)).float().eval()
                 for part in model.modules():

@@ -18,6 +18,10 @@ from outgrow.models.windows import selections, windows
 
 COST = {"cpu": 3e11, "cuda": 3e14}
 """Parameters times positions of the longest pass that finds out whether prompts may be shared: some seconds."""
+LONGEST = 1 << 14
+"""Positions of that pass at most; its mask has one number for each pair of them."""
+
+_FAILS = (TypeError, ValueError, RuntimeError, AttributeError, IndexError, KeyError, AssertionError)
 
 
 @torch.no_grad()
@@ -29,13 +33,17 @@ def probe(head: LanguageHead, name: str) -> Abilities:
         name: what a message calls it.
 
     Raises:
-        DataError: its scores are not finite, or those of a text alone are not those of a causal model.
+        DataError: it cannot be computed, its scores are not finite, or a text alone has not those of a causal model.
     """
     training = head.training
     head.eval()
     ids = _tokens(head, 9)
     long, short = Group(ids[:4], [ids[4:6], ids[6:9]]), Group(ids[2:3], [ids[:2]])
-    first, second = each = _alone(head, long)
+    try:
+        first, second = each = _alone(head, long)
+    except _FAILS as error:
+        said = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        raise DataError(f"{name} cannot be computed even for a text of a few tokens ({said})") from error
     reference = torch.cat(each)
     if not bool(torch.isfinite(reference).all()):
         raise DataError(f"the scores of {name} are not finite, so its weights or its configuration are broken")
@@ -104,7 +112,10 @@ def _batch(head: LanguageHead) -> Literal["padded", "equal", "single"]:
         kinds = [("padded", ids[4:]), *kinds]
     for kind, second in kinds:
         prompts = [ids, second]
-        reference = torch.cat([_apart(head, [Group(own, [dictated])]) for own in prompts])
+        try:
+            reference = torch.cat([_apart(head, [Group(own, [dictated])]) for own in prompts])
+        except _FAILS:
+            continue
         if _same(head, reference, partial(written, prompts)):
             return kind
     return "single"
@@ -118,7 +129,7 @@ def _positions(head: LanguageHead) -> int:
 def _affordable(head: LanguageHead) -> int:
     """Positions of the longest pass that is worth what it finds out."""
     cost = COST.get(next(head.model.parameters()).device.type, COST["cuda"])
-    return int(cost / sum(p.numel() for p in head.parameters()))
+    return min(LONGEST, int(cost / sum(p.numel() for p in head.parameters())))
 
 
 def _beyond(window: int, positions: int) -> int:
@@ -173,7 +184,7 @@ def _same(head: LanguageHead, reference: Tensor, attempt: Callable[[], Tensor]) 
     """Whether an attempt gives the reference's scores; one that the architecture refuses does not."""
     try:
         return _close(head, attempt(), reference)
-    except (TypeError, ValueError, RuntimeError, AttributeError, IndexError, KeyError):
+    except _FAILS:
         return False
 
 

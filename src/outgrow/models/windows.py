@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _WINDOW = re.compile(r"window|sliding|chunk|local|top_?k|block|segment|span|stride|compress|look_?back")
-_ANOTHER = re.compile(r"expert|group|layer|head|norm|rope|theta|freq|pattern|moe|rout|conv|num_|hidden|kernel|rank")
+_ANOTHER = re.compile(
+    r"expert|group|layer|head|norm|rope|theta|freq|pattern|moe|rout|conv|num_|hidden|kernel|rank|inference"
+)
 _SELECTED = re.compile(r"top_?k")
 _SLIDING = re.compile(r"window|sliding|chunk")
 
