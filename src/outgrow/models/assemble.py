@@ -16,6 +16,7 @@ from outgrow.models.checks import check_texts, check_weights, unreadable
 from outgrow.models.config import ModelRef
 from outgrow.models.files import resolve, tokenizer_of
 from outgrow.models.heads import ClassifierHead, LanguageHead, SequenceClassifier
+from outgrow.models.merging import merged
 from outgrow.models.text import Coder
 
 Head = LanguageHead | ClassifierHead | SequenceClassifier
@@ -74,8 +75,6 @@ def make_head(
         PrerequisiteError: the model cannot be loaded.
     """
     from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
-
-    from outgrow.models.adapters import merged
 
     dtype = weights_type(ref, device)
     common: dict[str, Any] = {"revision": ref.revision or "main", "trust_remote_code": ref.trust_remote_code}
