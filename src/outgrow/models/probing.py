@@ -140,7 +140,7 @@ def _beyond(window: int, positions: int) -> int:
 def _tokens(head: LanguageHead, count: int, again: int = 0) -> list[int]:
     """Token ids of no meaning; the last `again` repeat the first, where there are more."""
     size = int(head.model.config.get_text_config().vocab_size)
-    return [(7919 * (i % max(1, count - again) + 1)) % size for i in range(count)]
+    return [(7919 * (i % max(7, count - again) + 1)) % size for i in range(count)]
 
 
 def _alone(head: LanguageHead, group: Group) -> list[Tensor]:
