@@ -1,7 +1,7 @@
 """Prompts and targets become tokens apart, with the boundary space in the target."""
 
 import pytest
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from outgrow.core.errors import DataError
@@ -49,6 +49,35 @@ def test_prompt_starts_with_the_token_the_tokenizer_sets_and_has_no_end_token(ti
     assert names(coder.targets(["question : w1"], ["yes"])[0]) == ["yes", "</s>"]
 
 
+def test_all_that_the_tokenizer_puts_before_a_text_stands_before_a_prompt():
+    tokenizer = bpe(["<pad>", "</s>", "a", "b", " ", "[gMASK]", "<sop>"], [])
+    ids = [("[gMASK]", 5), ("<sop>", 6), ("</s>", 1)]
+    tokenizer._tokenizer.post_processor = processors.TemplateProcessing(
+        single="[gMASK] <sop> $A </s>", special_tokens=ids
+    )
+    coder = Coder(tokenizer)
+    assert coder.prefix == [5, 6]
+    assert coder.prompts(["ab"]) == [[5, 6, 2, 3]]
+    assert cut_left(coder.prompts(["abab"])[0], 4, coder.prefix) == [5, 6, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("marks", "kept"),
+    [
+        (["<|channel|>", "<|message|>", "<|end|>", "<|start|>"], "<|channel|>a<|message|>b<|end|><|start|>"),
+        (["[THINK]", "[/THINK]"], "[THINK]a[/THINK]b"),
+        (["<think>", "</think>"], "<think>a</think>b"),
+        (["<|end|>", "<|message|>"], "ab"),  # not harmony: an ordinary end of a turn
+    ],
+)
+def test_marks_of_reasoning_stay_in_a_text_and_other_special_tokens_do_not(marks, kept):
+    tokenizer = bpe(["<pad>", "</s>", "a", "b", " "], [])
+    tokenizer.add_special_tokens({"additional_special_tokens": marks})
+    first, second, *rest = tokenizer.convert_tokens_to_ids(marks)
+    ids = [0, first, 2, second, 3, *rest, 1]
+    assert Coder(tokenizer).decode(ids).replace(" ", "") == kept
+
+
 def test_target_without_a_token_is_an_error(tiny_lm):
     coder = Coder(AutoTokenizer.from_pretrained(tiny_lm))
     with pytest.raises(DataError, match="no token to learn from"):
@@ -70,7 +99,7 @@ def test_chat_template_wraps_the_prompt_and_leaves_no_boundary_space():
     tokenizer = bpe(["<pad>", "</s>", "a", "b", " ", "[", "]"], [])
     tokenizer.chat_template = "{% for m in messages %}[{{ m.content }}]{% endfor %}"
     coder = Coder(tokenizer, chat=True)
-    assert coder.prompts(["a"]) == [[5, 2, 6]]
+    assert coder.prompts(["a"]) == [[5, 2, 6, 5]]  # what opens a turn is not left to the model
     assert coder.targets(["a"], ["b"]) == [[3, 1]]
 
 
@@ -81,7 +110,7 @@ def test_demonstrations_are_earlier_turns_of_a_chat():
     )
     coder = Coder(tokenizer, chat=True)
     (ids,) = coder.prompts([Dialogue((("a", "b"), ("b", "a")), "a")])
-    assert "".join(tokenizer.convert_ids_to_tokens(ids)) == "[ua][mb][ub][ma][ua]"
+    assert "".join(tokenizer.convert_ids_to_tokens(ids)) == "[ua][mb][ub][ma][ua][m"
 
 
 def test_chat_without_a_template_is_refused():

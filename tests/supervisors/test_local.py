@@ -290,7 +290,7 @@ def test_a_chatting_model_is_shown_demonstrations_as_turns(tiny_lm, tmp_path):
     chat = load(ModelRef(model=str(folder), chat=True))
     found = answer(chat, TASK, TASK.examples("pool").slice(0, 1), source="weak", variants=1, seed=0, turns=turns)
     plain = load(ModelRef(model=str(folder)))
-    said = "question w1 ? answer is red question question : w0 w9 red green blue ?"
+    said = "question w1 ? answer is red question question : w0 w9 red green blue ? answer"
     by_hand = score_options(plain, [said], [("is red", "is green", "is blue")])[0]
     assert found["logprob"][0].as_py() == pytest.approx(float(by_hand.logprobs.max()), abs=1e-3)
 

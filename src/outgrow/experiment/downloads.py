@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outgrow.models.config import ModelRef
-from outgrow.models.files import resolve
+from outgrow.models.files import base_of, resolve
 from outgrow.recipe.recipe import Recipe
 from outgrow.tasks.benchmarks import BenchmarkConfig
 from outgrow.tasks.benchmarks.made_up import UNKNOWN_ROWS, expected_rows
@@ -46,7 +46,7 @@ def downloads(recipe: Recipe) -> list[Download]:
 
 def _models(recipe: Recipe) -> Iterator[Download]:
     asked = [*recipe.supervisors, recipe.ask.paraphraser, recipe.student]
-    for ref in (each for each in asked if isinstance(each, ModelRef)):
+    for ref in (base_of(each) or each for each in asked if isinstance(each, ModelRef)):
         if not isinstance(resolve(ref.model), Path):
             yield Download("model", ref.model, ref.revision)
 

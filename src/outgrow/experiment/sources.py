@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from outgrow.models.loaded import Loaded
 
 
+CHAT_VERSION = 2
+"""Of how answers stand in a chat: from the template's opening to the token that ends a turn."""
+
+
 @dataclass(frozen=True)
 class ModelHandle:
     """A base model, or a model trained by an earlier step.
@@ -51,7 +55,8 @@ class ModelHandle:
 
 def settings_of(ref: ModelRef) -> dict[str, Any]:
     """How a model's files are used: head, layers, pooling and the like."""
-    return ref.model_dump(mode="json", exclude={"model", "revision", "trust_remote_code", "kind", "name", "train"})
+    settings = ref.model_dump(mode="json", exclude={"model", "revision", "trust_remote_code", "kind", "name", "train"})
+    return settings | {"chat": CHAT_VERSION} if ref.chat else settings
 
 
 def model_folder(artefact: Artefact) -> Path:

@@ -19,7 +19,7 @@ def add_adapter(loaded: Loaded, lora: Lora, seed: int) -> None:
     """Put a new LoRA adapter on the model; its weights start from `seed`, everything else is frozen.
 
     Raises:
-        ConfigError: its `target_modules` are not in the model.
+        ConfigError: its `target_modules` are not in the model, or none that an adapter can be put on.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -32,16 +32,15 @@ def add_adapter(loaded: Loaded, lora: Lora, seed: int) -> None:
         torch.manual_seed(seed)
         try:
             loaded.adapter = get_peft_model(loaded.model, config)
-        except ValueError as error:
-            if "target modules" not in str(error).lower():
-                raise
+        except (ValueError, TypeError, AttributeError) as error:
             layers = [name for name, part in loaded.model.named_modules() if isinstance(part, (nn.Linear, Conv1D))]
             matrices = dict.fromkeys(name.rsplit(".", 1)[-1] for name in layers)
             raise ConfigError(
-                f"lora.target_modules {modules!r} names no matrix of {loaded.ref.model}, which has "
-                f"{', '.join(matrices)}; name some of them, give a regular expression that matches whole names "
-                "(like '.*q_proj'), or 'all-linear'"
-            ) from None
+                f"lora.target_modules {modules!r} names no matrix of {loaded.ref.model} that an adapter can be put on; "
+                + (f"it has {', '.join(matrices)}; name some of them, give a regular expression that matches whole "
+                   "names (like '.*q_proj'), or 'all-linear'" if matrices else "it has none; leave train.lora out")
+                + f" (peft: {' '.join(str(error).split())[:200]})"
+            ) from None  # fmt: skip
     config.base_model_name_or_path = loaded.ref.model  # peft writes the folder there that the model was read from
     loaded.head.model = loaded.adapter.get_base_model()
     loaded.head.eval()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float
 
-from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
+from outgrow.core.errors import ConfigError, DataError, OutgrowError, PrerequisiteError
 from outgrow.models.activation_functions import fuse_activations
+from outgrow.models.checks import check_texts, check_weights, unreadable
 from outgrow.models.config import ModelRef
-from outgrow.models.files import resolve, unknown_model
+from outgrow.models.files import resolve, tokenizer_of
 from outgrow.models.heads import ClassifierHead, LanguageHead, SequenceClassifier
+from outgrow.models.merging import merged
 from outgrow.models.text import Coder
 
 Head = LanguageHead | ClassifierHead | SequenceClassifier
@@ -23,19 +26,23 @@ def make_tokenizer(ref: ModelRef) -> Any:
     """The model's tokenizer; too long texts lose their beginning.
 
     Raises:
+        DataError: its files are broken.
         PrerequisiteError: it cannot be loaded.
     """
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+    ref = tokenizer_of(ref)
     place = str(resolve(ref.model))
+    if Path(place).is_dir():
+        check_texts(Path(place))
     # To find out what it is `transformers` imports the model's code, which takes long; of shipped models it is known.
     kind: Any = PreTrainedTokenizerFast if ref.model.startswith("microworld/") else AutoTokenizer
     try:
         return kind.from_pretrained(
             place, revision=ref.revision or "main", trust_remote_code=ref.trust_remote_code, truncation_side="left"
         )
-    except (OSError, ValueError) as error:
-        raise PrerequisiteError(f"{unknown_model(ref.model)} Its tokenizer cannot be loaded: {error}") from error
+    except Exception as error:  # broken files make libraries raise anything
+        raise unreadable(ref.model, place, "tokenizer and config.json", error) from error
 
 
 def make_head(
@@ -47,6 +54,7 @@ def make_head(
     seed: int,
     *,
     fresh: bool = True,
+    adapter: Path | None = None,
 ) -> Head:
     """The model under the head that `ref` asks for.
 
@@ -58,42 +66,61 @@ def make_head(
         tokenizer: the model's tokenizer.
         seed: of a new classifier layer.
         fresh: whether a classifier layer stays as it starts; else its weights are read later.
+        adapter: folder of an adapter of `peft`'s that is merged into the weights.
 
     Raises:
-        ConfigError: more layers asked for than there are, or `head_start: unembedding` of a model without one.
-        DataError: weights are missing from the files.
+        ConfigError: more layers asked for than there are, `head_start: unembedding` of a model without one, or an
+            adapter that does not go with the rest.
+        DataError: weights are missing from the files, or these are broken.
         PrerequisiteError: the model cannot be loaded.
     """
     from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
 
     dtype = weights_type(ref, device)
     common: dict[str, Any] = {"revision": ref.revision or "main", "trust_remote_code": ref.trust_remote_code}
+    if Path(place).is_dir():
+        check_texts(Path(place))
+    part = "config.json"
     try:
         config = AutoConfig.from_pretrained(place, **common)
         _cut(config, ref.layers)
-        options = {**common, "config": config, "dtype": dtype, **_quantisation(ref, device), **_attention(ref, device)}
+        options = {
+            **common, "config": config, "dtype": dtype, "use_safetensors": True, "output_loading_info": True,
+            **_quantisation(ref, device), **_attention(ref, device),
+        }  # fmt: skip
+        if Path(place).is_dir():
+            check_weights(Path(place))
+        part = "config.json and weights"
         if classes is None:
-            model = _complete(AutoModelForCausalLM.from_pretrained(place, output_loading_info=True, **options))
+            model = _complete(AutoModelForCausalLM.from_pretrained(place, **options))
+            model = model if adapter is None else merged(model, adapter, ref)
             _plain_generation(model, tokenizer)
-            return LanguageHead(model, padding_id(tokenizer))
+            return LanguageHead(model, padding_id(tokenizer, model))
         order = _own_classes(config, classes)
-        if order is None and fresh and ref.head_start == "unembedding":
+        start = order is None and fresh and ref.head_start == "unembedding"
+        if start or adapter is not None:
             if not _causal(config):
                 raise ConfigError(
-                    f"head_start: unembedding takes the scores of a causal language model, and {ref.model} is none; "
-                    "leave head_start out (random)"
+                    f"{'head_start: unembedding' if start else f'the adapter {adapter}'} with head: classifier needs a "
+                    f"causal language model, and {ref.model} is none; "
+                    + ("leave head_start out (random)" if start else "merge it into the model yourself (peft)")
                 )
-            model = _complete(AutoModelForCausalLM.from_pretrained(place, output_loading_info=True, **options))
+            model = _complete(AutoModelForCausalLM.from_pretrained(place, **options))
+            model = model if adapter is None else merged(model, adapter, ref)
             head = ClassifierHead(model.base_model, len(classes), _pooling(ref, config), seed)
-            head.start_from(_unembedding(ref, model, tokenizer, classes))
+            if start:
+                head.start_from(_unembedding(ref, model, tokenizer, classes))
             return head
         if order is not None:
-            own = AutoModelForSequenceClassification.from_pretrained(place, output_loading_info=True, **options)
-            return SequenceClassifier(_complete(own), order)
-        backbone = AutoModel.from_pretrained(place, output_loading_info=True, **options, **_no_pooler(config))
+            return SequenceClassifier(
+                _complete(AutoModelForSequenceClassification.from_pretrained(place, **options)), order
+            )
+        backbone = AutoModel.from_pretrained(place, **options, **_no_pooler(config))
         return ClassifierHead(_complete(backbone), len(classes), _pooling(ref, config), seed)
-    except (OSError, ValueError) as error:
-        raise PrerequisiteError(f"{unknown_model(ref.model)} It cannot be loaded: {error}") from error
+    except OutgrowError:
+        raise
+    except Exception as error:  # broken files make libraries raise anything
+        raise unreadable(ref.model, place, part, error) from error
 
 
 def weights_type(ref: ModelRef, device: torch.device) -> torch.dtype:
@@ -138,9 +165,11 @@ def _attention(ref: ModelRef, device: torch.device) -> dict[str, str]:
     return {"attn_implementation": ref.attention}
 
 
-def padding_id(tokenizer: Any) -> int:
-    """An id for padding: the tokenizer's own, or any that exists."""
-    return int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id or 0)
+def padding_id(tokenizer: Any, model: Any) -> int:
+    """An id for padding: the tokenizer's own, or any that the model has an embedding for."""
+    rows = model.config.get_text_config().vocab_size
+    ids = (tokenizer.pad_token_id, tokenizer.eos_token_id)
+    return int(next((own for own in ids if own is not None and own < rows), 0))
 
 
 def _cut(config: Any, layers: int | None) -> None:
@@ -181,7 +210,7 @@ def _plain_generation(model: Any, tokenizer: Any) -> None:
     ends = model.generation_config.eos_token_id
     ends = ends if isinstance(ends, list) else [ends]
     known = sorted({int(end) for end in [*ends, tokenizer.eos_token_id] if end is not None})
-    model.generation_config = kind(eos_token_id=known, pad_token_id=padding_id(tokenizer))
+    model.generation_config = kind(eos_token_id=known, pad_token_id=padding_id(tokenizer, model))
 
 
 def _own_classes(config: Any, classes: tuple[str, ...]) -> list[int] | None:

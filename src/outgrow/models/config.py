@@ -23,14 +23,15 @@ class ModelRef(Settled):
             LoRA.
         trust_remote_code: run code that comes with the model; off unless a recipe says otherwise.
         pooling: what the classifier head reads: first token, mean over tokens, or last token.
-        chat: put prompts through the tokenizer's chat template.
+        chat: put prompts through the tokenizer's chat template; answers then begin and end as the template has it.
+        thinking: the chat template's switch for reasoning (`enable_thinking`), where it has one; null leaves it alone.
         attention: which implementation the model uses; `auto` leaves it to transformers. `flash_attention_2` needs a
             GPU and the package flash-attn.
         head_start: what a new classifier layer starts from: `random` numbers, or the `unembedding`, a language model's
             own scores of the first token of each class's name (classes that begin alike start alike).
     """
 
-    LATER: ClassVar[tuple[str, ...]] = ("attention", "head_start")
+    LATER: ClassVar[tuple[str, ...]] = ("attention", "head_start", "thinking")
 
     model: Annotated[str, Field(min_length=1)]
     revision: str | None = None
@@ -41,6 +42,7 @@ class ModelRef(Settled):
     trust_remote_code: bool = False
     pooling: Literal["auto", "cls", "mean", "last"] = "auto"
     chat: bool = False
+    thinking: bool | None = None
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
     head_start: Literal["random", "unembedding"] = "random"
 
@@ -49,6 +51,14 @@ class ModelRef(Settled):
         if self.head_start != "random" and self.head != "classifier":
             raise ValueError(
                 f"head_start: {self.head_start} is of head: classifier; leave it out with head: {self.head}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _thinking_in_a_chat(self) -> ModelRef:
+        if self.thinking is not None and not self.chat:
+            raise ValueError(
+                f"thinking: {str(self.thinking).lower()} is a switch of chat templates; set chat: true, or leave it out"
             )
         return self
 

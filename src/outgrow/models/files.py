@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
-from outgrow.core.errors import ConfigError, PrerequisiteError
+from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.core.files import file_hash
 from outgrow.core.names import closest
 from outgrow.models import minilm
 from outgrow.models.config import ModelRef
 
 _HASHED = {".json", ".safetensors", ".bin", ".model", ".txt", ".py", ".jinja", ".tiktoken"}
+ADAPTER = "adapter_config.json"
 _FOLDER = re.compile(r"^[./~\\]|^[A-Za-z]:[\\/]")
 
 
@@ -40,12 +43,58 @@ def resolve(model: str) -> Path | str:
         return path
     path = Path(model).expanduser()
     if path.is_dir():
-        if not (path / "config.json").is_file():
-            raise ConfigError(f"the folder {model!r} is no model: it has no config.json")
+        if not any((path / name).is_file() for name in ("config.json", ADAPTER)):
+            raise ConfigError(f"the folder {model!r} is no model: it has no config.json, and no {ADAPTER} either")
         return path
     if _FOLDER.match(model) or path.is_absolute():
         raise ConfigError(f"there is no folder {model!r}; {_known()}")
     return model
+
+
+def base_of(ref: ModelRef) -> ModelRef | None:
+    """The model that an adapter's folder, as `peft` writes it, is to be put on; None where `ref` is a whole model.
+
+    Raises:
+        ConfigError: the folder names no model, or one that is not there.
+    """
+    folder = resolve(ref.model)
+    if not isinstance(folder, Path) or not (folder / ADAPTER).is_file() or any(folder.glob("model*.safetensors")):
+        return None
+    facts = read_json(folder / ADAPTER)
+    name = facts.get("base_model_name_or_path") or ""
+    if name and (folder / name).is_dir():
+        name = str(folder / name)
+    base = ref.model_copy(update={"model": str(name), "revision": facts.get("revision")})
+    try:
+        if not name or name == ref.model or base_of(base) is not None:
+            raise ConfigError("that is no whole model")
+    except (ConfigError, PrerequisiteError) as error:
+        raise ConfigError(
+            f"{folder / ADAPTER}: base_model_name_or_path is {name!r}, the model that this adapter was trained on: "
+            f"{error}; put the folder or the hub name of that model there"
+        ) from None
+    return base
+
+
+def tokenizer_of(ref: ModelRef) -> ModelRef:
+    """The model whose tokenizer is used: an adapter's folder may have none of its own."""
+    base = base_of(ref)
+    return ref if base is None or (Path(str(resolve(ref.model))) / "tokenizer_config.json").is_file() else base
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A mapping from a model's folder.
+
+    Raises:
+        DataError: the file cannot be read, or holds something else.
+    """
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file} cannot be read: {error}; fetch or save the model anew") from None
+    if not isinstance(found, dict):
+        raise DataError(f"{file} holds a {type(found).__name__}, not a mapping; fetch or save the model anew")
+    return found
 
 
 def unknown_model(model: str) -> str:
@@ -64,6 +113,8 @@ def model_hash(ref: ModelRef) -> str:
     if not isinstance(place, Path):
         return f"{place}@{_commit(place, ref.revision)}"
     total = hashlib.sha256()
+    if (base := base_of(ref)) is not None:
+        total.update(f"{model_hash(base)}\n".encode())
     for file in sorted(p for p in place.iterdir() if p.is_file() and p.suffix in _HASHED):
         total.update(f"{file.name}\0{file_hash(file)}\n".encode())
     return total.hexdigest()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from outgrow.models.heads import LanguageHead
 from outgrow.models.loaded import Loaded
 from outgrow.models.ranks import split
 from outgrow.models.text import Coder, Prompt, cut_left
+from outgrow.models.unshared import write, write_slowly
 
 TOGETHER = 16
 """Most texts that grow from one computation of their prompt; attention looks at all of them."""
@@ -102,12 +104,13 @@ def generate(
         if grows:
             texts = grow(head, first, [len(bundle) for bundle in own], max_new_tokens, loaded.ends, pick)
         else:
-            texts = _plainly(loaded, first, max_new_tokens, pick)
+            texts = _unshared(head, first, max_new_tokens, loaded.ends, pick)
         told = iter([_told(text, coder) for text in texts])
         return [[next(told) for _ in bundle] for bundle in own]
 
     lengths = [len(ids[bundle[0]]) + len(bundle) * max_new_tokens for bundle in bundles]
     batches = plan(lengths, token_budget or 16384)
+    batches = batches if grows else _apart(batches, lengths, head.abilities.batch)
     with torch.inference_mode():
         found = (stage or Stage()).run(batches, work, progress, [len(bundle) for bundle in bundles])
     at = {i: told for number, bundle in enumerate(bundles) for i, told in zip(bundle, found[number], strict=True)}
@@ -152,36 +155,20 @@ def _told(text: Text, coder: Coder) -> list[Any]:
     return [said, sum(text.logprobs), len(text.tokens), "stop" if text.ended else "length"]
 
 
-def _plainly(loaded: Loaded, prompts: Sequence[list[int]], most: int, pick: Pick) -> list[Text]:
-    """One text per prompt by the model's own `generate`, for models whose texts cannot share a sequence."""
-    from transformers import LogitsProcessorList
+def _unshared(
+    head: LanguageHead, prompts: Sequence[list[int]], most: int, ends: Collection[int], pick: Pick
+) -> list[Text]:
+    if head.abilities.batch != "single":
+        return write(head, prompts, most, ends, pick)
+    return [write_slowly(head, prompt, most, ends, pick) for prompt in prompts]
 
-    width = max(map(len, prompts))
-    ids = torch.full((len(prompts), width), loaded.pad, dtype=torch.int64)
-    mask = torch.zeros_like(ids)
-    for row, own in enumerate(prompts):
-        ids[row, width - len(own) :] = torch.tensor(own)
-        mask[row, width - len(own) :] = 1
-    logprobs: list[Tensor] = []
 
-    def choose(so_far: Int[Tensor, "n length"], scores: Float[Tensor, "n vocabulary"]) -> Tensor:
-        token, logprob = pick(scores.float(), range(len(prompts)), so_far.shape[1] - width)
-        logprobs.append(logprob)
-        return torch.full_like(scores, -torch.inf).scatter_(1, token[:, None], 0.0)
-
-    full = loaded.model.generate(
-        input_ids=ids.to(loaded.device),
-        attention_mask=mask.to(loaded.device),
-        max_new_tokens=most,
-        do_sample=False,
-        logits_processor=LogitsProcessorList([choose]),
-    )[:, width:]
-    texts, ends = [], loaded.ends
-    for tokens, own_logprobs in zip(full.tolist(), torch.stack(logprobs, dim=1).tolist(), strict=True):
-        stop = next((i for i, token in enumerate(tokens) if token in ends), None)
-        count = len(tokens) if stop is None else stop + 1
-        texts.append(Text(tokens[:count], own_logprobs[:count], stop is not None))
-    return texts
+def _apart(batches: Sequence[Sequence[int]], lengths: Sequence[int], kind: str) -> list[list[int]]:
+    """Batches cut into those that `abilities.batch` allows: prompts of one length, or one prompt each."""
+    if kind == "padded":
+        return [list(batch) for batch in batches]
+    key = lengths.__getitem__ if kind == "equal" else int
+    return [list(own) for batch in batches for _, own in groupby(batch, key)]
 
 
 class Pick:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -26,6 +26,8 @@ class Abilities:
         window: longest sequence for which `share` and `grow` hold, where layers look back over a window; None: any.
         grow: several texts may grow from their prompt in one sequence, with a cache.
         trim: the last layer's feed-forward part is needed at answer places only.
+        batch: which prompts may be together where texts do not grow: any, `padded` on the left; those of `equal`
+            length; or each is `single`, as its own `generate` gives other texts than its scores.
     """
 
     direct: bool = False
@@ -34,6 +36,7 @@ class Abilities:
     window: int | None = None
     grow: bool = False
     trim: bool = False
+    batch: Literal["padded", "equal", "single"] = "padded"
 
 
 class LanguageHead(nn.Module):

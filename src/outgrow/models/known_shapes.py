@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import yaml
 from outgrow.core.errors import ConfigError
 from outgrow.core.names import closest
 from outgrow.models.config import ModelRef
-from outgrow.models.files import resolve
+from outgrow.models.files import base_of, read_json, resolve
 from outgrow.models.shapes import Shape, read_shape, shape_of
 
 
@@ -93,6 +92,7 @@ def find_shape(ref: ModelRef, given: Mapping[str, Shape]) -> Shape:
     """
     if ref.model in given:
         return given[ref.model].cut(ref.layers)
+    ref = base_of(ref) or ref
     place = resolve(ref.model)
     file = _file(place, ref.revision)
     if file is not None:
@@ -111,12 +111,10 @@ def find_shape(ref: ModelRef, given: Mapping[str, Shape]) -> Shape:
 
 def configuration(ref: ModelRef) -> Mapping[str, Any] | None:
     """The configuration of a recipe's model as its `config.json` has it, if it is here or well known."""
+    ref = base_of(ref) or ref
     place = resolve(ref.model)
     file = _file(place, ref.revision)
-    if file is None:
-        return known(str(place))
-    config: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return config
+    return known(str(place)) if file is None else read_json(file)
 
 
 def _file(place: Path | str, revision: str | None) -> Path | None:

@@ -12,8 +12,9 @@ import torch
 
 from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.models.assemble import make_head, make_tokenizer, padding_id
+from outgrow.models.checks import check_model
 from outgrow.models.config import Lora, ModelRef
-from outgrow.models.files import resolve
+from outgrow.models.files import base_of, resolve
 from outgrow.models.heads import ClassifierHead, LanguageHead
 from outgrow.models.loaded import Loaded
 from outgrow.models.probing import probe
@@ -36,7 +37,7 @@ def load(ref: ModelRef, classes: Sequence[str] | None = None, *, weights: Path |
 
     Raises:
         ConfigError: the model is not known, or `weights` was saved with another head or other classes.
-        DataError: fewer than two classes, or the same class twice.
+        DataError: fewer than two classes, the same class twice, or files that are broken or no causal model.
         PrerequisiteError: the model is not on this machine and cannot be fetched.
     """
     from accelerate import PartialState
@@ -51,22 +52,27 @@ def load(ref: ModelRef, classes: Sequence[str] | None = None, *, weights: Path |
     else:
         classes = None
     saved = _saved(weights, ref, classes)
-    place = str(weights) if saved.get("kind") == "full" else str(resolve(ref.model))
+    base = base_of(ref)
+    adapter = None if base is None or saved.get("kind") == "full" else Path(str(resolve(ref.model)))
+    place = str(weights) if saved.get("kind") == "full" else str(resolve((base or ref).model))
     device = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU")).device
     with quiet(), torch.random.fork_rng():  # building a model draws numbers even where weights are read
         torch.manual_seed(seed)
         tokenizer = make_tokenizer(ref)
-        head = make_head(ref, classes, place, device, tokenizer, seed, fresh=weights is None)
+        head = make_head(base or ref, classes, place, device, tokenizer, seed, fresh=weights is None, adapter=adapter)
+        check_model(head.model, tokenizer, place if adapter is None else f"{place} with {adapter}")
     if ref.quantise is None:
         head.to(device)  # quantised weights are put in place as they are read
     head.eval()
-    coder = Coder(tokenizer, chat=ref.chat) if ref.head == "lm" else None
-    loaded = Loaded(head, tokenizer, coder, padding_id(tokenizer), ref, classes, device)
+    coder = Coder(tokenizer, chat=ref.chat, thinking=ref.thinking) if ref.head == "lm" else None
+    if coder is not None:  # texts end where targets do
+        head.model.generation_config.eos_token_id = sorted({*head.model.generation_config.eos_token_id, coder.end})
+    loaded = Loaded(head, tokenizer, coder, padding_id(tokenizer, head.model), ref, classes, device)
     if weights is not None:
         _load_weights(loaded, weights, saved["kind"])
         loaded.reading = saved.get("reading", loaded.reading)
     if isinstance(head, LanguageHead):
-        probe(head)
+        probe(head, str(weights or place))
     return loaded
 
 

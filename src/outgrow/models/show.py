@@ -13,7 +13,7 @@ from outgrow.core.names import did_you_mean
 from outgrow.core.tables import ROWS, check
 from outgrow.io import read_table
 from outgrow.models.config import ModelRef
-from outgrow.models.files import resolve
+from outgrow.models.files import resolve, tokenizer_of
 
 GIVEN = pa.schema([pa.field(f.name, f.type) for f in ROWS])
 
@@ -122,6 +122,7 @@ def _tokenizer(ref: ModelRef) -> Any:
         raise PrerequisiteError(
             f'showing tokens needs the extra "train" ({error}); install it: pip install "outgrow[train]"'
         ) from error
+    ref = tokenizer_of(ref)
     try:
         return AutoTokenizer.from_pretrained(str(resolve(ref.model)), revision=ref.revision)
     except (OSError, ValueError) as error:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from outgrow.core.errors import DataError
+from outgrow.models.chat import ChatTemplate
+from outgrow.tasks.parsing.reasoning import MARKS
 
 
 @dataclass(frozen=True)
@@ -29,24 +31,31 @@ class Coder:
 
     Args:
         tokenizer: a Hugging Face tokenizer with an end-of-sequence token.
-        chat: put prompts through the chat template; targets then start without a boundary space.
+        chat: put prompts through the chat template; targets then begin and end as the template's answers do.
+        thinking: the template's switch for reasoning; None leaves it alone.
+
+    Attributes:
+        end: id of the token that ends a target: the end of sequence, or what the chat template ends a turn with.
+        prefix: ids that the tokenizer puts before every text.
 
     Raises:
-        DataError: the tokenizer has no end-of-sequence token, or `chat` without a template.
+        ConfigError: `thinking` without such a switch in the template.
+        DataError: the tokenizer has no end-of-sequence token, or `chat` without a template or with a broken one.
     """
 
-    def __init__(self, tokenizer: Any, *, chat: bool = False) -> None:
+    def __init__(self, tokenizer: Any, *, chat: bool = False, thinking: bool | None = None) -> None:
         self.tokenizer = tokenizer
         self.chat = chat
         if tokenizer.eos_token_id is None:
             raise DataError("the tokenizer has no end-of-sequence token, so a model cannot learn where an answer ends")
         if chat and not tokenizer.chat_template:
             raise DataError("chat is on, but the tokenizer has no chat template; set chat: false")
-        self.eos = int(tokenizer.eos_token_id)
+        self._template = ChatTemplate(tokenizer, thinking) if chat else None
+        end = None if self._template is None else self._template.end
+        self.end = int(tokenizer.eos_token_id) if end is None else end
         self._cache: dict[str, list[int]] = {}
-        empty = tokenizer("")["input_ids"]
-        bos = tokenizer.bos_token_id
-        self.prefix = [int(bos)] if bos is not None and empty[:1] == [bos] else []
+        self._special, self._kept = _special(tokenizer)
+        self.prefix = self._prefix()
         self.boundary = self._boundary()
 
     def prompts(self, texts: Sequence[Prompt]) -> list[list[int]]:
@@ -56,7 +65,7 @@ class Coder:
             DataError: a prompt has no token at all.
         """
         unique = list(dict.fromkeys(texts))
-        ids = dict(zip(unique, self._encode([self._prompt(text) for text in unique]), strict=True))
+        ids = dict(zip(unique, self._encode(self._worded(unique)), strict=True))
         found = [self.prefix + ids[text] if not self.chat else ids[text] for text in texts]
         if not all(found):
             empty = next(text for text, tokens in zip(texts, found, strict=True) if not tokens)
@@ -64,53 +73,74 @@ class Coder:
         return found
 
     def targets(self, prompts: Sequence[Prompt], texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each target as it follows its prompt, end-of-sequence token last.
+        """Token ids of each target as it follows its prompt, the token that ends it last.
 
         Raises:
             DataError: a target has no token besides the end.
         """
-        pieces = [self.boundary * self._joins(prompt) + text for prompt, text in zip(prompts, texts, strict=True)]
+        pieces = [self._piece(prompt, text) for prompt, text in zip(prompts, texts, strict=True)]
         new = [piece for piece in dict.fromkeys(pieces) if piece not in self._cache]
-        self._cache.update(zip(new, self._encode(new), strict=True))
+        self._cache.update(zip(new, self._following(new), strict=True))
         for piece, text in zip(pieces, texts, strict=True):
             if not self._cache[piece] or not text.strip():
                 raise DataError(f"the target {text!r} has no token to learn from or to score")
-        return [[*self._cache[piece], self.eos] for piece in pieces]
+        return [[*self._cache[piece], self.end] for piece in pieces]
 
     def mismatches(self, prompts: Sequence[Prompt], targets: Sequence[str]) -> int:
         """How many pairs are split into other tokens when prompt and target are tokenised as one text.
 
         Only the prompt's last word is looked at, with the white space before it: no token reaches further.
         """
-        counts = Counter(
-            (_last_word(self._prompt(prompt)), self._joins(prompt), target)
-            for prompt, target in zip(prompts, targets, strict=True)
-        )
+        counts: Counter[tuple[str, str, str]] = Counter()
+        for prompt, target in zip(prompts, targets, strict=True):
+            piece = self._piece(prompt, target)
+            counts[self._context(prompt), piece, piece if self.chat else " " * self._joins(prompt) + target] += 1
         tails = self._encode([tail for tail, _, _ in counts])
-        apart = self._encode([self.boundary * joins + target for _, joins, target in counts])
-        joint = self._encode([tail + " " * joins + target for tail, joins, target in counts])
+        apart = self._following([piece for _, piece, _ in counts])
+        joint = self._encode([tail + text for tail, _, text in counts])
         triples = zip(counts.values(), tails, apart, joint, strict=True)
         return sum(count for count, tail, own, both in triples if tail + own != both)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of generated tokens, special tokens left out, without white space around it."""
-        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+        """Text of generated tokens without white space around it; of special tokens, marks of reasoning alone stay."""
+        own = [token for token in ids if not self._kept or token in self._kept or token not in self._special]
+        return str(self.tokenizer.decode(own, skip_special_tokens=not self._kept)).strip()
 
-    def _prompt(self, prompt: Prompt) -> str:
-        turns, text = (prompt.turns, prompt.prompt) if isinstance(prompt, Dialogue) else ((), prompt)
-        if self.chat:
-            messages = []
-            for asked, answer in turns:
-                messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
-            messages.append({"role": "user", "content": text})
-            return str(self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
-        assert not turns, "a model that does not chat is shown demonstrations as text"
-        return text.rstrip(" ")
+    def _worded(self, prompts: Sequence[Prompt]) -> list[str]:
+        """What the model reads of each prompt."""
+        if self._template is not None:
+            return self._template.prompts([_messages(prompt) for prompt in prompts])
+        assert all(isinstance(prompt, str) for prompt in prompts), "demonstrations are turns for models that chat alone"
+        return [str(prompt).rstrip(" ") for prompt in prompts]
+
+    def _context(self, prompt: Prompt) -> str:
+        """The end of what the model reads before a target, as far back as a token may reach."""
+        return _last_word(self._worded([prompt])[0]) if self._template is None else self._template.tail
+
+    def _piece(self, prompt: Prompt, text: str) -> str:
+        """A target as it follows its prompt, without the token that ends it."""
+        return self.boundary * self._joins(prompt) + text if self._template is None else self._template.answer(text)
+
+    def _following(self, pieces: Sequence[str]) -> list[list[int]]:
+        """Ids of targets; behind a template's words they are split as one text with these."""
+        apart = self._encode(pieces)
+        if self._template is None:
+            return apart
+        (start,) = self._encode([self._template.tail])
+        joint = self._encode([self._template.tail + piece for piece in pieces])
+        return [
+            both[len(start) :] if both[: len(start)] == start else own for own, both in zip(apart, joint, strict=True)
+        ]
 
     def _joins(self, prompt: Prompt) -> bool:
         """Whether a space stands before the target: not after other white space, and not after a template."""
         bare = (prompt.prompt if isinstance(prompt, Dialogue) else prompt).rstrip(" ")
         return not self.chat and bare != "" and not bare[-1].isspace()
+
+    def _prefix(self) -> list[int]:
+        (bare,), whole = self._encode(["a"]), list(self.tokenizer("a")["input_ids"])
+        at = [i for i in range(len(whole)) if bare and whole[i : i + len(bare)] == bare]
+        return whole[: at[0]] if at else []
 
     def _boundary(self) -> str:
         """A space, or nothing for tokenizers that put one before every text by themselves."""
@@ -123,6 +153,19 @@ class Coder:
             return []
         options = {"add_special_tokens": False, "return_attention_mask": False, "return_token_type_ids": False}
         return list(self.tokenizer(texts, **options)["input_ids"])
+
+
+def _messages(prompt: Prompt) -> list[dict[str, str]]:
+    turns, text = (prompt.turns, prompt.prompt) if isinstance(prompt, Dialogue) else ((), prompt)
+    said = [pair for turn in turns for pair in zip(("user", "assistant"), turn, strict=True)]
+    return [{"role": role, "content": content} for role, content in [*said, ("user", text)]]
+
+
+def _special(tokenizer: Any) -> tuple[frozenset[int], frozenset[int]]:
+    """Ids of special tokens, and of those among them that mark reasoning."""
+    special = {token.content: int(i) for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+    marks = next((own for own in MARKS if own[0] in special), ())
+    return frozenset(special.values()), frozenset(special[mark] for mark in marks if mark in special)
 
 
 def _last_word(text: str) -> str:

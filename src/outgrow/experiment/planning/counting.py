@@ -76,7 +76,7 @@ class Counter:
         self.devices = devices
         self.loaded = counting(ref, shape, tokenizer, task.classes if ref.head == "classifier" else None)
         # ids as they are: which prompts share a pack in training follows from their order
-        coder = None if self.loaded.coder is None else LightCoder(tokenizer, chat=ref.chat)
+        coder = None if self.loaded.coder is None else LightCoder(tokenizer, chat=ref.chat, thinking=ref.thinking)
         self.trainee = replace(self.loaded, coder=coder)
 
     def asked(self, examples: pa.Table, asking: Asking, typical: int | None, task: Task | None = None) -> PlannedWork:

@@ -102,7 +102,7 @@ class Probe:
             model = kind.from_config(config).float()
         self.head = LanguageHead(model, 0)
         self.head.eval()
-        probe(self.head)
+        probe(self.head, f"a {config.model_type} model")
         self.device = torch.device("cpu")
         if lora is not None:
             loaded = Loaded(

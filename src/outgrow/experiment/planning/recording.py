@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +28,8 @@ class BytesTokenizer:
     """Stands for a tokenizer that is not here: a token for every four bytes."""
 
     eos_token_id, bos_token_id, pad_token_id = 0, None, None
-    chat_template = "none"
+    chat_template = name_or_path = "none"
+    added_tokens_decoder: ClassVar[dict[int, Any]] = {}
 
     def __init__(self) -> None:
         self._ids: dict[bytes, int] = {}
@@ -49,16 +50,17 @@ class BytesTokenizer:
         return ""
 
     def apply_chat_template(self, messages: Sequence[dict[str, str]], **options: Any) -> str:
-        """Turns with a line of eight bytes for the template's own tokens before each."""
-        return "".join(f"<|turn|>{message['content']}" for message in messages) + "<|turn|>"
+        """Turns with a line of eight bytes for the template's own tokens before each; they end without reasoning."""
+        start = "<|turn|>" * (1 + bool(options.get("enable_thinking")))
+        return "".join(f"<|turn|>{message['content']}" for message in messages) + start
 
 
 class LightCoder(Coder):
     """A coder that splits a text once, and does not look for other ways to split it."""
 
-    def __init__(self, tokenizer: Any, *, chat: bool) -> None:
+    def __init__(self, tokenizer: Any, *, chat: bool = False, thinking: bool | None = None) -> None:
         self._split: dict[str, list[int]] = {}
-        super().__init__(tokenizer, chat=chat)
+        super().__init__(tokenizer, chat=chat, thinking=thinking)
 
     def mismatches(self, prompts: Sequence[Prompt], targets: Sequence[str]) -> int:
         """Not looked for."""
@@ -74,8 +76,8 @@ class LightCoder(Coder):
 class DenseCoder(LightCoder):
     """A coder whose ids are numbered as they are first seen, so that made-up scores need no large vocabulary."""
 
-    def __init__(self, tokenizer: Any, *, chat: bool) -> None:
-        super().__init__(tokenizer, chat=chat)
+    def __init__(self, tokenizer: Any, *, chat: bool = False, thinking: bool | None = None) -> None:
+        super().__init__(tokenizer, chat=chat, thinking=thinking)
         self._dense: dict[int, int] = {}
         self.prefix = self._number(self.prefix)
 
@@ -202,7 +204,7 @@ def counting(ref: ModelRef, shape: Shape, tokenizer: Any, classes: tuple[str, ..
         assert classes is not None
         head: Any = CountingClassifier(len(classes), shape.positions)
         return Loaded(head, tokenizer, None, PAD, ref, classes, device)
-    coder = DenseCoder(tokenizer, chat=ref.chat)
+    coder = DenseCoder(tokenizer, chat=ref.chat, thinking=ref.thinking)
     trees = ref.attention != "flash_attention_2"  # that takes no mask of pairs
     head = CountingHead(coder, shape.positions, trees=trees)
     return Loaded(head, tokenizer, coder, PAD, ref, None, device)

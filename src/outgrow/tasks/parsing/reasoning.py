@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import re
 
+MARKS = (
+    ("<|channel|>", "<|message|>", "<|start|>", "<|end|>", "<|return|>", "<|call|>"),
+    ("[THINK]", "[/THINK]"),
+    ("<think>", "</think>"),
+)
+"""Marks that some tokenizers hold as special tokens; a tokenizer with the first of a row has that way of marking."""
+
 _OPENED = re.compile(r"<(think|thinking|thought|reasoning|reflection)>|\[(THINK)\]", re.IGNORECASE)
 _CLOSED = re.compile(r"</(?:think|thinking|thought|reasoning|reflection)>|\[/THINK\]", re.IGNORECASE)
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>")
