@@ -12,7 +12,7 @@ MERGES = "".join(f"m{i + 1}: &m{i + 1} {{<<: [{', '.join([f'*m{i}'] * 10)}]}}\n"
 FLAT = "x: &x {" + ", ".join(f"k{i}: {i}" for i in range(1000)) + "}\ny: [" + "*x, " * 60 + "]\n"
 BOMBS = {
     "aliases": ("a0: &a0 [x]\n" + ALIASES, "line 6, column 5: its aliases make more than 100,000 values"),
-    "merge keys": ("m0: &m0 {x: 1}\n" + MERGES, "line 6, column 5: its aliases make more than 100,000 values"),
+    "merge keys": ("m0: &m0 {x: 1}\n" + MERGES, "line 6, column 14: its aliases make more than 100,000 values"),
     "a wide one": (FLAT, "line 2, column 4: its aliases make more than 100,000 values"),
     "itself": ("a: &a [1, *a]\n", "line 1, column 11: an alias stands inside of what it names"),
     "itself, merged": ("a: &a\n  <<: *a\n", "line 2, column 7: an alias stands inside of what it names"),

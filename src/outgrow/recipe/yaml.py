@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from outgrow.core.config_errors import place, shown
 from outgrow.core.errors import ConfigError
 from outgrow.io.text import clip
 
@@ -143,25 +144,24 @@ def apply_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, 
     return result
 
 
-def _set(target: Any, path: list[str], value: Any) -> None:
+def _set(whole: Any, path: list[str], value: Any) -> None:
+    target = whole
     for number, part in enumerate(path):
         last = number == len(path) - 1
-        place = ".".join(path[:number]) or "the recipe"
+        there = place([int(each) if each.isdigit() else each for each in path[:number]], whole)
         key: Any = part
         if isinstance(target, list):
             if not part.isdigit() or int(part) >= len(target):
-                raise ConfigError(
-                    f"{place} is a list of {len(target)}; '{part}' is no index from 0 to {len(target) - 1}"
-                )
+                raise ConfigError(f"{there} is a list of {len(target)}, counted from 0 in overrides; it has no '{part}'")
             key = int(part)
         elif not isinstance(target, dict):
-            raise ConfigError(f"{place} is {target!r}, which has no key '{part}'")
+            raise ConfigError(f"{there} is {shown(target)}, which has no key '{part}'")
         if last:
             target[key] = value
             return
         inner = target.get(key) if isinstance(target, dict) else target[key]
         if inner is None:
             inner = target[key] = {}
-        elif isinstance(inner, str) and place == "methods":
+        elif isinstance(inner, str) and path[:number] == ["methods"]:
             inner = target[key] = {"name": inner}
         target = inner
