@@ -1,6 +1,7 @@
 """README and the guides say what works: their commands and examples are carried out."""
 
 import importlib.util
+import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -55,10 +56,30 @@ def test_every_python_example_runs_top_to_bottom(tmp_path, monkeypatch, capsys, 
     assert (tmp_path / "train.jsonl").read_text().count("\n") == 12
 
 
+def commands():
+    """Every `outgrow ...` that a page, a shipped recipe or a verb's help shows, with where."""
+    from outgrow.cli.app import VERBS
+
+    pages = [guide.ROOT / "README.md", *(guide.ROOT / "docs").glob("*.md"), *(guide.ROOT / "examples").glob("*")]
+    pages += (guide.ROOT / "src/outgrow/recipes").glob("*.yaml")
+    for page in pages:
+        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+        for found in re.findall(r"^\W*(?:\w+=\S+ )*((?:[^\s`]*/)?outgrow (?!\[)[^`\n]*)|`(outgrow [^`]*)`", text, re.M):
+            yield page.name, "".join(found)
+    yield from (("help", example) for example in VERBS.values() if example)
+
+
+def test_commands_can_be_pasted_into_every_shell():
+    """zsh takes [ ] for a pattern of file names, and bash { } and * too: in quotes they are what they are."""
+    found = list(commands())
+    assert len(found) > 40
+    assert any("'seeds=[0,1]'" in command for _, command in found)
+    bare = [(place, re.sub(r"'[^']*'|\"[^\"]*\"|\s#.*", "", command)) for place, command in found]
+    assert [(place, command) for place, command in bare if set(command) & set("[]{}*?")] == []
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/supervisors.md", "docs/tasks.md", "docs/python.md", "docs/api.md"])
 def test_links_between_the_pages_lead_somewhere(page):
-    import re
-
     text = (guide.ROOT / page).read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if not link.startswith("http")]
     assert all((guide.ROOT / page).parent.joinpath(link).exists() for link in links), links
