@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -54,6 +55,15 @@ def test_every_python_example_runs_top_to_bottom(tmp_path, monkeypatch, capsys, 
     assert str(tmp_path / "run" / "report.html") in said
     assert [(recipe.name, recipe.train.epochs) for recipe in trained] == [("small", 2)]
     assert (tmp_path / "train.jsonl").read_text().count("\n") == 12
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="no make here")
+def test_the_demo_says_what_it_installs_and_how_large_before_it_does(tmp_path):
+    said = subprocess.run(
+        ["make", "-n", "demo", f"VENV={tmp_path}/venv"], cwd=guide.ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert said.index("about 1.6 GB with a torch for CPUs") < said.index("about 7 GB") < said.index("-e '.[train]'")
+    assert said.index(f"Into {tmp_path}/venv go outgrow, torch, transformers") < said.index("-m venv")
 
 
 def commands():

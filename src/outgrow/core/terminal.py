@@ -40,7 +40,10 @@ def line(text: str, *, error: bool = False, style: str | None = None) -> None:
 
 def show(table: Any) -> None:
     """A table, as wide as the terminal; in a file or a pipe as wide as it needs to be."""
-    wide_console(10_000).print(table)
+    found = wide_console(10_000)
+    with found.capture() as captured:
+        found.print(table)
+    found.file.write("".join(f"{row.rstrip()}\n" for row in captured.get().splitlines()))
 
 
 def wide_console(width: int) -> Console:
