@@ -24,6 +24,7 @@ def status(
     if recipe is not None:
         _jobs(store, recipe)
         return
+    from outgrow.reporting.formatting import duration
     from outgrow.store.status import status as status_of
 
     state = status_of(store)
@@ -33,7 +34,7 @@ def status(
     line(f"store {state.store}")
     results = plain_table("results of", "count", "size", "time to make")
     for kind in state.results:
-        results.add_row(kind.step, f"{kind.count:,}", _size(kind.bytes), _time(kind.seconds))
+        results.add_row(kind.step, f"{kind.count:,}", _size(kind.bytes), duration(kind.seconds))
     show(results if state.results else "no results yet")
     _list("under way", state.under_way)
     _list("abandoned (taken up by whoever wants the result)", state.abandoned)
@@ -95,7 +96,3 @@ def _size(count: int) -> str:
         size /= 1000
         units.pop(0)
     return f"{size:,.0f} {units[0]}" if units[0] == "bytes" else f"{size:,.1f} {units[0]}"
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:,.1f} s" if seconds < 600 else f"{seconds / 3600:,.1f} h"
