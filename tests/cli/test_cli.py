@@ -164,7 +164,8 @@ def test_control_characters_reach_no_terminal(cli, capsys, monkeypatch, tmp_path
         raise DataError(f"{HOSTILE}\nsecond line")
 
     monkeypatch.setattr("outgrow.recipe.recipe.load_recipe", fail)
-    monkeypatch.setattr(warnings, "showwarning", lambda *told: print(warnings.formatwarning(*told[:4]), file=sys.stderr))
+    told = lambda *of: print(warnings.formatwarning(*of[:4]), file=sys.stderr)  # noqa: E731
+    monkeypatch.setattr(warnings, "showwarning", told)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         found = cli("run")

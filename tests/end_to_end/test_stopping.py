@@ -65,7 +65,7 @@ def test_a_run_that_is_stopped_says_what_is_kept_and_goes_on(tmp_path, number, n
     made = {path.parent.name for path in store.glob("*/manifest.json")}
     if jobs == "2":
         again = start(tmp_path, "run", "small.yaml", "train.epochs=1", "supervisors.0.train.epochs=1", "--jobs", jobs)
-        out, said = again.communicate(timeout=120)
+        _, said = again.communicate(timeout=120)
         assert again.returncode == 0, said
         steps = json.loads(next((tmp_path / "runs").glob("*/provenance.json")).read_text())["steps"]
         assert {step["key"] for step in steps if step["cached"]} & made

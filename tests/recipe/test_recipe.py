@@ -144,9 +144,10 @@ def test_an_arm_can_be_given_an_objective(write):
     assert recipe.resolved()["methods"][1]["objective"] == {"name": "imitation"}
     assert "objective" not in recipe.resolved()["methods"][0]  # so that results of recipes without stay what they are
     line = faults(write, MINIMAL, "methods=[{name: naive, objective: imitaton}]")[1]
-    assert line.startswith("  methods: the 1st (naive): objective: unknown objective 'imitaton'; did you mean 'imitation'?")
+    there = "  methods: the 1st (naive): objective"
+    assert line.startswith(f"{there}: unknown objective 'imitaton'; did you mean 'imitation'?")
     line = faults(write, MINIMAL, "methods=[{name: naive, objective: {name: imitation, power: 2}}]")[1]
-    assert line.startswith("  methods: the 1st (naive): objective.power: unknown key")
+    assert line.startswith(f"{there}.power: unknown key")
 
 
 def test_canonical_json_leaves_out_what_does_not_decide_the_numbers(write):
@@ -287,9 +288,9 @@ def test_shapes_are_told_in_plain_words_and_places_as_a_reader_counts(write, ove
     assert len(line) < 250
 
 
-@pytest.mark.parametrize(("number", "word"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (11, "11th"), (22, "22nd"), (113, "113th")])
-def test_places_are_counted_in_words(number, word):
-    assert place(("arms", number - 1)) == f"arms: the {word}"
+def test_places_are_counted_in_words():
+    for number, word in {1: "1st", 2: "2nd", 3: "3rd", 11: "11th", 22: "22nd", 113: "113th"}.items():
+        assert place(("arms", number - 1)) == f"arms: the {word}"
 
 
 def test_a_supervisor_named_after_a_long_file_gets_a_name_that_fits(write):
@@ -299,8 +300,9 @@ def test_a_supervisor_named_after_a_long_file_gets_a_name_that_fits(write):
 
 def test_an_unknown_method_is_named_with_the_nearest_one_and_the_list(write):
     lines = faults(write, MINIMAL, "methods=[naive, uncertainty_filterin]")
-    near = "  methods: the 2nd (uncertainty_filterin): unknown method 'uncertainty_filterin'; did you mean 'uncertainty_filtering'? Known: "
-    assert lines[1] == near + ", ".join(METHODS) + ' (seen: "uncertainty_filterin")'
+    near = "  methods: the 2nd (uncertainty_filterin): unknown method 'uncertainty_filterin'; did you mean "
+    seen = ' (seen: "uncertainty_filterin")'
+    assert lines[1] == f"{near}'uncertainty_filtering'? Known: " + ", ".join(METHODS) + seen
 
 
 def test_an_unknown_task_is_named_with_the_nearest_one_and_the_list(write):

@@ -87,8 +87,7 @@ def report(error: ValidationError, title: str, raw: Any, *, silent: Collection[s
             messages.append(item["msg"])
         values[item["loc"]] = item["input"]
     lines = [
-        f"  {place(loc, raw)}: {' or '.join(messages)} (seen: {shown(values[loc])})"
-        for loc, messages in faults.items()
+        f"  {place(loc, raw)}: {' or '.join(messages)} (seen: {shown(values[loc])})" for loc, messages in faults.items()
     ]
     number = "1 error" if len(lines) == 1 else f"{len(lines)} errors"
     return "\n".join([f"{title} has {number}:", *lines])

@@ -9,7 +9,6 @@ from typing import Any
 
 from outgrow.core.errors import PrerequisiteError
 
-
 ALSO_CALLED = {
     "api_base": "base_url", "arms": "methods", "base_model": "model", "batch": "batch_size", "bs": "batch_size",
     "endpoint": "base_url", "extra_body": "extra", "fraction": "keep", "gradient_checkpointing":

@@ -42,7 +42,8 @@ def files_of(recipe: Labelling) -> list[Path]:
         names += recipe.task.paths().values()
     found = [folder / name for folder in recipe.folders for name in names]
     if isinstance(recipe.task, BenchmarkConfig):
-        found += [Path(recipe.data_dir) / (recipe.task.path or "") / name for name in (recipe.task.files or {}).values()]
+        folder = Path(recipe.data_dir, recipe.task.path or "")
+        found += [folder / name for name in (recipe.task.files or {}).values()]
     return found
 
 

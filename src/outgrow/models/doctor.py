@@ -19,7 +19,6 @@ from packaging.requirements import Requirement
 from outgrow import __version__
 from outgrow.models.files import available
 
-
 CORE = ""
 """What the core install is called among the extras."""
 WORKSHOP = ("bench", "docs", "test")

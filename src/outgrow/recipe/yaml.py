@@ -135,10 +135,11 @@ def apply_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, 
         if not equals or not key.strip():
             faults.append(f"  {clip(override)!r}: expected key=value, for instance train.epochs=3 or 'seeds=[0,1,2]'")
             continue
+        name = f"override '{clip(override)}'"
         try:
-            _set(result, key.strip().split("."), parse_yaml(text, f"override '{clip(override)}'"))
+            _set(result, key.strip().split("."), parse_yaml(text, name))
         except ConfigError as error:
-            faults.append(f"  {error}" if str(error).startswith("override") else f"  override '{clip(override)}': {error}")
+            faults.append(f"  {error}" if str(error).startswith("override") else f"  {name}: {error}")
     if faults:
         raise ConfigError("\n".join([f"{len(faults)} of the overrides cannot be applied:", *faults]))
     return result
@@ -152,7 +153,8 @@ def _set(whole: Any, path: list[str], value: Any) -> None:
         key: Any = part
         if isinstance(target, list):
             if not part.isdigit() or int(part) >= len(target):
-                raise ConfigError(f"{there} is a list of {len(target)}, counted from 0 in overrides; it has no '{part}'")
+                counted = f"a list of {len(target)}, counted from 0 in overrides"
+                raise ConfigError(f"{there} is {counted}; it has no '{part}'")
             key = int(part)
         elif not isinstance(target, dict):
             raise ConfigError(f"{there} is {shown(target)}, which has no key '{part}'")

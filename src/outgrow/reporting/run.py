@@ -109,8 +109,7 @@ def _validate(model: type[_Model], raw: Mapping[str, Any], where: str) -> _Model
         return model.model_validate(raw)
     except ValidationError as error:
         lines = [
-            f"  {place(each['loc'], raw)}: {each['msg']}; found {str(each['input'])[:80]!r}"
-            for each in error.errors()
+            f"  {place(each['loc'], raw)}: {each['msg']}; found {str(each['input'])[:80]!r}" for each in error.errors()
         ]
         raise DataError("\n".join([f"{where} cannot be reported:", *lines])) from error
 

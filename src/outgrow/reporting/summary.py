@@ -147,9 +147,7 @@ def tiles(results: Results) -> list[Tile]:
         shown.append(Tile("Ceiling: gold", f"{percent(accuracy.value)} %", bounds(accuracy), "oracle"))
     compared = results.primary_comparison
     if compared is not None:
-        shown.append(
-            Tile("Primary comparison", f"{points(compared.value)} pts", bounds(compared, "points"), "primary")
-        )
+        shown.append(Tile("Primary comparison", f"{points(compared.value)} pts", bounds(compared, "points"), "primary"))
     return shown
 
 
