@@ -70,7 +70,7 @@ def plain_table(*titles: str, **options: Any) -> Table:
 def plain_warnings() -> None:
     """From now on warnings are told in one line each, without the place in the code."""
 
-    def in_a_line(message: Warning | str, category: type[Warning], *place: Any) -> str:
+    def in_a_line(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> str:
         return f"{category.__name__}: {visible_lines(str(message))}\n"
 
-    warnings.formatwarning = in_a_line
+    warnings.formatwarning = in_a_line  # type: ignore[assignment]

@@ -25,7 +25,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """A node that knows its size, what its aliases stand for included."""
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         self._depth += 1
         if self._depth > DEEPEST:
             raise _fault(f"nested more than {DEEPEST} levels deep", event)
@@ -34,11 +34,9 @@ class _Loader(yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             if not hasattr(node, "size"):
                 raise _fault("an alias stands inside of what it names", event)
-        elif isinstance(node, yaml.ScalarNode):
-            node.size = 1
         else:
-            pairs = isinstance(node, yaml.MappingNode)
-            node.size = 1 + sum(part.size for item in node.value for part in (item if pairs else (item,)))
+            parts = [] if node.id == "scalar" else node.value
+            node.size = 1 + sum(part.size for item in parts for part in (item if node.id == "mapping" else (item,)))
         if node.size > LARGEST:
             raise _fault(f"its aliases make more than {LARGEST:,} values", event)
         found: yaml.Node = node
@@ -68,7 +66,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _fault(problem: str, where: yaml.Node | yaml.Event) -> yaml.MarkedYAMLError:
+def _fault(problem: str, where: Any) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=problem, problem_mark=where.start_mark)
 
 

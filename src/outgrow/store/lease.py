@@ -120,7 +120,8 @@ class Lease:
         now = probe.stat().st_mtime
         probe.unlink()
         seconds = card.get("seconds")
-        return now - renewed > (seconds if isinstance(seconds, int | float) else self.seconds)
+        promised = seconds if isinstance(seconds, int | float) else self.seconds
+        return abs(now - renewed) > promised  # from the future: the clock was set back, and nobody has renewed since
 
 
 def read_card(read: Callable[[], bytes]) -> dict[str, Any]:
