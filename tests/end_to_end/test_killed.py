@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from outgrow.core.errors import RunFailedError, StoreError
+from outgrow.core.errors import RunFailedError
 from outgrow.store import Store
 
 HERE = Path(__file__).parent
@@ -78,5 +78,5 @@ def test_a_disk_that_is_full_for_a_whole_run_and_then_is_not(here, small_disk, t
     assert results_of(tiny.run(here, store, tmp_path / "full").folder) == undisturbed
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     assert results_of(tiny.run(here, store, tmp_path / "again").folder) == undisturbed  # a read-only store is read
-    with pytest.raises(StoreError, match="the store .* cannot be written: .*Read-only file system"):
+    with pytest.raises(RunFailedError, match="StoreError: the store .* cannot be written: .*Read-only file system"):
         tiny.run(here, store, tmp_path / "more", seeds=[5])

@@ -73,4 +73,4 @@ def plain_warnings() -> None:
     def in_a_line(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> str:
         return f"{category.__name__}: {visible_lines(str(message))}\n"
 
-    warnings.formatwarning = in_a_line  # type: ignore[assignment]
+    warnings.formatwarning = in_a_line

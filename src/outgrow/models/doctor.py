@@ -91,7 +91,8 @@ for name in sys.argv[1:]:
 
 def broken(modules: Iterable[str]) -> dict[str, str]:
     """Why modules cannot be imported; tried in a process of their own, which may end on the way."""
-    found, rest = {}, list(modules)
+    found: dict[str, str] = {}
+    rest = list(modules)
     while rest:
         done = subprocess.run([sys.executable, "-c", IMPORTS, *rest], capture_output=True, text=True, check=False)
         told = dict(map(json.loads, done.stdout.splitlines()))
