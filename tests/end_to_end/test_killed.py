@@ -69,7 +69,7 @@ def results_of(folder):
 def test_a_disk_that_is_full_for_a_whole_run_and_then_is_not(here, small_disk, tmp_path):
     undisturbed = results_of(tiny.run(here, tmp_path / "store", tmp_path / "out").folder)
     store = small_disk / "store"
-    with pytest.raises(RunFailedError, match="StoreError: no space left on the disk of .*nothing was committed"):
+    with pytest.raises(RunFailedError, match=r"StoreError: no space left on the disk of .*nothing was committed"):
         tiny.run(here, store, tmp_path / "full")
     assert not (tmp_path / "full" / "results.json").exists()
     opened = Store(store, unsealed=True)
@@ -78,5 +78,5 @@ def test_a_disk_that_is_full_for_a_whole_run_and_then_is_not(here, small_disk, t
     assert results_of(tiny.run(here, store, tmp_path / "full").folder) == undisturbed
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     assert results_of(tiny.run(here, store, tmp_path / "again").folder) == undisturbed  # a read-only store is read
-    with pytest.raises(RunFailedError, match="StoreError: the store .* cannot be written: .*Read-only file system"):
+    with pytest.raises(RunFailedError, match=r"StoreError: the store .* cannot be written: .*Read-only file system"):
         tiny.run(here, store, tmp_path / "more", seeds=[5])
