@@ -154,6 +154,24 @@ def s3_url(s3_server: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path:
     return str(_object_server().new_bucket())
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of one megabyte; `mount -o remount,size=...` makes it larger."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        pytest.skip(f"no mount command: {error}")
+    if mounted.returncode != 0:
+        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
 def _object_server() -> Any:
     spec = importlib.util.spec_from_file_location("object_server", Path(__file__).with_name("object_server.py"))
     assert spec is not None

@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 import outgrow
 from outgrow.core.errors import ConfigError, DataError, OutgrowError, TrainingError
+from outgrow.store import StoreWarning
 
 HEAVY = ("torch", "transformers", "matplotlib", "sklearn", "scipy", "pyarrow", "numpy")
 
@@ -148,6 +151,121 @@ def test_a_missing_recipe_is_told_with_exit_code_2(cli):
     )
 
 
+HOSTILE = "a\x1b[31m\x9b\u202e\rb"
+SHOWN = "a\\x1b[31m\\x9b\\u202e\\rb"
+
+
+def test_control_characters_reach_no_terminal(cli, capsys, monkeypatch, tmp_path):
+    """In errors, warnings, notes and tables; text of other scripts and line breaks of messages stay."""
+    from outgrow.core.terminal import line, plain_table, show, visible
+
+    def fail(*_, **__):
+        warnings.warn(HOSTILE, StoreWarning, stacklevel=2)
+        raise DataError(f"{HOSTILE}\nsecond line")
+
+    monkeypatch.setattr("outgrow.recipe.recipe.load_recipe", fail)
+    told = lambda *of: print(warnings.formatwarning(*of[:4]), file=sys.stderr)  # noqa: E731
+    monkeypatch.setattr(warnings, "showwarning", told)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        found = cli("run")
+    assert found.err.splitlines() == [f"StoreWarning: {SHOWN}", "", f"error: {SHOWN}", "second line"]
+    rows = [{"example_id": "q", "value": value, HOSTILE: 1} for value in ("x", HOSTILE)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = cli("reliability", tmp_path / "a.jsonl", "--out", tmp_path / "l.jsonl").out
+    assert f"note: columns not used: {SHOWN}" in out
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"row_id": HOSTILE, "prompt": "p", "target": "t"}) + "\n")
+    assert f"{SHOWN}: weight 1" in cli("show", tmp_path / "rows.jsonl", "--row", "0").out
+    assert visible("日本語 \u00a0مرحبا é") == "日本語 \u00a0مرحبا é"
+    assert visible("x" * 70, 60) == "x" * 59 + "…"
+    table = plain_table("a")
+    table.add_row(f"[red]{HOSTILE}")
+    show(table)
+    line(f":smile: [red]{HOSTILE}")
+    assert capsys.readouterr().out.split() == ["a", f"[red]{SHOWN}", ":smile:", f"[red]{SHOWN}"]
+
+
+def test_no_module_but_one_prints_what_it_is_given():
+    """Consoles, tables and echoes of text of any origin are made in `core.terminal`."""
+    source = Path(outgrow.__file__).parent
+    makers = ("Console(", "typer.echo(", "rich.markup", "rich.table", "sys.stderr.write", "sys.stdout.write")
+    found = {
+        (str(path.relative_to(source)), maker)
+        for path in source.rglob("*.py")
+        for maker in makers
+        if maker in path.read_text(encoding="utf-8")
+    }
+    found -= {("core/terminal.py", maker) for maker in makers}
+    assert found == {
+        ("cli/app.py", "typer.echo("),  # the version
+        ("cli/plan.py", "typer.echo("),  # JSON
+        ("cli/schema.py", "typer.echo("),  # JSON
+        ("core/progress_display.py", "Console("),  # tested with its display
+        ("experiment/planning/show.py", "Console("),  # into text
+        ("reporting/result.py", "Console("),  # into text
+        ("reporting/result.py", "rich.table"),  # the type
+        ("reporting/terminal.py", "rich.table"),  # the type
+    }
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+def test_a_full_device_is_one_message():
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        ended = subprocess.run(
+            [sys.executable, "-m", "outgrow", "methods"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (ended.returncode, ended.stderr) == (1, "error: the output: No space left on device\n")
+
+
+LONG = "n" * 300
+
+
+def test_names_too_long_for_files_are_one_message_and_nothing_is_left(cli, monkeypatch, tmp_path, recipe_file):
+    monkeypatch.chdir(tmp_path)
+    answers = tmp_path / "a.jsonl"
+    answers.write_text('{"example_id": "q", "value": "x"}\n{"example_id": "q", "value": "y"}\n')
+    before = sorted(path.name for path in tmp_path.iterdir())
+    for arguments in (
+        ["reliability", answers, "--out", f"{LONG}.jsonl"],
+        ["curate", answers, "--method", "majority_vote", "--out", f"{LONG}.jsonl"],
+        ["reliability", f"{LONG}.jsonl", "--out", "l.jsonl"],
+        ["status", LONG],
+        ["run", f"{LONG}.yaml"],
+        ["run", "demo", "--dry", "name=" + LONG],
+        ["report", LONG],
+        ["show", f"{LONG}.jsonl"],
+    ):
+        found = cli(*arguments)
+        assert found.code in (1, 2), arguments
+        assert found.err.startswith("error: "), found.err
+        assert "Traceback" not in found.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_a_name_as_long_as_the_file_system_allows_is_written(cli, tmp_path):
+    answers, out = tmp_path / "a.jsonl", tmp_path / ("n" * 249 + ".jsonl")
+    answers.write_text('{"example_id": "q", "value": "x"}\n{"example_id": "q", "value": "y"}\n')
+    assert cli("reliability", answers, "--out", out).code == 0
+    assert out.read_text().count("\n") == 1
+
+
+def test_a_first_override_may_be_longer_than_a_file_name(cli, monkeypatch):
+    monkeypatch.setattr("outgrow.cli.run._dry", lambda recipe: print(len(recipe.methods)))
+    methods = ", ".join(f"{{name: naive, id: {'x' * 50}{i}}}" for i in range(9))
+    assert cli("run", f"methods=[{methods}]", "primary=null", "--dry").out == "9\n"
+
+
+def test_a_run_folder_that_cannot_be_made_is_told_before_anything_is_trained(tmp_path):
+    from outgrow.execution.run import run_recipe
+    from outgrow.recipe.recipe import load_recipe
+
+    (tmp_path / "file").touch()
+    for folder, why in ((tmp_path / LONG, "File name too long"), (tmp_path / "file", "File exists")):
+        with pytest.raises(DataError, match=f"the folder .* cannot be made: {why}; choose another"):
+            run_recipe(load_recipe(), store=tmp_path / "store", out=folder)
+    assert not (tmp_path / "store").exists() or not list((tmp_path / "store").iterdir())
+
+
 # Lists ----------------------------------------------------------------------------------------------------------
 
 
@@ -172,7 +290,8 @@ def test_methods_lists_all_with_their_role_and_the_settings_of_one(cli):
     assert "did you mean 'naive'?" in cli("methods", "niave").err
 
 
-def test_doctor_shows_versions_extras_and_the_machine(cli):
+def test_doctor_shows_versions_extras_and_the_machine(cli, monkeypatch):
+    monkeypatch.setattr("outgrow.models.doctor.broken", lambda modules: {})
     out = cli("doctor").out
     for word in ("outgrow", "python", "cores", "disk", "core", "extra train", "numpy", "models"):
         assert word in out

@@ -145,7 +145,23 @@ def test_a_dry_run_looks_for_the_file_of_answers_and_says_where_files_are_looked
     student = ["student={model: microworld/nano}", "methods=[naive]"]
     done = cli("run", "--dry", "recipe.yaml", "supervisors=[{kind: file, path: none.csv}]", *student)
     assert done.code == 2
-    assert "none.csv: no such file; supervisor 'none.csv'" in done.err
-    done = cli("label", "recipe.yaml", "data_dir=elsewhere", "--out", "a.csv")
-    assert "elsewhere/data.csv: no such file" in done.err
-    assert "looked up in data_dir, now 'elsewhere'" in done.err
+    assert "no such file: none.csv, which supervisor 'none.csv' reads, is not in data_dir ('.') nor the" in done.err
+    done = cli("label", "recipe.yaml", "data_dir=elsewhere", "task.path=date.csv", "--out", "a.csv")
+    assert done.err == (
+        "error: no such file: date.csv, which the task reads, is not in data_dir ('elsewhere') nor the recipe's own "
+        "folder ('.'); did you mean 'data.csv'?\n"
+    )
+
+
+def test_tables_beside_the_recipe_are_found_and_those_in_data_dir_come_first(cli, folder, monkeypatch):
+    (folder / "there").mkdir()
+    for name in ("recipe.yaml", "data.csv", "said.csv"):
+        (folder / name).rename(folder / "there" / name)
+    (folder / "data").mkdir()
+    done = cli("label", "there/recipe.yaml", "data_dir=data", "--out", "a.jsonl")
+    assert done.code == 0, done.err
+    assert "3 questions, 6 answers" in done.out
+    (folder / "data" / "said.csv").write_text("task,worker,label\nr1,ann,y\n")
+    assert "1 questions, 1 answers" in cli("label", "there/recipe.yaml", "data_dir=data", "--out", "a.jsonl").out
+    done = cli("label", "there/recipe.yaml", "data_dir=data", "--out", "there/data.csv")
+    assert "there/data.csv is the input itself" in done.err

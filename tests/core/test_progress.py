@@ -147,28 +147,62 @@ def test_a_step_is_closed_when_its_work_fails():
     assert events[-1].closed
 
 
-def shown_key(progress):
-    (key,) = progress._display._ids
-    return key
+@pytest.fixture
+def screen(monkeypatch):
+    """The lines that the live display shows on a terminal of so many columns."""
+
+    def look(progress, columns):
+        bars = progress._display._bars
+        bars.console.width = columns
+        shown = Console(file=io.StringIO(), width=columns)
+        shown.print(bars.get_renderable())
+        return [line.rstrip() for line in shown.file.getvalue().splitlines()]
+
+    return look
 
 
-def test_the_live_display_shows_label_and_count(stream):
+def test_the_live_display_shows_label_count_and_time_left(stream, screen):
     progress = Progress(stream, live=True)
     with progress:
-        with step(progress, "answers [1]", total=10) as answers:
-            answers.advance(4, note="[x]")
-            progress._display._bars.refresh()
-            shown = progress._display._bars.tasks[0]
-            assert (shown.completed, shown.total) == (4, 10)
-            progress(Event(shown_key(progress), "other [x]", 1, None, left=65))
-            progress._display._bars.refresh()
-            shown = progress._display._bars.tasks[0]
-            assert (shown.description, shown.completed, shown.total) == (r"other \[x]", 1, None)
-            progress(Event(shown_key(progress), "other [x]", 1, 3, left=65))
-            screen = Console(file=io.StringIO(), width=120)
-            screen.print(progress._display._bars.get_renderable())
-            assert "1 min 5 s left" in screen.file.getvalue()
+        progress(Event("k", "answers [1]", 4, 10, "[x]", left=65))
+        assert screen(progress, 120) == ["━━━━       answers [1]: 4/10 (40%), 1 min 5 s left, [x]"]
+        progress(Event("k", "other [x]", 1, None, left=65))
+        assert screen(progress, 120)[0].endswith(" other [x]: 1")
+        progress(Event("k", "other [x]", 1, None, closed=True))
         assert progress._display._bars.tasks == []
+
+
+def test_80_columns_show_what_is_done_how_far_and_the_time_left(stream, screen):
+    progress = Progress(stream, live=True)
+    with progress:
+        stages = "supervisors 5/5, arms 37/55, 2 running, 16 waiting"
+        progress(Event("jobs", "jobs", 42, 60, stages, left=3725, overall=True))
+        long = "seed 12: uncertainty_filtering keep=0.25,stratify=label: training 12"
+        progress(Event("job", long, 12_345, 67_890, "loss 0.123", left=7384))
+        seen = screen(progress, 80)
+    assert seen == [
+        "━━━━━━━    jobs: 42/60 (70%), 1 h 2 min left",
+        f"             {stages}",
+        "━╸         seed 12: uncert…el: training 12: 12,345/67,890 (18%), 2 h 3 min left",
+        "             loss 0.123",
+    ]
+    assert max(map(len, seen)) <= 80
+
+
+def test_control_characters_of_labels_and_notes_are_shown_not_obeyed(stream, screen):
+    hostile = "a\x1b[31m\x9b\u202e\rb"
+    plain = "a\\x1b[31m\\x9b\\u202e\\rb"
+    clock = Clock()
+    progress = Progress(stream, live=False, every=5, clock=clock)
+    progress(Event("k", hostile, 0, 2))
+    clock.now += 6
+    progress(Event("k", hostile, 1, 2, hostile, left=1))
+    progress.say(f"failed: {hostile}\nsecond line")
+    assert lines(stream) == [f"{plain}: 1/2 (50%), 1 s left, {plain}", f"failed: {plain}", "second line"]
+    live = Progress(stream, live=True)
+    with live:
+        live(Event("k", hostile, 1, 2, hostile, left=1))
+        assert screen(live, 120) == [f"━━━━━      {plain}: 1/2 (50%), 1 s left, {plain}"]
 
 
 def test_a_stream_that_is_no_terminal_gets_plain_lines(stream):

@@ -90,6 +90,16 @@ def test_a_run_that_finds_every_step_in_the_store_loads_no_model(here, first, tm
     assert provenance(tmp_path / "out")["models"] == provenance(first.folder)["models"]
 
 
+def test_every_checkpoint_answers_where_that_is_wanted(here, first, tmp_path):
+    changes = {"methods": ["naive"], "primary": None, "seeds": [0], "evaluation": {"checkpoints": True}}
+    folder = tiny.run(here, here / "store", tmp_path / "out", **changes).folder
+    answers = pq.read_table(folder / "checkpoint_answers.parquet")
+    # 40 pool questions in steps of 8, three times: 15 steps, of which two are kept; 20 questions and 48 of the test
+    counts = answers.group_by(["arm", "seed", "step", "split"]).aggregate([("example_id", "count")]).to_pylist()
+    found = {(row["step"], row["split"]): row["example_id_count"] for row in counts}
+    assert found == {(8, "validation"): 20, (8, "test"): 48, (15, "validation"): 20, (15, "test"): 48}
+
+
 def test_every_arm_shares_the_supervisor_and_its_answers(here, first):
     made = [step for step in provenance(first.folder)["steps"] if not step["cached"]]
     assert len({step["key"] for step in made}) == len(made)  # nothing is made twice

@@ -255,7 +255,7 @@ def test_a_file_whose_ids_match_no_question_shows_both_kinds_of_id(tmp_path, poo
 
 
 def test_a_file_that_is_not_there_and_one_without_answers_to_the_split_are_told(tmp_path, pool):
-    with pytest.raises(DataError, match=r"answers.jsonl: no such file; supervisor 'answers.jsonl' reads its answers"):
+    with pytest.raises(DataError, match=r"no such file: answers.jsonl, which supervisor 'answers.jsonl' reads"):
         label(file_recipe(tmp_path), store=tmp_path / "store")
     write(tmp_path / "answers.jsonl", [{"example_id": pool[0].example_id, "value": pool[0].choices[0]}])
     with pytest.raises(DataError, match="has no answer to any question of split 'test'"):

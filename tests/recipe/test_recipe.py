@@ -10,6 +10,7 @@ import pytest
 
 import outgrow.models.files
 from outgrow.core import plugins
+from outgrow.core.config_errors import place
 from outgrow.core.errors import ConfigError
 from outgrow.methods import METHODS
 from outgrow.objectives import Imitation
@@ -119,7 +120,7 @@ def test_a_plugin_is_found_beside_the_recipe_and_its_method_is_read(write, plugi
     assert (recipe.methods[0].config.by, recipe.plugins) == (3, ("halve.py",))
     assert "plugins" not in recipe.canonical_json()  # where a file is does not decide the numbers
     line = faults(write, MINIMAL, "methods=[{name: halve, by: x}]")[1]
-    assert line == '  methods.0.by: must be a valid integer (seen: "x")'
+    assert line == '  methods: the 1st (halve): by: must be a valid integer (seen: "x")'
 
 
 def test_a_recipe_with_a_plugin_travels_to_a_process_that_cannot_see_the_file(write, plugin, tmp_path):
@@ -143,9 +144,10 @@ def test_an_arm_can_be_given_an_objective(write):
     assert recipe.resolved()["methods"][1]["objective"] == {"name": "imitation"}
     assert "objective" not in recipe.resolved()["methods"][0]  # so that results of recipes without stay what they are
     line = faults(write, MINIMAL, "methods=[{name: naive, objective: imitaton}]")[1]
-    assert line.startswith("  methods.0.objective: unknown objective 'imitaton'; did you mean 'imitation'?")
+    there = "  methods: the 1st (naive): objective"
+    assert line.startswith(f"{there}: unknown objective 'imitaton'; did you mean 'imitation'?")
     line = faults(write, MINIMAL, "methods=[{name: naive, objective: {name: imitation, power: 2}}]")[1]
-    assert line.startswith("  methods.0.objective.power: unknown key")
+    assert line.startswith(f"{there}.power: unknown key")
 
 
 def test_canonical_json_leaves_out_what_does_not_decide_the_numbers(write):
@@ -223,18 +225,84 @@ def test_unknown_keys_are_found_in_every_part(write):
     told = "\n".join(lines)
     for key, near in {
         "train.epoch": "epochs",
-        "supervisors.0.layer": "layers",
-        "methods.0.kep": "keep",
+        "supervisors: the 1st (mini): layer": "layers",
+        "methods: the 1st (uncertainty_filtering): kep": "keep",
         "task.lable": "label",
         "ask.variant": "variants",
     }.items():
         assert f"  {key}: unknown key; did you mean '{near}'?" in told
 
 
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("train.lr=1", "train.lr: unknown key; did you mean 'learning_rate'?"),
+        ("train.bs=1", "train.bs: unknown key; did you mean 'batch_size'?"),
+        ("train.batch=1", "train.batch: unknown key; did you mean 'batch_size'?"),
+        ("train.num_train_epochs=1", "did you mean 'epochs'?"),
+        ("train={lora: {rank: 4}}", "train.lora.rank: unknown key; did you mean 'r'?"),
+        ("student.torch_dtype=auto", "did you mean 'dtype'?"),
+        (
+            "supervisors=[{kind: server, model: x, base_url: 'http://h/v1', extra_body: {}}]",
+            "supervisors: the 1st (x): extra_body: unknown key; did you mean 'extra'?",
+        ),
+        ("teacher=x", "teacher: unknown key; did you mean 'supervisors'?"),
+        ("methods=[{name: uncertainty_filtering, fraction: 0.5}]", "did you mean 'keep'?"),
+    ],
+)
+def test_a_key_by_the_name_that_others_give_it_is_told_ours(write, override, told):
+    assert told in faults(write, MINIMAL, override)[1]
+
+
+def test_what_others_call_a_setting_is_no_setting_of_ours():
+    """And each leads to one: in a recipe, a model, its training, a server or a method."""
+    from outgrow.core.names import ALSO_CALLED
+    from outgrow.models.config import Lora, ModelRef
+    from outgrow.recipe.parts import Ask, Reliability
+    from outgrow.supervisors.server import ServerConfig
+    from outgrow.tasks.table_config import TableConfig
+    from outgrow.training.config import TrainConfig
+
+    models = [Recipe, Ask, Reliability, ModelRef, Lora, TrainConfig, ServerConfig, TableConfig]
+    models += [spec.config for spec in METHODS.loaded()[0].values()]
+    known = {name for model in models for name in model.model_fields}
+    assert set(ALSO_CALLED.values()) <= known
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("train=5", "train: must be a mapping of keys to values (seen: 5)"),
+        ("student=[a]", 'student: must be a mapping of keys to values (seen: ["a"])'),
+        ("seeds=7", "seeds: must be a list (seen: 7)"),
+        ("supervisors={a: 1}", 'supervisors: must be a list (seen: {"a": 1})'),
+        ("supervisors=[{model: microworld/mini, train: [1]}]", "supervisors: the 1st (mini): train: must be a mapping"),
+        ("seeds=[1, x]", 'seeds: the 2nd (x): must be a valid integer (seen: "x")'),
+        ("name=" + "n" * 101, "name: must have at most 100 characters"),
+        ("methods=[{name: naive, id: " + "n" * 101 + "}]", "methods: the 1st (nnnn"),
+    ],
+)
+def test_shapes_are_told_in_plain_words_and_places_as_a_reader_counts(write, override, told):
+    (line,) = faults(write, MINIMAL, override)[1:]
+    assert line.startswith(f"  {told}")
+    assert len(line) < 250
+
+
+def test_places_are_counted_in_words():
+    for number, word in {1: "1st", 2: "2nd", 3: "3rd", 11: "11th", 22: "22nd", 113: "113th"}.items():
+        assert place(("arms", number - 1)) == f"arms: the {word}"
+
+
+def test_a_supervisor_named_after_a_long_file_gets_a_name_that_fits(write):
+    recipe = load_recipe(write(MINIMAL), ["supervisors=[{kind: file, path: " + "a" * 250 + ".csv}]"])
+    assert recipe.supervisors[0].name == "a" * 90
+
+
 def test_an_unknown_method_is_named_with_the_nearest_one_and_the_list(write):
     lines = faults(write, MINIMAL, "methods=[naive, uncertainty_filterin]")
-    near = "  methods.1: unknown method 'uncertainty_filterin'; did you mean 'uncertainty_filtering'? Known: "
-    assert lines[1] == near + ", ".join(METHODS) + ' (seen: "uncertainty_filterin")'
+    near = "  methods: the 2nd (uncertainty_filterin): unknown method 'uncertainty_filterin'; did you mean "
+    seen = ' (seen: "uncertainty_filterin")'
+    assert lines[1] == f"{near}'uncertainty_filtering'? Known: " + ", ".join(METHODS) + seen
 
 
 def test_an_unknown_task_is_named_with_the_nearest_one_and_the_list(write):
@@ -273,7 +341,8 @@ def test_faults_of_students_are_told_where_they_are_written(write):
     alone = MINIMAL.replace("student: {model: microworld/base}\n", "")
     assert faults(write, alone)[1:] == ["  student: is missing (seen: null)"]
     lines = faults(write, alone, "students=[{model: microworld/base, layer: 1}]")[1:]
-    assert [line.partition(":")[0].strip() for line in lines] == ["students.0.layer"]
+    assert [line.partition(":")[0].strip() for line in lines] == ["students"]
+    assert lines[0].startswith("  students: the 1st (microworld/base): layer: unknown key; did you mean 'layers'?")
 
 
 def test_a_fault_in_the_shared_training_is_told_once(write):
@@ -325,8 +394,8 @@ def test_overrides_that_lead_nowhere_are_told_together(write):
     lines = faults(write, MINIMAL, "seeds", "supervisors.3.layers=1", "student.model.sub=1", "train={a")
     assert lines[0] == "4 of the overrides cannot be applied:"
     assert "expected key=value" in lines[1]
-    assert "supervisors is a list of 1; '3' is no index from 0 to 0" in lines[2]
-    assert "student.model is 'microworld/base', which has no key 'sub'" in lines[3]
+    assert "supervisors is a list of 1, counted from 0 in overrides; it has no '3'" in lines[2]
+    assert "student.model is \"microworld/base\", which has no key 'sub'" in lines[3]
     assert "override 'train={a', line 1" in lines[4]
 
 

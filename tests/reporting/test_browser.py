@@ -211,6 +211,67 @@ def test_the_page_asks_for_nothing_else_and_the_console_stays_empty(run, browser
     assert browser.get_log("browser") == []
 
 
+@pytest.fixture
+def screen(browser):
+    """Sets the size of the window for one test."""
+
+    def resize(width, height):
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        time.sleep(0.3)
+
+    yield resize
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+BOTTOM = "return document.querySelector(arguments[0]).getBoundingClientRect().bottom + scrollY"
+
+
+def test_the_message_and_the_first_figure_stand_above_the_fold(run, screen, report):
+    screen(1280, 800)
+    run("window.scrollTo(0, 0)")
+    message = run("return document.querySelector('.message').textContent")
+    assert message.startswith("The primary comparison, uncertainty_filtering against random_filtering, is +")
+    assert run("return document.querySelector('main section p').className") == "message"
+    assert run(BOTTOM, ".message") < run(BOTTOM, ".tiles") < run(BOTTOM, "figure svg") <= 800
+    assert run("return document.querySelector('figure').id") == "figure-arms"
+
+
+def test_checks_are_folded_unless_they_fired(run):
+    open_ones = run("return [...document.querySelectorAll('details.check')].map((d) => [d.className, d.open])")
+    assert len(open_ones) >= 11
+    fired = [name for name, is_open in open_ones if is_open]
+    assert all(name.split()[1] in ("warning", "note", "error") for name in fired)
+    assert run("return document.querySelectorAll('#checks > details').length") == 1
+    assert not run("return document.querySelector('#checks > details').open")
+    inside = "return document.querySelectorAll('#checks > details details.check').length"
+    assert run(inside) == len(open_ones) - len(fired)
+    assert run("return document.querySelector('#checks > details > summary').textContent").startswith(
+        f"{len(open_ones) - len(fired)} checks that did not fire"
+    )
+
+
+def test_at_400_columns_the_page_does_not_scroll_sideways_but_tables_do(run, screen):
+    screen(400, 900)
+    assert run("return document.documentElement.scrollWidth") <= 400
+    wide = run(
+        """return [...document.querySelectorAll(".scroll")].filter((e) => e.scrollWidth > e.clientWidth)
+        .map((e) => [getComputedStyle(e).overflowX, e.getBoundingClientRect().right])"""
+    )
+    assert wide
+    assert all(how == "auto" and right <= 400 for how, right in wide)
+    small = "return [...document.querySelectorAll('main p')].map((p) => parseFloat(getComputedStyle(p).fontSize))"
+    assert min(run(small)) >= 12
+
+
+def test_the_run_took_one_time_and_everything_else_is_called_work(run):
+    text = run("return document.getElementById('provenance').textContent")
+    assert text.count("7 min 12 s") == 2  # the fact, and the caption that says so again
+    assert "on the clock the run took 7 min 12 s" in text
+    heads = run("return [...document.querySelectorAll('#table-time thead th')].map((th) => th.textContent)")
+    assert heads == ["Step", "Made now", "From the store", "Work now", "Share", "Work in all"]
+
+
 @pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 1440), ("light", 390)])
 def test_screenshots_are_written_and_nothing_sticks_out(run, browser, tmp_path, theme, width):
     where = Path(os.environ.get("OUTGROW_SCREENSHOTS") or tmp_path)

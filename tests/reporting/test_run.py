@@ -27,7 +27,7 @@ def test_every_fault_of_the_results_is_shown_at_once(results):
     del results["task"]["name"]
     with pytest.raises(DataError) as error:
         as_results(results, "results.json")
-    assert "arms.0.accuracy.value" in str(error.value)
+    assert "arms: the 1st (naive): accuracy.value" in str(error.value)
     assert "'high'" in str(error.value)
     assert "task.name" in str(error.value)
 

@@ -166,7 +166,7 @@ def test_time_per_arm_tells_what_was_made_what_was_shared_and_the_rest(provenanc
         ["all", "7", "42.0 s", "100.0 %", "35.5 s", "6.5 s", "36.0 s"],
     ]
     # alone, each arm with its own supervisor: naive 6 + 18, vote 10 + 18; together they and the supervisors took 34
-    assert "would have taken 52.0 s one by one; this run made them in 34.0 s." in table.caption
+    assert "would have been 52.0 s of work; shared they were 34.0 s." in table.caption
 
 
 def test_a_run_of_an_older_version_has_no_time_per_arm(provenance):

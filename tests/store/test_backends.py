@@ -19,6 +19,7 @@ import outgrow.store.lease
 import outgrow.store.remote
 from outgrow.core.errors import PrerequisiteError, SealedError, StoreError
 from outgrow.store import LeaseLostError, Step, StepBusyError, Store, StoreWarning
+from outgrow.store.artefact import encode_manifest
 from outgrow.store.cache import scratch
 from outgrow.store.heartbeat import BeatLease, highest
 from outgrow.store.objects import NoConditionalCreateError, Objects
@@ -210,6 +211,24 @@ def test_a_damaged_manifest_is_set_aside(url):
     Objects(url).write(f"{STEP.key}/manifest.json", b"{}\n")
     with pytest.warns(StoreWarning, match=r"manifest.json cannot be read"):
         assert Store(url).make(STEP, maker).json("parts.json") == [0, 1, 2, 3]
+
+
+def test_names_that_leave_their_folder_are_refused_and_nothing_is_written_there(url, forget, tmp_path):
+    Store(url).make(STEP, maker)
+    objects = Objects(url)
+    fields = json.loads(objects.read(f"{STEP.key}/manifest.json"))
+    del fields["digest"]
+    name = f"../../../../{tmp_path.name}-outside"
+    fields["files"] = {name: fields["files"]["parts.json"]}
+    objects.write(f"{STEP.key}/manifest.json", encode_manifest(fields))
+    forget()
+    with pytest.warns(StoreWarning, match=r"manifest.json names '\.\./.*-outside', which is not in its folder"):
+        assert Store(url).make(STEP, maker).json("parts.json") == [0, 1, 2, 3]
+    other = Step("ask", 1, {"k": 6})
+    objects.write(f"work/{other.key}/saved-000001.json", json.dumps({name: {"object": "x", "sha256": ""}}).encode())
+    with pytest.warns(StoreWarning, match=r"it names '\.\./.*-outside', which is not in its folder"):
+        assert Store(url).make(other, maker).json("parts.json") == [0, 1, 2, 3]
+    assert not [path for path in tmp_path.parent.rglob("*-outside")]
 
 
 def test_damage_of_a_large_file_is_found_when_it_is_asked_for(url, forget, monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ import outgrow.store.artefact
 from outgrow.core.errors import StoreError
 from outgrow.store import DamagedWorkError, Step, Store, StoreWarning
 from outgrow.store.artefact import encode_manifest
+from outgrow.store.status import status
 
 STEP = Step("label", 1, {"k": 5}, {})
 
@@ -88,6 +90,106 @@ def test_a_missing_folder(store):
     before = sound_contents(store)
     shutil.rmtree(next((store.path / STEP.key).glob("attempt-*")))
     expect_redo(store, "file 'facts.json' is missing", before)
+
+
+def folder_in_place_of(path):
+    path.unlink()
+    path.mkdir()
+    (path / "x").touch()
+
+
+def loop_in_place_of(path):
+    path.unlink()
+    path.symlink_to(path.name)
+
+
+def link_in_place_of(path):
+    """The bytes are right, but they are not the store's: whoever owns them may change them."""
+    elsewhere = path.parents[2] / "elsewhere"
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+
+
+TURNS = (folder_in_place_of, loop_in_place_of, link_in_place_of)
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_file_that_was_turned_into_something_else(store, turn):
+    before = sound_contents(store)
+    turn(next((store.path / STEP.key).glob("attempt-*")) / "facts.json")
+    expect_redo(store, "'facts.json' is no file, or a link", before)
+
+
+@pytest.mark.parametrize("turn", TURNS[:2])
+def test_a_manifest_that_was_turned_into_something_else(store, turn):
+    before = sound_contents(store)
+    turn(store.path / STEP.key / "manifest.json")
+    with pytest.warns(StoreWarning, match=rf"{STEP.key[:12]}.* is damaged: manifest.json cannot be read"):
+        assert store.get(STEP) is None
+    store.make(STEP, maker)
+    assert contents(store) == before
+
+
+def test_an_attempt_that_is_a_link_to_another_folder(store, tmp_path):
+    before = sound_contents(store)
+    attempt = next((store.path / STEP.key).glob("attempt-*"))
+    attempt.rename(tmp_path / "elsewhere")
+    attempt.symlink_to(tmp_path / "elsewhere")
+    expect_redo(store, "'facts.json' is no file, or a link", before)
+    assert (tmp_path / "elsewhere" / "facts.json").exists()  # set aside was the link
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/../../x", "", "a//b", "..\\x", "a\0b"])
+def test_a_manifest_that_names_what_is_not_in_its_folder(store, name):
+    before = sound_contents(store)
+    path = store.path / STEP.key / "manifest.json"
+    fields = json.loads(path.read_bytes())
+    del fields["digest"]
+    other = {**fields, "files": {name: next(iter(fields["files"].values()))}}
+    path.write_bytes(encode_manifest(other))
+    expect_redo(store, f"manifest.json names {re.escape(repr(name))}, which is not in its folder", before)
+    outgrow.store.artefact._verified.clear()
+    path.write_bytes(encode_manifest({**fields, "attempt": "../../elsewhere"}))
+    with pytest.warns(StoreWarning, match=r"names '\.\./\.\./elsewhere', which is not in its folder"):
+        assert store.get(STEP) is None
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_journal_that_was_turned_into_something_else_begins_the_step_anew(tmp_path, turn):
+    store = Store(tmp_path / "store")
+    step = Step("ask", 1, {})
+    with pytest.raises(RuntimeError, match="interrupted"):
+        store.make(step, parts)
+    turn(store.path / "work" / step.key / "parts.jsonl")
+    with (
+        pytest.warns(StoreWarning, match="work on step 'ask' .* is damaged: .*parts.jsonl is no file, or a link"),
+        pytest.raises(RuntimeError, match="interrupted"),
+    ):
+        store.make(step, parts)
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_lease_that_was_turned_into_something_else_is_in_nobodys_way(tmp_path, turn):
+    store = Store(tmp_path / "store")
+    lease = store.path / "work" / STEP.key / "lease"
+    lease.parent.mkdir(parents=True)
+    lease.write_text("{}")
+    turn(lease)
+    status(store.path)
+    assert store.make(STEP, maker).json("facts.json") == {"n": 50}
+    assert not list((store.path / "work").iterdir())
+
+
+def test_a_checkpoint_that_was_turned_into_a_folder_begins_the_step_anew(tmp_path):
+    store = Store(tmp_path)
+    (tmp_path / "work" / STEP.key / "checkpoint").mkdir(parents=True)
+
+    def training(work):
+        (work.dir / "checkpoint").write_text("x")
+        work.save_json(1, "done.json")
+
+    with pytest.warns(StoreWarning, match="work on step 'label' .* is damaged: .*Is a directory: .*checkpoint"):
+        assert store.make(STEP, training).json("done.json") == 1
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]\n", "null\n", '{"digest": 1}\n', "\xff\xfe", "\0\0\0\0"])

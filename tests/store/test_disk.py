@@ -85,24 +85,6 @@ def test_other_errors_of_the_maker_pass_unchanged(tmp_path):
         Store(tmp_path).make(STEP, failing)
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A real file system of one megabyte, and how to make it larger."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    try:
-        mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError as error:
-        pytest.skip(f"no mount command: {error}")
-    if mounted.returncode != 0:
-        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def test_a_really_full_disk_and_going_on_after_space_was_freed(small_disk):
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"\0" * 600_000)

@@ -26,7 +26,7 @@ from outgrow.cli.status import status
 from outgrow.core.lean import start_without_pandas
 
 VERBS: dict[Callable[..., None], str | None] = {
-    run: "outgrow run recipe.yaml seeds=[0,1,2] student.model=microworld/base",
+    run: "outgrow run recipe.yaml 'seeds=[0,1,2]' student.model=microworld/base",
     plan: "outgrow plan recipe.yaml --device h100 --devices 8 --price-per-hour 2.5",
     label: "outgrow label recipe.yaml ask.variants=5 --out answers.jsonl --labels labels.jsonl",
     reliability: None,
@@ -51,7 +51,6 @@ app = typer.Typer(
     name="outgrow",
     help="Train a strong model on labels that cannot be fully trusted, and measure how far it outgrows its teacher.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

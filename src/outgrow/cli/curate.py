@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from outgrow.cli.options import CROWD, Answers, Known, Out, Plugin, TieBreak, Together, check_paths
-from outgrow.cli.terminal import line
 from outgrow.cli.words import say_ignored, say_mix, say_path, warn_one_class
+from outgrow.core.terminal import line
 
 if TYPE_CHECKING:
     from outgrow.experiment.curate import Summary

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from outgrow.cli.terminal import plain_table
+from outgrow.core.terminal import line, plain_table, show
 
 
 def doctor() -> None:
     """Show versions, extras, models and the machine."""
-    from rich.console import Console
-    from rich.markup import escape
-
     from outgrow.models.doctor import doctor as facts
 
+    line("importing what is installed, which takes a while", error=True)
     table = plain_table("what", "found")
     for what, fact in facts().items():
-        table.add_row(what, escape(fact))
-    Console().print(table)
+        table.add_row(what, fact)
+    show(table)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from outgrow.cli.options import check_paths
-from outgrow.cli.terminal import line
+from outgrow.core.terminal import line
 
 
 def explore(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from outgrow.cli.options import Plugin, Store, check_paths, split_arguments
-from outgrow.cli.terminal import line
+from outgrow.cli.stopping import stoppable
+from outgrow.core.terminal import line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,7 +48,8 @@ def label(
     recipe = ranks().agree(lambda: load_labelling(given, overrides))[0]
     for path in written:
         check_paths(path, *files_of(recipe), None if given is None else Path(given))
-    led(_label)(recipe, out, labels, split=split, seed=seed, supervisor=supervisor, store=store)
+    with stoppable(store):
+        led(_label)(recipe, out, labels, split=split, seed=seed, supervisor=supervisor, store=store)
 
 
 def _label(recipe: Any, out: Path, labels_out: Path | None, **options: Any) -> None:

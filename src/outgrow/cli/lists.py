@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from outgrow.cli.options import Plugin
-from outgrow.cli.terminal import plain_table
+from outgrow.core.terminal import line, plain_table, show
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -63,30 +63,23 @@ def _list(
     role: Callable[[Any], str] | None = None,
 ) -> None:
     """Print every entry of a registry with its origin, or the settings of one."""
-    from rich.console import Console
-    from rich.markup import escape
-
-    console = Console(emoji=False)
     if name is not None:
         spec = registry.require(name)
-        console.print(escape(doc_line(spec)))
+        line(doc_line(spec))
         if settings is not None:
             _settings(settings(spec))
         return
     good, bad = registry.loaded()
     table = plain_table(registry.what, *(["role"] if role else []), "from", "what it is")
     for each, spec in good.items():
-        table.add_row(each, *([role(spec)] if role else []), str(registry.entry(each).origin), escape(doc_line(spec)))
-    console.print(table)
+        table.add_row(each, *([role(spec)] if role else []), str(registry.entry(each).origin), doc_line(spec))
+    show(table)
     for reason in bad.values():
-        console.print(f"error: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
+        line(f"error: {reason}", style="red")
 
 
 def _settings(model: type[BaseModel]) -> None:
     """Print a configuration model: each key with its type, its default and its line in the docstring."""
-    from rich.console import Console
-    from rich.markup import escape
-
     from outgrow.core.config import attribute_docs
 
     docs = attribute_docs(model)
@@ -94,11 +87,11 @@ def _settings(model: type[BaseModel]) -> None:
     for key, field in model.model_fields.items():
         if key != "kind":
             default = "needed" if field.is_required() else repr(field.get_default(call_default_factory=True))
-            table.add_row(key, escape(type_words(field.annotation)), escape(default), escape(docs.get(key, "")))
+            table.add_row(key, type_words(field.annotation), default, docs.get(key, ""))
     if table.row_count:
-        Console().print(table)
+        show(table)
     else:
-        Console().print("no settings")
+        line("no settings")
 
 
 def doc_line(spec: Any) -> str:

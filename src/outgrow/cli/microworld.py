@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from outgrow.cli.terminal import plain_table
+from outgrow.core.terminal import line, plain_table, show
 
 app = typer.Typer(help="The generated world: its facts and its questions.", no_args_is_help=True)
 
@@ -18,8 +18,6 @@ def facts(
     count: Annotated[int, typer.Option(min=1, help="How many entities.")] = 5,
 ) -> None:
     """Show what is true, and what the names suggest."""
-    from rich.console import Console
-
     from outgrow.core.errors import ConfigError
     from outgrow.core.names import unknown
     from outgrow.tasks.microworld.world import World, WorldConfig
@@ -31,7 +29,7 @@ def facts(
     for name in generated.entities[:count] if entity is None else (entity,):
         for relation, fact in generated.facts[name].items():
             table.add_row(name, relation, fact.value, fact.cue or "", f"{fact.rank:.2f}")
-    Console().print(table)
+    show(table)
 
 
 @app.command()
@@ -44,9 +42,6 @@ def sample(
     variants: Annotated[int, typer.Option(min=1, help="Wordings of each.")] = 1,
 ) -> None:
     """Show questions as they are put, with their gold answers."""
-    from rich.console import Console
-    from rich.markup import escape
-
     from outgrow import tasks
     from outgrow.core.errors import ConfigError
     from outgrow.core.names import unknown
@@ -59,9 +54,8 @@ def sample(
     if variants > task.n_variants:
         raise ConfigError(f"--variants {variants}: {task.name} has {task.n_variants} wordings")
     gold = dict(zip(*(task.gold(split)[name].to_pylist() for name in ("example_id", "value")), strict=True))
-    console = Console(highlight=False, soft_wrap=True)
     for example in list(iter_examples(task.examples(split)))[:count]:
-        console.rule(escape(example.example_id), align="left")
+        line(f"── {example.example_id}")
         for variant in range(variants):
-            console.print(task.wording(example, variant).prompt, markup=False)
-        console.print(f"gold: {task.solution(example, gold[example.example_id])}", markup=False)
+            line(task.wording(example, variant).prompt)
+        line(f"gold: {task.solution(example, gold[example.example_id])}")

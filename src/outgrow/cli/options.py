@@ -55,9 +55,16 @@ CROWD = "crowd"
 
 def split_arguments(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
     """The recipe, if the first argument is one, and the overrides behind it."""
-    if arguments and ("=" not in arguments[0] or Path(arguments[0]).is_file()):
+    if arguments and ("=" not in arguments[0] or _is_file(arguments[0])):
         return arguments[0], list(arguments[1:])
     return None, list(arguments)
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a name, or with a character that no name has
+        return False
 
 
 def check_paths(out: Path, *inputs: Path | None) -> None:

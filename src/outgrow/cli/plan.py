@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from outgrow.cli.options import Plugin, RecipeAndSettings, split_arguments
+from outgrow.core.terminal import line, show
 
 if TYPE_CHECKING:
     from outgrow.recipe.recipe import Recipe
@@ -53,7 +54,7 @@ def plan(
         machine=machine,
         shapes=shape or (),
         sample=sample,
-        say=lambda text: typer.echo(text, err=True),
+        say=lambda text: line(text, error=True),
     )
     if as_json:
         typer.echo(json.dumps(made.numbers(), indent=1))
@@ -63,11 +64,9 @@ def plan(
 
 def _counts(recipe: Recipe) -> None:
     """Without torch: jobs, prompts, rows and steps alone."""
-    from rich.console import Console
-
     from outgrow.experiment.dry import dry_run
     from outgrow.experiment.planning.plan import NEEDED
     from outgrow.experiment.sketch import planned_task
 
-    Console().print(dry_run(recipe, planned_task(recipe)))
-    typer.echo(f"note: {NEEDED}")
+    show(dry_run(recipe, planned_task(recipe)))
+    line(f"note: {NEEDED}")

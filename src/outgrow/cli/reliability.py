@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from outgrow.cli.options import CROWD, Answers, Known, Out, TieBreak, Together, check_paths
-from outgrow.cli.terminal import line
 from outgrow.cli.words import say_accuracy, say_counts, say_ignored, say_levels, say_mix, say_path, warn_one_class
 from outgrow.core.errors import PrerequisiteError
+from outgrow.core.terminal import line
 
 
 def reliability(

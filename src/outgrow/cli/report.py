@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from outgrow.cli.terminal import line
+from outgrow.core.terminal import line
 
 
 def report(folder: Annotated[Path, typer.Argument(help="The folder of a finished run.")]) -> None:

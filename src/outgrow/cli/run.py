@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from outgrow.cli.options import Plugin, RecipeAndSettings, Store, split_arguments
-from outgrow.cli.terminal import line, wide_console
+from outgrow.cli.stopping import stoppable
+from outgrow.core.terminal import line, show, wide_console
 
 if TYPE_CHECKING:
     from outgrow.recipe.recipe import Recipe
@@ -37,12 +38,13 @@ def run(
     from outgrow.models.ranks import led, ranks
     from outgrow.recipe.recipe import load_recipe
 
-    # every rank reads the recipe, so that every rank has its plugins
-    recipe = ranks().agree(lambda: load_recipe(*split_arguments(arguments or [])))[0]
-    if dry:
-        led(_dry)(recipe)
-    else:
-        led(_run)(recipe, store=store, out=out, jobs=jobs, on=on, gpus=gpus, fail_fast=fail_fast)
+    with stoppable(store):
+        # every rank reads the recipe, so that every rank has its plugins
+        recipe = ranks().agree(lambda: load_recipe(*split_arguments(arguments or [])))[0]
+        if dry:
+            led(_dry)(recipe)
+        else:
+            led(_run)(recipe, store=store, out=out, jobs=jobs, on=on, gpus=gpus, fail_fast=fail_fast)
 
 
 def _run(recipe: Recipe, **options: Any) -> None:
@@ -60,20 +62,17 @@ def _run(recipe: Recipe, **options: Any) -> None:
 
 def _dry(recipe: Recipe) -> None:
     """Print the jobs of a recipe."""
-    from rich.console import Console
-
     from outgrow.experiment.downloads import downloads
     from outgrow.experiment.dry import dry_run
     from outgrow.experiment.sketch import planned_task
     from outgrow.supervisors.config import FileSupervisor
-    from outgrow.supervisors.file import identity
     from outgrow.tasks.benchmarks import BenchmarkTask
 
     for supervisor in recipe.supervisors:
         if isinstance(supervisor, FileSupervisor):
-            identity(supervisor, Path(recipe.data_dir))  # the file is there
+            recipe.folder_of([supervisor.path], f"supervisor '{supervisor.name}'")
     task = planned_task(recipe)
-    Console().print(dry_run(recipe, task))
+    show(dry_run(recipe, task))
     for note in task.audit.notes if isinstance(task, BenchmarkTask) else ():
         line(f"note: {note}")
     for needed in downloads(recipe):

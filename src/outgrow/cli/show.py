@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from outgrow.cli.terminal import plain_table
+from outgrow.core.terminal import line, plain_table
+from outgrow.core.terminal import show as show_table
 
 
 def show(
@@ -18,24 +19,20 @@ def show(
     classifier: Annotated[bool, typer.Option("--classifier", help="As a classifier head reads it.")] = False,
 ) -> None:
     """Show a training row as the model sees it: tokens, mask, weight."""
-    from rich.console import Console
-    from rich.markup import escape
-
     from outgrow.models.show import show as look
 
     shown = look(rows, row, model=model, chat=chat, classifier=classifier)
-    console = Console(highlight=False)
     title = shown.row["row_id"] or shown.row["example_id"] or f"row {row}"
     target = shown.row["target"]
-    console.print(f"{title}: weight {shown.weight:g}, target {target!r}", markup=False, soft_wrap=True)
+    line(f"{title}: weight {shown.weight:g}, target {target!r}")
     if shown.row["probabilities"]:
         shares = ", ".join(f"{name} {share:.3f}" for name, share in shown.row["probabilities"])
-        console.print(f"soft target: {shares}", markup=False, soft_wrap=True)
+        line(f"soft target: {shares}")
     table = plain_table("position", "id", "token", "learned", "weight in the loss")
     for position, token in enumerate(shown.tokens):
         learned = "yes" if token.share else ""
         share = f"{shown.weight * token.share:.4f}" if token.share else "0"
-        table.add_row(str(position), str(token.id), escape(repr(token.text)), learned, share)
-    console.print(table)
+        table.add_row(str(position), str(token.id), repr(token.text), learned, share)
+    show_table(table)
     if classifier:
-        console.print("a classifier reads these tokens and learns the class; no token is predicted")
+        line("a classifier reads these tokens and learns the class; no token is predicted")

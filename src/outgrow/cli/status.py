@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from outgrow.cli.options import Plugin
-from outgrow.cli.terminal import line, plain_table, wide_console
+from outgrow.core.terminal import line, plain_table, show
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from outgrow.store.status import Making, Status
 
 
@@ -26,34 +24,30 @@ def status(
     if recipe is not None:
         _jobs(store, recipe)
         return
-    from rich.markup import escape
-
+    from outgrow.reporting.formatting import duration
     from outgrow.store.status import status as status_of
 
     state = status_of(store)
     if as_json:
         _as_json(state)
         return
-    console = wide_console(160)
     line(f"store {state.store}")
     results = plain_table("results of", "count", "size", "time to make")
     for kind in state.results:
-        results.add_row(escape(kind.step), f"{kind.count:,}", _size(kind.bytes), _time(kind.seconds))
-    console.print(results if state.results else "no results yet")
-    _list(console, "under way", state.under_way)
-    _list(console, "abandoned (taken up by whoever wants the result)", state.abandoned)
+        results.add_row(kind.step, f"{kind.count:,}", _size(kind.bytes), duration(kind.seconds))
+    show(results if state.results else "no results yet")
+    _list("under way", state.under_way)
+    _list("abandoned (taken up by whoever wants the result)", state.abandoned)
     for key in state.damaged:
-        console.print(f"damaged: the manifest of {key} cannot be read; its step is done again when it is wanted")
+        line(f"damaged: the manifest of {key} cannot be read; its step is done again when it is wanted")
     if state.quarantined:
-        console.print(f"set aside as damaged, in quarantine/: {len(state.quarantined):,}")
+        line(f"set aside as damaged, in quarantine/: {len(state.quarantined):,}")
         for name in state.quarantined:
-            console.print(f"  {name}", markup=False, highlight=False)
+            line(f"  {name}")
 
 
 def _jobs(store: str, recipe: str) -> None:
     """Print which jobs of a recipe are done on a store, and what is missing of the others; nothing is made."""
-    from rich.markup import escape
-
     from outgrow.experiment.progress import states
     from outgrow.recipe.recipe import load_recipe
     from outgrow.store import Store
@@ -62,11 +56,10 @@ def _jobs(store: str, recipe: str) -> None:
     table = plain_table("job", "steps made", "missing")
     for state in looked_up:
         made = ", ".join(f"{count} {kind}" for kind, count in sorted(state.made.items()))
-        table.add_row(*map(escape, (state.job.label, made, state.missing or "")))
-    console = wide_console(160)
-    console.print(table)
+        table.add_row(state.job.label, made, state.missing or "")
+    show(table)
     done = sum(state.missing is None for state in looked_up)
-    console.print(f"{done} of {len(looked_up)} jobs are done", highlight=False)
+    line(f"{done} of {len(looked_up)} jobs are done")
 
 
 def _as_json(state: Status) -> None:
@@ -83,9 +76,7 @@ def _as_json(state: Status) -> None:
     print(json.dumps(asdict(state), indent=1))
 
 
-def _list(console: Console, title: str, steps: Sequence[Making]) -> None:
-    from rich.markup import escape
-
+def _list(title: str, steps: Sequence[Making]) -> None:
     if not steps:
         return
     table = plain_table("step", "about", "done", "by", "since (UTC)", "renewed", "")
@@ -94,9 +85,9 @@ def _list(console: Console, title: str, steps: Sequence[Making]) -> None:
         by = f"{one.host}, process {one.pid}" if one.host and one.pid is not None else ""
         times = (one.since.removesuffix("+00:00"), one.renewed.partition("T")[2].removesuffix("+00:00"))
         name = one.step or f"{one.key[:12]}"
-        table.add_row(*map(escape, (name, one.detail, done, by, *times, one.abandoned)))
-    console.print(f"\n{title}: {len(steps):,}", highlight=False)
-    console.print(table)
+        table.add_row(name, one.detail, done, by, *times, one.abandoned)
+    line(f"\n{title}: {len(steps):,}")
+    show(table)
 
 
 def _size(count: int) -> str:
@@ -105,7 +96,3 @@ def _size(count: int) -> str:
         size /= 1000
         units.pop(0)
     return f"{size:,.0f} {units[0]}" if units[0] == "bytes" else f"{size:,.1f} {units[0]}"
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:,.1f} s" if seconds < 600 else f"{seconds / 3600:,.1f} h"

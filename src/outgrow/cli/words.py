@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from outgrow.cli.terminal import console, line, visible
+from outgrow.core.terminal import line, plain_table, show, visible
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,7 +19,7 @@ def say_ignored(answers: pa.Table) -> None:
     """Columns of the file that were not used."""
     ignored = json.loads((answers.schema.metadata or {}).get(b"ignored_columns", b"[]"))
     if ignored:
-        line(f"note: columns not used: {', '.join(map(visible, ignored))}")
+        line(f"note: columns not used: {', '.join(visible(name, 60) for name in ignored)}")
 
 
 def say_counts(answers: pa.Table, labels: pa.Table) -> None:
@@ -45,7 +45,6 @@ def say_accuracy(accuracy: AccuracyEstimate) -> None:
 def say_levels(labels: pa.Table, most: int = 12) -> None:
     """How many questions have each entropy."""
     import numpy as np
-    from rich.table import Table
 
     entropy = np.asarray(labels.column("entropy").to_numpy())
     once = int(np.isnan(entropy).sum())
@@ -54,7 +53,7 @@ def say_levels(labels: pa.Table, most: int = 12) -> None:
     levels, counts = np.unique(np.round(entropy[~np.isnan(entropy)], 4), return_counts=True)
     if not len(levels):
         return
-    table = Table("entropy", "questions", "share", title="Agreement (0: all answers equal)")
+    table = plain_table("entropy", "questions", "share", title="Agreement (0: all answers equal)")
     for column in table.columns:
         column.justify = "right"
     for level, count in list(zip(levels, counts, strict=True))[:most]:
@@ -62,30 +61,27 @@ def say_levels(labels: pa.Table, most: int = 12) -> None:
     if len(levels) > most:
         rest = int(counts[most:].sum())
         table.add_row(f"{len(levels) - most} more", f"{rest:,}", f"{rest / labels.num_rows:.1%}")
-    console().print(table)
+    show(table)
 
 
 def say_mix(mixes: Mapping[str, Mapping[str, float]], most: int = 20) -> None:
     """Shares of the labels, one column per mix."""
-    from rich.markup import escape
-    from rich.table import Table
-
     first = next(iter(mixes.values()))
-    table = Table("label", *mixes, title="Label mix")
+    table = plain_table("label", *mixes, title="Label mix")
     for name in list(first)[:most]:
-        table.add_row(escape(visible(name)), *(f"{mix.get(name, 0.0):.1%}" for mix in mixes.values()))
+        table.add_row(visible(name, 60), *(f"{mix.get(name, 0.0):.1%}" for mix in mixes.values()))
     if len(first) > most:
         rest = list(first)[most:]
         shares = (sum(mix.get(name, 0.0) for name in rest) for mix in mixes.values())
         table.add_row(f"{len(rest)} more", *(f"{share:.1%}" for share in shares))
-    console().print(table)
+    show(table)
 
 
 def warn_one_class(mix: Mapping[str, Any]) -> None:
     """A warning where all labels are the same."""
     if len(mix) == 1:
         line(
-            f"warning: every label is {visible(next(iter(mix)))}; with fewer than two classes "
+            f"warning: every label is {visible(next(iter(mix)), 60)}; with fewer than two classes "
             "reliability tells nothing about which labels are right",
         )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import typing
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -14,6 +15,11 @@ from outgrow.core.names import closest, did_you_mean
 
 Model = TypeVar("Model", bound=BaseModel)
 Loc = tuple[int | str, ...]
+SHAPES = {
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "must be a mapping of keys to values"),
+    **dict.fromkeys(("list_type", "tuple_type"), "must be a list"),
+}
+"""What pydantic calls an object and an array."""
 
 
 def validate(model: type[Model], raw: Any) -> Model:
@@ -40,12 +46,37 @@ def below(error: ValidationError, *loc: int | str) -> ValidationError:
     return _validation_error((loc + item["loc"], item["msg"], item["input"]) for item in error.errors())
 
 
-def report(error: ValidationError, title: str, *, silent: Collection[str] = ()) -> str:
+def place(loc: Sequence[int | str], raw: Any = None) -> str:
+    """Where something stands in `raw`, as a reader counts: "methods: the 2nd (naive): keep"."""
+    said: list[str] = []
+    before: int | str = 0
+    for part in loc:
+        raw = raw[part] if _holds(raw, part) else None
+        if isinstance(part, int):
+            given = [raw.get(key) for key in ("id", "name", "model", "kind")] if isinstance(raw, dict) else [raw]
+            name = next((each for each in given if isinstance(each, str)), None)
+            said.append(f"the {ordinal(part + 1)}" + (f" ({name[:40]})" if name else ""))
+        elif isinstance(before, str):
+            said[-1] += f".{part}"
+        else:
+            said.append(part)
+        before = part
+    return ": ".join(said) or "(top level)"
+
+
+def ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 4th."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def report(error: ValidationError, title: str, raw: Any, *, silent: Collection[str] = ()) -> str:
     """All faults of an error that `validate` raised, one line each, under a title that says how many there are.
 
     Args:
         error: the faults.
         title: what has them.
+        raw: what was validated.
         silent: first keys that nobody has written, because they repeat others.
     """
     faults: dict[tuple[Any, ...], list[str]] = {}
@@ -56,8 +87,7 @@ def report(error: ValidationError, title: str, *, silent: Collection[str] = ()) 
             messages.append(item["msg"])
         values[item["loc"]] = item["input"]
     lines = [
-        f"  {'.'.join(map(str, loc)) or '(top level)'}: {' or '.join(messages)} (seen: {shown(values[loc])})"
-        for loc, messages in faults.items()
+        f"  {place(loc, raw)}: {' or '.join(messages)} (seen: {shown(values[loc])})" for loc, messages in faults.items()
     ]
     number = "1 error" if len(lines) == 1 else f"{len(lines)} errors"
     return "\n".join([f"{title} has {number}:", *lines])
@@ -96,11 +126,15 @@ def _reworded(error: ValidationError, raw: Any, model: type[BaseModel]) -> Valid
     return _validation_error(faults)
 
 
+def _holds(raw: Any, part: int | str) -> bool:
+    return part in raw if isinstance(raw, dict) else isinstance(raw, list) and part in range(len(raw))
+
+
 def _real_loc(loc: Loc, raw: Any, missing: bool) -> Loc:
     """The keys that exist in `raw`; pydantic adds the names of union members between them."""
     real: list[int | str] = []
     for number, part in enumerate(loc):
-        inside = part in raw if isinstance(raw, dict) else isinstance(raw, list) and part in range(len(raw))
+        inside = _holds(raw, part)
         if inside:
             raw = raw[part]
         if inside or (missing and number == len(loc) - 1):
@@ -117,7 +151,9 @@ def _message(item: dict[str, Any], loc: Loc, model: type[BaseModel]) -> str:
         return "is missing"
     if kind == "too_short":
         return f"needs {item['ctx']['min_length']} or more"
-    message: str = item["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    if kind in SHAPES:
+        return SHAPES[kind]
+    message = re.sub("^(Input|String) should ", "must ", item["msg"].removeprefix("Value error, "))
     if kind == "literal_error" and isinstance(value, str):
         near = closest(value, item["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", "))
         return f"{message}; did you mean '{near}'?" if near else message

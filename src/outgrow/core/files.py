@@ -15,6 +15,10 @@ from typing import IO, Any
 
 from outgrow.core.errors import DataError, OutgrowError
 
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+REFUSALS = {*FULL, errno.EACCES, errno.EIO, errno.ELOOP, errno.EMFILE, errno.ENAMETOOLONG, errno.EPERM, errno.EROFS}
+"""Errors of the system that say something about files or the machine and nothing about this program."""
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
@@ -24,24 +28,38 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         DataError: the folder does not exist or cannot be written to, or a folder has that name.
         OutgrowError: the disk is full; nothing was written.
     """
-    if not path.parent.is_dir():
-        raise DataError(f"{path}: the folder '{path.parent}' does not exist; create it first")
-    if path.is_dir():
-        raise DataError(f"{path}: a folder of this name is in the way")
-    target = path.resolve() if path.is_symlink() else path
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")
+    temporary: Path | None = None
     try:
+        if not path.parent.is_dir():
+            raise DataError(f"{path}: the folder '{path.parent}' does not exist; create it first")
+        if path.is_dir():
+            raise DataError(f"{path}: a folder of this name is in the way")
+        target = path.resolve() if path.is_symlink() else path
+        temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
         with temporary.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno in FULL:
             raise OutgrowError(f"{path}: no space left; nothing was written. Free space and run again") from error
         raise DataError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """A folder for results, before anything long begins.
+
+    Raises:
+        DataError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"the folder {path} cannot be made: {error.strerror or error}; choose another") from error
 
 
 def write_json(value: Any, path: Path) -> None:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from outgrow.core.events import Event, Number, duration
+from outgrow.core.terminal import visible, visible_lines
 
+BAR = 10
+"""Columns of a bar."""
 QUIET = 60
 """Seconds after which a plain line is said again although nothing has changed."""
 
@@ -44,7 +47,7 @@ class Lines:
 
     def say(self, text: str) -> None:
         """Show a line that stays."""
-        self._stream.write(text + "\n")
+        self._stream.write(visible_lines(text) + "\n")
         self._stream.flush()
 
     def show(self, event: Event) -> None:
@@ -68,9 +71,25 @@ class Lines:
         return sum(1 for row in self._rows.values() if not row.overall)
 
     def _print(self, event: Event, ending: str) -> None:
-        of = f"/{event.total:,.0f} ({event.done / event.total:.0%})" if event.total else ""
-        counted = f": {event.done:,.0f}{of}" if event.done or event.total else ""
-        self.say(", ".join(part for part in (event.label + counted, ending, event.note) if part))
+        self.say(_sentence(event, ending, math.inf))
+
+
+def _sentence(event: Event, ending: str, width: Number) -> str:
+    """What is done, how far it is and the time left, always whole; what is too wide is cut out of the label's middle.
+
+    The note follows, on a line of its own where there is not room for it.
+    """
+    label, note = visible(event.label), visible(event.note)
+    of = f"/{event.total:,.0f} ({event.done / event.total:.0%})" if event.total else ""
+    counted = f"{event.done:,.0f}{of}" if event.done or event.total else ""
+    told = ": " * bool(counted) + counted + ", " * bool(ending) + ending
+    if (room := max(width - len(told), 16)) < len(label):
+        half = int(room - 1) // 2
+        label = f"{label[:half]}…{label[-half:]}"
+    if not note:
+        return label + told
+    apart = len(label + told) + 2 + len(note) > width
+    return f"{label}{told}\n  {visible(note, int(width) - 2)}" if apart else f"{label}{told}, {note}"
 
 
 def _left(event: Event, before: Number, elapsed: Number) -> str:
@@ -84,35 +103,28 @@ def _left(event: Event, before: Number, elapsed: Number) -> str:
 
 
 class Live:
-    """rich's bars; a closed step leaves the display."""
+    """A bar and a sentence for each step, as wide as the terminal; a closed step leaves the display."""
 
     def __init__(self, stream: Any) -> None:
         from rich.console import Console
-        from rich.markup import escape
-        from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, ProgressColumn
         from rich.progress import Progress as Bars
         from rich.text import Text
 
-        class Left(ProgressColumn):
-            """Time left as the sender says, else by rich's estimate."""
+        console = Console(file=stream)
+
+        class Sentence(ProgressColumn):
+            """The time left is the sender's, else rich's estimate."""
 
             max_refresh = 0.5
 
             def render(self, task: Any) -> Text:
-                left = task.time_remaining if task.fields["left"] is None else task.fields["left"]
-                return Text("" if left is None or math.isnan(left) or task.total is None else f"{duration(left)} left")
+                event: Event = task.fields["event"]
+                left = task.time_remaining if event.left is None else event.left
+                ending = "" if left is None or math.isnan(left) or task.total is None else f"{duration(left)} left"
+                return Text(_sentence(event, ending, console.width - BAR - 1), no_wrap=True, overflow="ellipsis")
 
-        self._escape = escape
-        self._bars = Bars(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            Left(),
-            TextColumn("{task.fields[note]}"),
-            console=Console(file=stream),
-            transient=True,
-        )
+        self._bars = Bars(BarColumn(bar_width=BAR), Sentence(), console=console, transient=True)
         self._ids: dict[str, Any] = {}
         self._labels: dict[str, str] = {}
 
@@ -126,7 +138,7 @@ class Live:
 
     def say(self, text: str) -> None:
         """Show a line that stays."""
-        self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._bars.console.print(visible_lines(text), markup=False, highlight=False, soft_wrap=True, emoji=False)
 
     def show(self, event: Event) -> None:
         """Show one event."""
@@ -135,17 +147,10 @@ class Live:
                 self._labels.pop(event.key)
                 self._bars.remove_task(self._ids.pop(event.key))
             return
-        label = self._escape(event.label)
         if event.key not in self._ids:
-            self._ids[event.key] = self._bars.add_task(label, total=event.total, note="", left=None)
-        elif self._labels[event.key] != label:
-            self._bars.reset(self._ids[event.key], description=label)
+            self._ids[event.key] = self._bars.add_task("", total=event.total, event=event)
+        elif self._labels[event.key] != event.label:
+            self._bars.reset(self._ids[event.key])
             next(bar for bar in self._bars.tasks if bar.id == self._ids[event.key]).total = event.total
-        self._labels[event.key] = label
-        self._bars.update(
-            self._ids[event.key],
-            completed=event.done,
-            total=event.total,
-            note=self._escape(event.note),
-            left=event.left,
-        )
+        self._labels[event.key] = event.label
+        self._bars.update(self._ids[event.key], completed=event.done, total=event.total, event=event)

@@ -20,6 +20,7 @@ from typing import Any
 from outgrow.core.errors import Failure
 from outgrow.core.events import Event, Number, seldom
 from outgrow.core.registry import registered_here
+from outgrow.core.terminal import plain_warnings
 from outgrow.execution.outcome import Died, Failed, Finished, Outcome, Told, attempt, look_up
 from outgrow.experiment.graph import Job
 from outgrow.models.machine import has_cuda
@@ -153,6 +154,7 @@ def _work(link: Connection, recipe: bytes, store: Any) -> None:
     import warnings
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    plain_warnings()
     warnings.simplefilter("default")
     warnings.simplefilter("ignore", DeprecationWarning)  # of libraries, for those who develop them
     threading.Thread(target=_follow_parent, daemon=True).start()

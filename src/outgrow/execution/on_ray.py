@@ -135,6 +135,7 @@ class Cluster:
         self._ray: Any = ray
         self._address, self._gpus = address, gpus
         absolute = recipe.model_copy(update={"data_dir": str(Path(recipe.data_dir).absolute())})
+        absolute._path = recipe.path and str(Path(recipe.path).absolute())
         self._parcel = Parcel(pickle.dumps(absolute), store, str(Path.cwd()))
         self._recipe = recipe
         self.jobs = jobs

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from outgrow.core.errors import ConfigError
-from outgrow.core.files import write_json
+from outgrow.core.files import make_folder, write_json
 from outgrow.core.hashing import sha256_text
 from outgrow.core.progress import Progress
 from outgrow.execution import failures
@@ -153,6 +153,7 @@ def run_recipe(
     graph = Graph(jobs_of(recipe))
     with executor_of(on, recipe, location, jobs, gpus) as executor:
         executor.check(recipe, location)
+        make_folder(folder)
         with progress or Progress() as shown:
             overview = Overview(graph, shown)
             with executor.workers(overview) as workers:
@@ -188,7 +189,7 @@ def write_folder(folder: Path, gathered: Gathered, provenance: dict[str, Any]) -
     """Write what `outgrow report` reads; results come last: their being there means that the folder is complete."""
     from outgrow.experiment.results import write_tables
 
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     failures.forget(folder)
     write_tables(gathered.tables, folder)
     write_json(provenance, folder / "provenance.json")

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from outgrow.core.errors import ConfigError
+from outgrow.core.hashing import sha256_text
 from outgrow.models.config import ModelRef
 from outgrow.models.known_shapes import find_shape
 from outgrow.recipe.recipe import Recipe
@@ -29,7 +30,10 @@ class Cell:
 
 def cell_folder(name: str) -> str:
     """Where the files of a cell of that name lie, from the run's folder; an empty text for the only one."""
-    return "cells/" + re.sub(r"[^A-Za-z0-9._=+-]+", "-", name) + "/" if name else ""
+    plain = re.sub(r"[^A-Za-z0-9._=+-]+", "-", name)
+    if len(plain) > 200:  # file systems take 255
+        plain = f"{plain[:180]}-{sha256_text(name)[:12]}"
+    return f"cells/{plain}/" if name else ""
 
 
 def cells_of(recipe: Recipe) -> tuple[Cell, ...]:

@@ -203,7 +203,7 @@ def _config(spec: MethodSpec, settings: Mapping[str, Any]) -> MethodConfig:
     try:
         return validate(spec.config, settings)
     except ValidationError as error:
-        raise ConfigError(report(error, spec.name)) from None
+        raise ConfigError(report(error, spec.name, settings)) from None
 
 
 def _refuse(what: str, value: object, spec: MethodSpec, takes: Callable[[MethodSpec], bool]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from outgrow.core.terminal import plain_table
 from outgrow.experiment.graph import Job, jobs_of, perform
 from outgrow.experiment.question_tables import Questions
 from outgrow.experiment.sketch import planned_task
@@ -117,9 +118,7 @@ def plan(recipe: Recipe, task: Task | None = None) -> list[Planned]:
 
 def dry_run(recipe: Recipe, task: Task | None = None) -> Any:
     """A table of the jobs of one seed and their sizes, for the terminal."""
-    from rich.table import Table
-
-    table = Table("stage", "name", "prompts answered", "training rows", "steps", box=None, pad_edge=False)
+    table = plain_table("stage", "name", "prompts answered", "training rows", "steps")
     table.caption = f"per seed; {len(recipe.seeds)} seeds, {len(jobs_of(recipe))} jobs in all"
     for column in table.columns[2:]:
         column.justify = "right"

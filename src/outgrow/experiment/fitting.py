@@ -182,7 +182,7 @@ class Train(StepRequest[Student]):
         for split, questions in self.kept.items():
             said = answer(
                 loaded, self.task, questions, source=self.name, variants=1, seed=0, decoding=self.decoding,
-                journal=work.journal(f"checkpoint {step} {split}"),
+                journal=work.journal(f"checkpoint-{step}-{split}"),
             )  # fmt: skip
             said = self.task.canonicalise(said).select(["example_id", "value", "logprob", "probabilities"])
             count = said.num_rows

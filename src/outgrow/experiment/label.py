@@ -40,10 +40,10 @@ def files_of(recipe: Labelling) -> list[Path]:
     names = [own.path for own in recipe.supervisors if isinstance(own, FileSupervisor)]
     if isinstance(recipe.task, TableConfig):
         names += recipe.task.paths().values()
-    folder = Path(recipe.data_dir)
-    found = [folder / name for name in names]
+    found = [folder / name for folder in recipe.folders for name in names]
     if isinstance(recipe.task, BenchmarkConfig):
-        found += [folder / (recipe.task.path or "") / name for name in (recipe.task.files or {}).values()]
+        folder = Path(recipe.data_dir, recipe.task.path or "")
+        found += [folder / name for name in (recipe.task.files or {}).values()]
     return found
 
 

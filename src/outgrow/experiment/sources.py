@@ -104,7 +104,8 @@ class Sources:
             key = sha256_text("file", config.path, config.source)  # the file may be elsewhere
             there = Elsewhere(Source(config.name, key), config, Path(self.recipe.data_dir))
         else:
-            there = Elsewhere.of(config, Path(self.recipe.data_dir))
+            names = [config.path] if isinstance(config, FileSupervisor) else []
+            there = Elsewhere.of(config, self.recipe.folder_of(names, f"supervisor '{config.name}'"))
         self._handles.setdefault(there.source.key, there)
         return there.source
 

@@ -18,7 +18,7 @@ from outgrow.methods import METHODS
 from outgrow.objectives import OBJECTIVES
 from outgrow.recipe.unions import MethodUnion, ParaphraserUnion, SupervisorUnion, TaskUnion
 from outgrow.supervisors import SUPERVISORS
-from outgrow.supervisors.config import NAME, FileSupervisor, LocalSupervisor
+from outgrow.supervisors.config import LONGEST_NAME, NAME, FileSupervisor, LocalSupervisor
 from outgrow.supervisors.server.config import refuse_keys
 from outgrow.tasks import TASKS
 from outgrow.tasks.variants import Kind
@@ -215,6 +215,8 @@ def _read_arm(raw: Any) -> Arm:
     arm_id, loss = settings.pop("id", ""), settings.pop("objective", None)
     if not isinstance(arm_id, str) or (arm_id and not re.match(NAME, arm_id)):
         raise fault("must be text of letters, digits and . _ = , + - or blanks", arm_id, "id")
+    if len(arm_id) > LONGEST_NAME:
+        raise fault(f"must have at most {LONGEST_NAME} characters", arm_id, "id")
     return Arm(id=arm_id, name=name, config=validate(spec.config, settings), objective=_read_loss(loss))
 
 
@@ -260,6 +262,7 @@ def valid_train(raw: Any) -> dict[str, Any]:
 def short_name(model: Any, taken: set[str]) -> str:
     """The last part of a model's name as a supervisor's name, numbered when it is taken."""
     base = re.sub(r"[^A-Za-z0-9._-]+", "-", str(model).rstrip("/").rsplit("/", 1)[-1]).lstrip("._-") or "supervisor"
+    base = base[: LONGEST_NAME - 10]
     name, number = base, 2
     while name in taken:
         name, number = f"{base}-{number}", number + 1

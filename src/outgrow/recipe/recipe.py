@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -13,7 +13,7 @@ from pydantic import Field, PrivateAttr, ValidationError, field_validator, model
 from outgrow import tasks
 from outgrow.core.config import Settled
 from outgrow.core.config_errors import fault, report, validate
-from outgrow.core.errors import ConfigError
+from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.names import did_you_mean, unknown
 from outgrow.core.plugins import load_plugin, loaded_plugins, restore_plugins
 from outgrow.recipe.parts import (
@@ -35,9 +35,12 @@ from outgrow.recipe.yaml import apply_overrides, read_yaml
 from outgrow.supervisors import SUPERVISORS
 from outgrow.supervisors.config import Model, Name
 from outgrow.tasks.base import Task as BuiltTask
+from outgrow.tasks.table_config import TableConfig
 from outgrow.training.config import TrainConfig
 
 Kind = TypeVar("Kind", bound="Labelling")
+PLACES = ("data_dir", "the recipe's own folder")
+"""What messages call `Labelling.folders`."""
 
 
 class Labelling(Settled):
@@ -51,7 +54,8 @@ class Labelling(Settled):
         ask: how they are asked.
         train: how supervisors are tuned where they say nothing else, and in an experiment students and the ceiling.
         threads: per job; part of what decides the numbers.
-        data_dir: where the task's and the supervisors' files are, relative to the current folder.
+        data_dir: where the task's and the supervisors' files are, relative to the current folder; tables and answers
+            may also lie beside the recipe's file.
         tracking: who is shown the curves of trainings (`outgrow.training.trackers`). Does not change the numbers.
         tracking_dir: where trackers that write files put them.
         plugins: Python files that register methods, tasks and the like, relative to the recipe's file or the current
@@ -111,9 +115,37 @@ class Labelling(Settled):
         """Every setting as plain values, defaults filled in; reading it again gives the same recipe."""
         return self.model_dump(mode="json")
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where its files are looked for: in `data_dir`, then beside the file that it was read from."""
+        beside = None if self._path is None else Path(self._path)
+        shipped = beside in builtin_recipes().values()
+        return (Path(self.data_dir), *([] if beside is None or shipped else [beside.parent]))
+
+    def folder_of(self, names: Iterable[str], reader: str) -> Path:
+        """The first of its folders that has files of all these names.
+
+        Args:
+            names: relative to the folder.
+            reader: who reads them, for the message.
+
+        Raises:
+            DataError: there is none.
+        """
+        names = list(names)
+        lacking = [[name for name in names if not (folder / name).is_file()] for folder in self.folders]
+        for folder, missing in zip(self.folders, lacking, strict=True):
+            if not missing:
+                return folder
+        name = lacking[0][0]
+        there = [path.name for folder in self.folders for path in folder.glob("*")]
+        looked = " nor ".join(f"{where} ('{folder}')" for where, folder in zip(PLACES, self.folders, strict=False))
+        raise DataError(f"no such file: {name}, which {reader} reads, is not in {looked}{did_you_mean(name, there)}")
+
     def build_task(self) -> BuiltTask:
-        """The task itself, its files read from `data_dir`."""
-        return tasks.build(self.task, Path(self.data_dir))
+        """The task itself, its files read from `data_dir`, or from beside the recipe where those of a table are."""
+        names = self.task.paths().values() if isinstance(self.task, TableConfig) else ()
+        return tasks.build(self.task, self.folder_of(names, "the task"))
 
 
 class Recipe(Labelling):
@@ -181,7 +213,7 @@ class Recipe(Labelling):
         return self
 
     def build_task(self) -> BuiltTask:
-        """The task itself, its files read from `data_dir`.
+        """As `Labelling.build_task`.
 
         Raises:
             ConfigError: a split that an experiment needs has no questions.
@@ -257,11 +289,12 @@ def _parse(model: type[Kind], raw: Mapping[str, Any], name: str, path: str | Non
         if isinstance(plugin, str):
             beside = Path(plugin if path is None else Path(path).parent / plugin)
             load_plugin(beside if beside.exists() else plugin)
+    filled = _fill_in(raw)
     try:
-        recipe = validate(model, _fill_in(raw))
+        recipe = validate(model, filled)
     except ValidationError as error:
         repeated = {"student"} if "students" in raw and "student" not in raw else {"students"} - set(raw)
-        raise ConfigError(report(error, name, silent=repeated)) from None
+        raise ConfigError(report(error, name, filled, silent=repeated)) from None
     recipe._given, recipe._path = dict(raw), path
     return recipe
 
@@ -274,7 +307,7 @@ def _unpack(
     try:
         recipe = validate(model, plain)
     except ValidationError as error:
-        raise ConfigError(report(error, "the recipe, in a worker process,")) from None
+        raise ConfigError(report(error, "the recipe, in a worker process,", plain)) from None
     recipe._given, recipe._path = given, path
     return recipe
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from outgrow.core.events import duration as in_words
 from outgrow.reporting.schema.base import Estimate
 
 NO_DATA = "—"
@@ -75,17 +76,14 @@ def listed(values: Sequence[int]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as `850 ms`, `12.3 s`, `4 min 05 s` or `2 h 07 min`."""
+    """Seconds as `850 ms`, `12.3 s`, `4 min 5 s` or `2 h 7 min`."""
     if math.isnan(seconds):
         return NO_DATA
     if seconds < 1:
         return f"{1000 * seconds:.0f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+    return in_words(seconds)
 
 
 def mean(values: Sequence[float]) -> float:

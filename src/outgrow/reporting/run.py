@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 from pydantic import ValidationError
 
+from outgrow.core.config_errors import ordinal, place
 from outgrow.core.errors import DataError
 from outgrow.reporting.schema import Provenance, Results, View
 
@@ -89,8 +90,8 @@ def as_cells(raw: Mapping[str, Any], where: str = "results") -> tuple[Results, .
         raise DataError(f"{where}: 'cells' holds {str(cells)[:80]!r}; expected a list with an object for each cell")
     shared = {name: value for name, value in raw.items() if name != "cells"}
     return tuple(
-        _validate(Results, {**cell, **shared, "cell": cell.get("name", "")}, f"{where}, cell {i}")
-        for i, cell in enumerate(cells)
+        _validate(Results, {**cell, **shared, "cell": cell.get("name", "")}, f"{where}, {ordinal(i)} cell")
+        for i, cell in enumerate(cells, start=1)
     )
 
 
@@ -108,8 +109,7 @@ def _validate(model: type[_Model], raw: Mapping[str, Any], where: str) -> _Model
         return model.model_validate(raw)
     except ValidationError as error:
         lines = [
-            f"  {'.'.join(str(part) for part in each['loc'])}: {each['msg']}; found {str(each['input'])[:80]!r}"
-            for each in error.errors()
+            f"  {place(each['loc'], raw)}: {each['msg']}; found {str(each['input'])[:80]!r}" for each in error.errors()
         ]
         raise DataError("\n".join([f"{where} cannot be reported:", *lines])) from error
 

@@ -31,10 +31,11 @@ def say(value: Accuracy) -> str:
 
 
 def in_words(results: Results, checks: Sequence[Check]) -> list[str]:
-    """Short paragraphs of plain text, most important facts of the run first to last."""
-    paragraphs = [_what_was_run(results), _gap(results), _best(results), _primary(results)]
-    paragraphs += [_reliability(results), _fired(checks)]
-    return [paragraph for paragraph in paragraphs if paragraph]
+    """Short paragraphs of plain text: the run's message first, then what was done and what else came out."""
+    message = _primary(results) or _best(results) or _gap(results)
+    others = [_what_was_run(results), _gap(results), _best(results), _reliability(results)]
+    told = [message, _fired(checks), *(paragraph for paragraph in others if paragraph != message)]
+    return [paragraph for paragraph in told if paragraph]
 
 
 def _what_was_run(results: Results) -> str:
@@ -146,8 +147,7 @@ def tiles(results: Results) -> list[Tile]:
         shown.append(Tile("Ceiling: gold", f"{percent(accuracy.value)} %", bounds(accuracy), "oracle"))
     compared = results.primary_comparison
     if compared is not None:
-        note = f"{bounds(compared, 'points')} {compared.a} − {compared.b}".strip()
-        shown.append(Tile("Primary comparison", f"{points(compared.value)} pts", note, "primary"))
+        shown.append(Tile("Primary comparison", f"{points(compared.value)} pts", bounds(compared, "points"), "primary"))
     return shown
 
 

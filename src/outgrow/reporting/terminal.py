@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from outgrow.core.terminal import plain_table, visible
 from outgrow.reporting.formatting import FORMS, NO_DATA, bounds, counts, p_value, percent, share
 from outgrow.reporting.run import as_cells
 from outgrow.reporting.schema import Arm, Estimate, Results
@@ -40,22 +41,22 @@ def summary_table(results: Sequence[Results] | Mapping[str, Any], width: int = W
     _add_numbers(table, [*numbers, "rows"] if wide else numbers)
     for name, accuracy in (("supervisor (floor)", run.supervisor.floor), ("student, zero-shot", run.zero_shot)):
         if accuracy is not None:
-            table.add_row(name, Text(_number(accuracy, wide)), style="dim")
+            table.add_row(name, _number(accuracy, wide), style="dim")
     for arm in run.arms:
-        table.add_row(*map(Text, _cells(run, arm, wide)), style=_STYLE[arm.kind])
+        table.add_row(*_cells(run, arm, wide), style=_STYLE[arm.kind])
     return table
 
 
 def _table(title: str, caption: str) -> Table:
-    table = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
-    table.caption = Text(caption)
-    table.caption_justify = "left"
-    return table
+    return plain_table(
+        title=Text(visible(title)), title_justify="left", caption=Text(caption), caption_justify="left",
+        box=SIMPLE_HEAD, header_style="bold",
+    )  # fmt: skip
 
 
 def _add_numbers(table: Table, titles: Sequence[str]) -> None:
     for title in titles:
-        table.add_column(Text(title), justify="right", overflow="fold")
+        table.add_column(Text(visible(title)), justify="right", overflow="fold")
 
 
 def _ladder(cells: Sequence[Results]) -> Table:
@@ -71,7 +72,7 @@ def _ladder(cells: Sequence[Results]) -> Table:
             percent(arm.accuracy.value) + (f" ({share(arm.pgr.value)})" if arm.pgr.defined else "") for arm in cell.arms
         ]
         row = (cell.supervisor.name, cell.student.name, percent(cell.supervisor.floor.value), before, *arms)
-        table.add_row(*map(Text, row))
+        table.add_row(*row)
     return table
 
 

@@ -68,15 +68,16 @@ def time_table(provenance: Provenance) -> TableView | None:
     return table(
         "time",
         "Time per kind of step",
-        "Steps that were already in the store cost nothing in this run; the last column is what all of them "
-        "took when they were made. Steps run side by side, so that times add up to more than the clock's.",
+        f"Work, added up over steps that ran side by side; on the clock the run took {duration(provenance.seconds)}. "
+        "Steps that were already in the store cost nothing in this run; the last column is the work of all of them "
+        "when they were made.",
         _groups(provenance.steps, lambda step: _kind(step, arms), lambda step: 0.0 if step.cached else step.seconds),
         ("Step", lambda group: group.name),
         ("Made now", lambda group: count(sum(not step.cached for step in group.items))),
         ("From the store", lambda group: count(sum(step.cached for step in group.items))),
-        ("Time now", lambda group: group.time),
+        ("Work now", lambda group: group.time),
         ("Share", lambda group: group.percentage),
-        ("Time in all", lambda group: group.total(lambda step: step.seconds)),
+        ("Work in all", lambda group: group.total(lambda step: step.seconds)),
     )
 
 
@@ -101,7 +102,7 @@ def jobs_table(provenance: Provenance) -> TableView | None:
         "Over all seeds. A job keeps its worker while it makes steps, and for the rest: loading data and "
         "libraries, rating answers, reading results. The last column is what the steps took that it needed and found "
         "in the store, made by another job or an earlier run. The steps of all arms, each arm with supervisors of its "
-        f"own, would have taken {duration(alone)} one by one; this run made them in {duration(together)}.",
+        f"own, would have been {duration(alone)} of work; shared they were {duration(together)}.",
         _groups(
             provenance.times,
             lambda job: job.arm or ("student before training" if job.seed is None else "supervisors"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from outgrow.core.errors import DataError
+from outgrow.core.errors import DataError, OutgrowError
 from outgrow.core.names import unknown
 from outgrow.reporting.run import read_folder
 from outgrow.store import Store
@@ -58,6 +58,8 @@ def export(run: Path | str, *, arm: str, out: Path | str, seed: int = 0, store: 
     try:
         shutil.copytree(model, half)
         half.rename(out)
+    except OSError as error:
+        raise OutgrowError(f"{out}: the model cannot be written there, and nothing was: {error}") from error
     finally:
         shutil.rmtree(half, ignore_errors=True)
     return out

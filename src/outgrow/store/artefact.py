@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import re
+import stat
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,7 +19,7 @@ import pyarrow as pa
 
 from outgrow.core.errors import StoreError
 from outgrow.core.files import sha256_file
-from outgrow.store.files import publish, read_table
+from outgrow.store.files import UNREADABLE, publish, read_table, stays_inside
 from outgrow.store.keys import canonical_json
 
 FORMAT = 1
@@ -80,10 +81,17 @@ class Artefact:
         return self.folder / file
 
     def _size(self, file: str) -> int | None:
+        path = self.folder / file
         try:
-            return (self.folder / file).stat().st_size
-        except (FileNotFoundError, NotADirectoryError):
+            status = path.lstat()
+        except OSError as error:
+            if error.errno not in {errno.ENOENT, *UNREADABLE}:
+                raise
             return None
+        inside = self.folder.parent.resolve() / self.folder.name / file
+        if not stat.S_ISREG(status.st_mode) or path.parent.resolve() != inside.parent:
+            raise DamageError(f"'{file}' is no file, or a link")
+        return status.st_size
 
     def table(self, file: str = "table.parquet") -> pa.Table:
         """A Parquet file of the artefact as a table."""
@@ -122,17 +130,27 @@ def decode_manifest(raw: bytes, key: str) -> dict[str, Any]:
         )
     if manifest["key"] != key:
         raise DamageError(f"{MANIFEST} belongs to the step {manifest['key'][:12]}")
+    for name in (str(manifest["attempt"]), *manifest["files"]):
+        if not stays_inside(name):
+            raise DamageError(f"{MANIFEST} names {name!r}, which is not in its folder")
     return dict(manifest)
 
 
 def read_manifest(path: Path) -> bytes | None:
-    """A manifest's bytes, or None; one whose end is missing gets a moment to be completed (see `publish`)."""
+    """A manifest's bytes, or None; one whose end is missing gets a moment to be completed (see `publish`).
+
+    What is no file any more has no bytes: b"", which is no manifest either.
+    """
     deadline = time.monotonic() + _SETTLING_SECONDS
     while True:
         try:
             raw = path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return None
+        except OSError as error:
+            if error.errno not in UNREADABLE:
+                raise
+            return b""
         if raw.endswith(b"}\n") or time.monotonic() > deadline:
             return raw
         time.sleep(0.02)
@@ -186,8 +204,13 @@ def label_of(key: str, raw: bytes | None) -> str:
 
 
 def _signature(path: Path) -> tuple[int, int, int]:
-    stat = path.stat()
-    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+    try:
+        status = path.lstat()
+    except OSError as error:
+        if error.errno not in UNREADABLE:
+            raise
+        return 0, 0, 0
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def check_sizes(manifest: Mapping[str, Any], names: Iterable[str], size_of: Callable[[str], int | None]) -> None:
@@ -210,7 +233,7 @@ def _check_content(artefact: Artefact) -> None:
         try:
             digest = sha256_file(artefact.folder / name)
         except OSError as error:
-            if error.errno != errno.EIO:
+            if error.errno not in UNREADABLE:
                 raise
             raise DamageError(f"file '{name}' cannot be read from the disk") from error
         if digest != expected["sha256"]:
@@ -226,8 +249,8 @@ def _set_aside(root: Path, key: str, raw: bytes | None, damage: str) -> None:
         attempts = list(folder.glob("attempt-*"))
         grave.mkdir(parents=True)
         (folder / MANIFEST).rename(grave / MANIFEST)
-        current = (grave / MANIFEST).read_bytes()
-        if current != raw:
+        current = read_manifest(grave / MANIFEST)
+        if current and current != raw:
             publish(folder / MANIFEST, current)
             (grave / MANIFEST).unlink()
             grave.rmdir()

@@ -20,6 +20,16 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FULL_TEXTS = ("no space left on device", "disk quota exceeded", f"os error {errno.ENOSPC}")
 
 
+UNREADABLE = {errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.EIO}
+"""What the system says of a file of ours that is a file no more, or that the disk has lost."""
+
+
+def stays_inside(name: str) -> bool:
+    """Whether a file's name, parts parted by `/`, leads into the folder that it is relative to and nowhere else."""
+    parts = name.split("/")
+    return not {"", ".", ".."} & set(parts) and not {"\\", "\0"} & set(name)
+
+
 def passing_name(path: Path) -> Path:
     """A name beside `path`, for what becomes it or goes; such files of dead processes are swept away."""
     return path.with_name(f".{path.name}.{uuid4().hex}.tmp")

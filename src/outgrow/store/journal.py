@@ -54,7 +54,9 @@ class Journal:
         self._reader: BinaryIO = temporary.open("rb")
         self._closing = weakref.finalize(self, _close, self._file, self._reader)
         try:
-            if path.exists():
+            if path.is_symlink() or path.exists():
+                if path.is_symlink() or not path.is_file():
+                    raise DamagedWorkError(f"{path} is no file, or a link")
                 with path.open("rb") as old:
                     self._copy(old)
                 os.fsync(self._file.fileno())

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from outgrow.core.errors import StoreError
-from outgrow.store.files import overwrite, passing_name, publish
+from outgrow.store.files import UNREADABLE, overwrite, passing_name, publish
 from outgrow.store.owners import host, is_gone, process_started
 
 
@@ -50,6 +50,8 @@ class Lease:
         data = json.dumps({**card_of(self.owner, self._pid, self.about), "seconds": self.seconds}).encode() + b"\n"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.is_symlink() or self.path.is_dir():  # nothing that a process of ours has put there
+                self.path.rename(passing_name(self.path))
             if (self.path.exists() and not self._evict()) or not publish(self.path, data):
                 return False
         except (FileNotFoundError, FileExistsError):  # the owner has just finished and removed the folder
@@ -118,7 +120,8 @@ class Lease:
         now = probe.stat().st_mtime
         probe.unlink()
         seconds = card.get("seconds")
-        return now - renewed > (seconds if isinstance(seconds, int | float) else self.seconds)
+        promised = seconds if isinstance(seconds, int | float) else self.seconds
+        return abs(now - renewed) > promised  # from the future: the clock was set back, and nobody has renewed since
 
 
 def read_card(read: Callable[[], bytes]) -> dict[str, Any]:
@@ -126,6 +129,10 @@ def read_card(read: Callable[[], bytes]) -> dict[str, Any]:
     try:
         card = json.loads(read())
     except (FileNotFoundError, ValueError):
+        return {}
+    except OSError as error:
+        if error.errno not in UNREADABLE:
+            raise
         return {}
     return card if isinstance(card, dict) else {}
 

@@ -17,6 +17,7 @@ from uuid import uuid4
 from outgrow.core.errors import StoreError
 from outgrow.core.files import sha256_file
 from outgrow.store.artefact import StoreWarning
+from outgrow.store.files import stays_inside
 from outgrow.store.heartbeat import BeatLease
 from outgrow.store.objects import Objects
 
@@ -53,6 +54,8 @@ class Saved:
             try:
                 files = json.loads(self.objects.read(f"{self.folder}/saved-{max(numbers):06d}.json"))
                 for name, facts in files.items():
+                    if not stays_inside(name):
+                        raise ValueError(f"it names {name!r}, which is not in its folder")
                     if not self.objects.download(f"{self.folder}/{facts['object']}", target / name, facts["sha256"]):
                         raise ValueError(f"{name} has been changed")
                 return bool(files)

@@ -20,7 +20,7 @@ from outgrow.core.files import sha256_file
 from outgrow.store.artefact import FORMAT, Artefact, DamageError, StoreWarning, decode_manifest
 from outgrow.store.backend import Desk, Held
 from outgrow.store.environment import environment, environment_id
-from outgrow.store.files import disk_is_full
+from outgrow.store.files import UNREADABLE, disk_is_full
 from outgrow.store.journal import DamagedWorkError
 from outgrow.store.keys import Step, plain
 from outgrow.store.lease import LeaseLostError
@@ -268,7 +268,9 @@ class Store:
             return artefact
         except LeaseLostError:
             return None
-        except OSError:
+        except OSError as error:
+            if error.errno in UNREADABLE and str(error.filename).startswith(str(desk.dir)):
+                raise DamagedWorkError(str(error)) from error
             if lease.held() and not self._place.committed(step.key):
                 raise
             return None  # a rival took the step over or finished it, and has swept this attempt away

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from outgrow.core.errors import StoreError
 from outgrow.store.backend import Held
-from outgrow.store.files import write_json, write_table
+from outgrow.store.files import stays_inside, write_json, write_table
 from outgrow.store.journal import Journal
 from outgrow.store.lease import LeaseLostError
 
@@ -82,9 +82,8 @@ class Work:
         self._journals.clear()
 
     def _target(self, file: str) -> Path:
-        parts = PurePosixPath(file).parts
-        if not parts or file.startswith("/") or ".." in parts or "\\" in file:
+        if not stays_inside(file):
             raise StoreError(f"a result file cannot be called {file!r}; use a name inside the result's folder")
-        target = self.out.joinpath(*parts)
+        target = self.out / file
         target.parent.mkdir(parents=True, exist_ok=True)
         return target

@@ -15,7 +15,8 @@ from outgrow.supervisors.server.config import ServerConfig
 from outgrow.training.config import TrainConfig
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._=,+ -]*$"  # names become columns and files
-Name = Annotated[str, Field(pattern=NAME)]
+LONGEST_NAME = 100
+Name = Annotated[str, Field(pattern=NAME, max_length=LONGEST_NAME)]
 
 
 def _known_model(name: str) -> str:
@@ -79,7 +80,7 @@ class FileSupervisor(Config):
         kind: `file`.
         name: what the answers are called from now on.
         path: JSON Lines, CSV or Parquet with `example_id` and `value`, or with `task`, `worker` and `label`;
-            relative to the recipe's `data_dir`.
+            relative to the recipe's `data_dir`, or to the recipe's own folder.
         source: take the answers of this source (worker) alone.
         together: take all sources for one crowd whose members are interchangeable: each answer is a sample of it.
     """

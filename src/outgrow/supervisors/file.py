@@ -21,15 +21,8 @@ from outgrow.tasks.parsing import after_reasoning
 
 
 def identity(config: FileSupervisor, folder: Path) -> str:
-    """What stands for the answers in a store's key: the file's content, and which part of it is used.
-
-    Raises:
-        DataError: the file does not exist.
-    """
-    path = folder / config.path
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; supervisor '{config.name}' reads its answers from it (see data_dir)")
-    return sha256_text("file", sha256_file(path), config.source, config.together)
+    """What stands for the answers in a store's key: the file's content, and which part of it is used."""
+    return sha256_text("file", sha256_file(folder / config.path), config.source, config.together)
 
 
 def answer(

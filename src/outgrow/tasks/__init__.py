@@ -116,7 +116,7 @@ def load(kind: str, *, data_dir: str | Path = ".", **options: Any) -> Task:
     try:
         config = validate(spec(kind).config_model(), options)
     except ValidationError as error:
-        raise ConfigError(report(error, f"task '{kind}'")) from None
+        raise ConfigError(report(error, f"task '{kind}'", options)) from None
     return build(config, Path(data_dir))
 
 

@@ -9,7 +9,6 @@ from string import ascii_uppercase
 import pyarrow as pa
 
 from outgrow.core.errors import DataError
-from outgrow.core.names import closest
 from outgrow.io.reading import load
 from outgrow.tasks.parsing import normalise_answer, read_number
 from outgrow.tasks.questions import UNLABELLED, Question
@@ -24,14 +23,6 @@ def read_questions(config: TableConfig, data_dir: Path) -> list[Question]:
         DataError: a file is missing or malformed, a column is missing, a text or a label is empty, or the options
             of a question lack its gold answer; the message names file and line.
     """
-    for name in config.paths().values():
-        path = data_dir / name
-        if not path.exists():
-            near = closest(path.name, [p.name for p in path.parent.glob("*")])
-            raise DataError(
-                f"{path}: no such file{f'; did you mean {near!r}?' if near else ';'} "
-                f"the recipe's files are looked up in data_dir, now '{data_dir}'"
-            )
     found = [q for key, name in config.paths().items() for q in _read_file(config, key, data_dir / name)]
     first: dict[str, Question] = {}
     for question in found if config.id is not None else ():

@@ -44,7 +44,7 @@ def rows():
         arms = {n: [job for job in plan["jobs"] if job["stage"] == "arm"] for n, plan in plans.items()}
         memory = [f"{max(j['memory']['total'] for j in arms[n]) / 2**30:,.0f}" for n in DEVICES]
         hours = sum(job["seconds"] for job in arms[8]) / 3600
-        found.append([*name, f"`{choice}`", *memory, f"{hours:.2f}", f"{hours * 8 * 2.5:.0f}"])
+        found.append([*name, f"`{shlex.quote(choice)}`", *memory, f"{hours:.2f}", f"{hours * 8 * 2.5:.0f}"])
     return found
 
 

@@ -81,11 +81,13 @@ def test_the_estimate_stands_beside_the_truth_and_its_interval_holds_it(simulate
     assert accuracy_by_votes(steps, [seed], pool, options) == found
 
 
-def test_free_answers_have_no_estimate_and_the_reason_is_told(simulated, tmp_path):
+def test_free_answers_have_no_estimate_and_the_reason_is_told_and_kept(simulated, tmp_path, monkeypatch):
     seed, pool, _ = simulated
     found = accuracy_by_votes(Maker(Store(tmp_path)), [seed], pool, None)
     assert found["seeds"] == []
     assert "number of options" in found["reason"]
+    monkeypatch.setattr("outgrow.experiment.results.vote_accuracy.accuracy_from_votes", None)
+    assert accuracy_by_votes(Maker(Store(tmp_path, makes=False)), [seed], pool, None) == found
 
 
 def test_calibration_charges_its_gold_and_is_nearly_right(simulated):

@@ -6,6 +6,7 @@ import io
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from outgrow.core.terminal import plain_table, visible, wide_console
 from outgrow.experiment.planning.estimate import Cost, Estimate, Hardware
 from outgrow.recipe.recipe import Recipe
 
@@ -38,11 +39,9 @@ class Plan:
 
     def show(self, console: Console | None = None) -> None:
         """Print it; to stdout where no console is given."""
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table("stage", "name", "jobs", "answers", "steps", "tokens", "FLOPs", "time", "memory", "disk",
-                      box=None, pad_edge=False)  # fmt: skip
+        table = plain_table(
+            "stage", "name", "jobs", "answers", "steps", "tokens", "FLOPs", "time", "memory", "disk"
+        )  # fmt: skip
         for column in table.columns:
             column.no_wrap = True
         for column in table.columns[2:]:
@@ -60,13 +59,10 @@ class Plan:
                 stage, name, str(jobs), f"{cost.answers:,.0f}", f"{cost.steps:,}", count(tokens), count(cost.flops),
                 duration(cost.seconds), memory(cost.memory.total), count(cost.disk),
             )  # fmt: skip
-        if console is None:
-            console = Console(highlight=False)
-            if not console.is_terminal:  # a file or a pipe has no edge to keep within
-                console = Console(width=160, highlight=False)
+        console = console or wide_console(160)
         console.print(table)
         for line in self.lines():
-            console.print(line, markup=False, soft_wrap=True)
+            console.print(visible(line), markup=False, soft_wrap=True)
 
     def lines(self) -> list[str]:
         """What stands under the table."""

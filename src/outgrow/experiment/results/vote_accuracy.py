@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from outgrow.core.errors import DataError, PrerequisiteError
 from outgrow.core.hashing import sha256_text
 from outgrow.experiment.steps import StepRequest
 from outgrow.reliability import AccuracyEstimate, accuracy_from_votes
@@ -47,18 +48,22 @@ class VoteAccuracy(StepRequest[AccuracyEstimate]):
         return Step("label accuracy", VERSION, {"seed": self.seed}, inputs)
 
     def make(self, work: Work) -> None:
-        """Estimate it.
-
-        Raises:
-            DataError: no label has a value, or the numbers of options do not fit.
-            PrerequisiteError: free answers, or votes from which it cannot be told.
-        """
-        made = accuracy_from_votes(self.labels, options=self.options, groups=self.groups, seed=self.seed)
-        work.save_json(asdict(made), "estimate.json")
+        """Estimate it, or keep why it cannot be told, which takes as long to find out."""
+        try:
+            made = asdict(accuracy_from_votes(self.labels, options=self.options, groups=self.groups, seed=self.seed))
+        except (DataError, PrerequisiteError) as refused:
+            made = {"reason": str(refused)}
+        work.save_json(made, "estimate.json")
 
     def read(self, artefact: Artefact) -> AccuracyEstimate:
-        """The estimate."""
+        """The estimate.
+
+        Raises:
+            PrerequisiteError: free answers, labels without a value, or votes from which it cannot be told.
+        """
         stored: dict[str, Any] = artefact.json("estimate.json")
+        if "reason" in stored:
+            raise PrerequisiteError(stored["reason"])
         return AccuracyEstimate(**stored)
 
     def sketch(self) -> AccuracyEstimate:
