@@ -1,8 +1,8 @@
 """Run by test_killed.py in a process of its own: forks whole runs of the tiny experiment, and ends them early.
 
 `python killed_runs.py MODE FOLDER BASE COUNT`: models and data lie in FOLDER, everything else goes below BASE. Forking
-is cheap because this process imports everything once and computes nothing itself: a process that has trained cannot fork
-one that trains.
+is cheap because this process imports everything once and computes nothing itself: a process that has trained cannot
+fork one that trains.
 """
 
 import importlib
