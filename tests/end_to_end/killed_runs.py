@@ -1,8 +1,7 @@
 """Run by test_killed.py in a process of its own: forks whole runs of the tiny experiment, and ends them early.
 
-`python killed_runs.py MODE FOLDER BASE COUNT`: models and data lie in FOLDER, everything else goes below BASE. Forking
-is cheap because this process imports everything once and computes nothing itself: a process that has trained cannot
-fork one that trains.
+`python killed_runs.py MODE FOLDER BASE COUNT`: models and data lie in FOLDER, everything else goes below BASE. To fork
+is cheap because this process imports everything once. It computes nothing: after training, its forks could not train.
 """
 
 import importlib
