@@ -146,7 +146,7 @@ def test_a_package_that_cannot_be_imported_is_told_by_its_use_and_by_lists_alone
     )
     used = run(tmp_path, "run", "demo", "methods=[broken]", "--dry", site=tmp_path / "site")
     assert used.code == 2
-    assert f"methods.0: {why}" in used.err
+    assert f"methods: the 1st (broken): {why}" in used.err
     listed, settings = several(tmp_path, ["methods"], ["methods", "naive"], site=tmp_path / "site")
     assert f"error: {why}" in listed
     assert "error: method 'naive' is registered twice, by outgrow and by outgrow-broken 0.3" in listed

@@ -41,6 +41,7 @@ VERSIONS = {
     "microworld questions": "WORDINGS_VERSION of the microworld",
     "table questions": "WORDINGS_VERSION of tables",
     "benchmark questions": "WORDINGS_VERSION of benchmarks",
+    "label accuracy": "VERSION of the accuracy from votes",
 }
 
 # Results ------------------------------------------------------------------------------------------------------------

@@ -22,6 +22,10 @@ SHAPES = {
 """What pydantic calls an object and an array."""
 
 
+_NAME = re.compile(r"[\w.+/-]{1,200}")
+"""What may be shown to tell an entry of a list; a URL may hold a key."""
+
+
 def validate(model: type[Model], raw: Any) -> Model:
     """`raw`, plain values as YAML gives them, as a `model`.
 
@@ -54,7 +58,7 @@ def place(loc: Sequence[int | str], raw: Any = None) -> str:
         raw = raw[part] if _holds(raw, part) else None
         if isinstance(part, int):
             given = [raw.get(key) for key in ("id", "name", "model", "kind")] if isinstance(raw, dict) else [raw]
-            name = next((each for each in given if isinstance(each, str)), None)
+            name = next((each for each in given if isinstance(each, str) and _NAME.fullmatch(each)), None)
             said.append(f"the {ordinal(part + 1)}" + (f" ({name[:40]})" if name else ""))
         elif isinstance(before, str):
             said[-1] += f".{part}"

@@ -201,10 +201,10 @@ def test_the_boundary_is_that_of_our_own_training():
 
     from outgrow.models.text import Coder
 
-    coder = SimpleNamespace(chat=False)
+    coder = SimpleNamespace(chat=False, _template=None)
     for prompt in ("Answer:", "Answer: ", "Answer:\n", "Answer:\n ", " a ", "?"):
         row = prompt_completion(prompt, "x")
-        assert row["prompt"] == Coder._prompt(coder, prompt)
+        assert row["prompt"] == Coder._worded(coder, [prompt])[0]
         assert row["completion"] == " " * Coder._joins(coder, prompt) + "x"
 
 

@@ -27,9 +27,10 @@ class Recipe(Config):
 
 def complaint(**settings):
     """All that a user sees of a refused configuration."""
+    raw = {"supervisor": {**PLAIN, **settings}}
     with pytest.raises(ValidationError) as caught:
-        validate(Recipe, {"supervisor": {**PLAIN, **settings}})
-    shown = report(caught.value, "recipe") + "".join(traceback.format_exception(caught.value))
+        validate(Recipe, raw)
+    shown = report(caught.value, "recipe", raw) + "".join(traceback.format_exception(caught.value))
     with pytest.raises(ValidationError) as direct:
         ServerConfig(**{**PLAIN, **settings})
     return shown + str(direct.value) + repr(direct.value.errors())
@@ -79,7 +80,7 @@ def test_a_key_is_not_shown_where_the_kind_of_supervisor_was_forgotten(forgotten
         ({"base_url": "localhost:8000"}, "supervisor.base_url: must be a URL such as http://localhost:8000/v1"),
         ({"base_url": "http://localhost:8000/v1/chat/completions"}, "base_url: must end before /completions"),
         ({"base_url": ["http://a/v1", "http://a/v1/"]}, "base_url: the same endpoint stands twice"),
-        ({"base_url": ["http://a/v1", "ftp://b"]}, "supervisor.base_url.1: must be a URL"),
+        ({"base_url": ["http://a/v1", "ftp://b"]}, "supervisor.base_url: the 2nd: must be a URL"),
         ({"base_url": []}, "base_url: needs one URL or more"),
         ({"extra": {"temperature": 1.0}}, "extra.temperature: is decided by other settings"),
         ({"api": "completions", "system": "Be short."}, "system: api 'completions' has no system message"),
@@ -89,9 +90,10 @@ def test_a_key_is_not_shown_where_the_kind_of_supervisor_was_forgotten(forgotten
     ],
 )
 def test_wrong_settings_are_named(settings, message):
+    raw = {"supervisor": {**PLAIN, **settings}}
     with pytest.raises(ValidationError) as caught:
-        validate(Recipe, {"supervisor": {**PLAIN, **settings}})
-    assert message in report(caught.value, "recipe")
+        validate(Recipe, raw)
+    assert message in report(caught.value, "recipe", raw)
 
 
 def test_parameters_that_only_sound_like_keys_are_allowed():
