@@ -18,8 +18,8 @@ help:
 # What is installed is written down in a stamp, so that a changed pyproject.toml or constraints.txt installs anew.
 $(VENV)/.train: pyproject.toml constraints.txt
 	@echo 'Into $(VENV) go outgrow, torch, transformers and what they need: about 1.6 GB with a torch for CPUs, about 7 GB'
-	@echo 'with the one for NVIDIA cards, which is what PyPI has for Linux. For the smaller one stop here, and first say:'
-	@echo '  $(PYTHON) -m venv $(VENV) && $(PIP) torch --index-url https://download.pytorch.org/whl/cpu'
+	@echo 'with the one for NVIDIA cards, which is the usual one for Linux. For the smaller one stop here, make $(VENV) and install'
+	@echo "torch's build for CPUs into it first (pytorch.org, Get started)."
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) -e '.[train]'
 	touch $@
