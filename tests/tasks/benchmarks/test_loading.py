@@ -326,7 +326,7 @@ def test_a_broken_file_is_named(tmp_path, name, content, message):
         ("mmlu", {"posed": "letter"}, "did you mean 'letters'"),
         ("mmlu", {"pose": "letters"}, "pose: unknown key; did you mean 'posed'"),
         ("boolq", {"balance": "up"}, "balance: must be 'keep' or 'downsample'"),
-        ("math", {"subjects": ["topology"]}, "subjects: the 1st: must be"),
+        ("math", {"subjects": ["topology"]}, r"subjects: the 1st \(topology\): must be"),
     ],
 )  # fmt: skip
 def test_wrong_options_are_told(kind, options, message):

@@ -155,6 +155,8 @@ def matrix(*rows, kind="pmatrix", gap=" "):
         (matrix("1/2", "x + 1"), matrix("0.5", "1 + x"), True),
         (matrix("1 & 2", "3 & 4"), matrix("1 & 2", "3 & 4", "5 & 6"), False),
         (matrix("1", "2"), "1", False),
+        ("2" + matrix("1", "2"), matrix("2", "4"), True),
+        ("2" + matrix("1", "2"), matrix("4", "2"), False),
         (r"1-\mathrm{e}", r"1+\mathrm{e}", False),
         (r"1-\mathrm{e}", "1 - e", True),
         (r"\mathrm{i}", "-i", False),

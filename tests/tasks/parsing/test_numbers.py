@@ -115,11 +115,19 @@ def test_the_number_a_solution_ends_in(text, form):
     ["10**6", "10^6", "10^{6}", "2^10", "1 000 000", "12,5", "√16", "\\sqrt{16}", "2x+3", "2x + 3", "7x + 11",
      "5 or 6", "5:30", "05:40", "1 hour, 45 minutes", "5 feet 3 inches", "3 to 5", "5k", "4 * 5", "4 × 5", "12 - 5",
      "x - 5", "5 + y", "5 squared", "5 and a half", "3 plus 4", "1.2.3", "10-15", "(2)(3)", "5 - x", "covid-19",
-     "2π + 3"],
+     "2π + 3", "5 x 3", "5 ± 1", "5±1", "1_000", "17 remainder 3", "17 R 3", "5 mod 3", "1011 base 2", "log 5",
+     "sin 30", "between 5 and 6", "5 and 6"],
 )  # fmt: skip
 @pytest.mark.parametrize("frame", ["#### {}", "\\boxed{{{}}}", "The answer is {}.", "So we get {}"])
 def test_a_piece_of_something_else_is_no_number(piece, frame):
     assert final_number(frame.format(piece)) is None
+
+
+@pytest.mark.parametrize("frame", ["#### {}", "\\boxed{{{}}}", "The answer is {}."])
+@pytest.mark.parametrize("several", ["5, 6", "x = 5, y = 6", "x=5 and y=6", "5, -6 and 7"])
+def test_several_numbers_are_no_number(several, frame):
+    assert final_number(frame.format(several)) is None
+    assert final_number("The answer is x = y = 5.") == "5"
 
 
 @pytest.mark.parametrize("text", ["#### 5!", "\\boxed{5!}", "The answer is 5!.", "5!", "n = 5! / 3!"])

@@ -32,6 +32,15 @@ def test_a_letter_that_stands_as_an_answer(text):
     assert read_letter(text, 4) == 1
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["I think B", "I guess it's B.", "<B>", "Ｂ", "Answer → B", "Answer -> B", "The answer must be B",
+     "the answer should be B.", "Not A but B", "The answer is A. No wait, it is B.", "The answer is A. Sorry, B."],
+)  # fmt: skip
+def test_a_letter_said_in_other_ways_or_corrected(text):
+    assert read_letter(text, 4) == 1
+
+
 @pytest.mark.parametrize("text", SAYS_NO_LETTER)
 def test_no_letter_or_more_than_one(text):
     assert read_letter(text, 4) is None
@@ -48,6 +57,17 @@ def test_an_option_said_in_its_own_words_where_letters_are_asked_for(text):
 @pytest.mark.parametrize(
     ("text", "index"),
     [
+        ("I don't think it is billing", None),
+        ("without billing", None),
+        ("unlike billing", None),
+        ("non-billing", None),
+        ("anything but billing", None),
+        ("excluding billing", None),
+        ("billing is wrong", None),
+        ("billing is not right", None),
+        ("billing? No, technical", 1),
+        ("not billing but technical", 1),
+        ("rather technical than billing", 1),
         ("Not billing", None),
         ("It is not technical.", None),
         ("This isn't about billing", None),

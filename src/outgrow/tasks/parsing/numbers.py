@@ -40,14 +40,15 @@ _MAGNITUDES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion":
 # What makes a number a piece of something else. An operand is a number, one letter, a bracket or a root.
 _OPERAND = r"(?:[0-9(\\√$]|[^\W\d_](?![^\W\d_]))"
 _LEFT = re.compile(r"(?:[0-9)\]}]|(?<![^\W\d_])[^\W\d_])[ ]?$|[^\W\d_]$")  # what a sign behind it joins to something
-_OPERATOR = r"(?:\*|×|÷|·|\+|/(?![ ]?[A-Za-z])|\\times|\\cdot|\\div|\\pm)"
+_OPERATOR = r"(?:\*|×|÷|·|±|\+|x(?=[ ]?[0-9])|/(?![ ]?[A-Za-z])|\\times|\\cdot|\\div|\\pm)"
 _PARTS = r"(?:hours?|hrs?|h|minutes?|mins?|feet|foot|ft|pounds?|lbs?|years?|months?|weeks?|days?|dollars?)"
 _GOES_ON = re.compile(
     rf"""
     [ ]?{_OPERATOR}[ ]?[-({{]?{_OPERAND} | \*\*[-({{]?[0-9A-Za-z(] | [ ]?\^ | [ ]?-[ ]?{_OPERAND}
-    | ![ ]?(?:$|[-+*/^=).,!]) | \)[ ]?[({{][0-9] | [:,.'’](?=[0-9]) | [ ][0-9]{{3}}(?![0-9])
-    | [ ](?:or|to)[ ][-$]?[0-9]
-    | [ ](?:squared|cubed|factorial|lakh|crore|point[ ][0-9]|(?:plus|minus|times|over)[ ][0-9]|divided[ ]by
+    | ![ ]?(?:$|[-+*/^=).,!]) | \)[ ]?[({{][0-9] | [:,.'’](?=[0-9]) | _[0-9{{] | [ ][0-9]{{3}}(?![0-9])
+    | (?:,?[ ](?:or|to|and)|,)[ ][-$]?[0-9]
+    | [ ](?:squared|cubed|factorial|lakh|crore|point[ ][0-9]|(?:plus|minus|times|over|mod|base|in[ ]base
+        |remainder|rem\.?|[rR])[ ][0-9]|divided[ ]by
         |and[ ](?:a|one)[ ](?:half|third|quarter))\b
     | [ ]{_PARTS}(?:,[ ]?|[ ]and[ ]|[ ])(?:and[ ])?[0-9]
     """,
@@ -57,12 +58,14 @@ _CAME_FROM = re.compile(
     rf"""(?:
     (?:[0-9)\]}}]|(?<![^\W\d_])[^\W\d_])[ ]?(?:{_OPERATOR}|\*\*|-)[ ]?[({{]? | \^[ ]?[({{]?-? | [√!][ ]?[({{]?
     | \\sqrt[ ]?(?:\[[0-9]\])?[{{(]? | [0-9]\)[ ]?[({{] | [0-9][:,.'’] | (?<![0-9])[0-9]{{1,3}}[ ]
-    | [0-9][ ](?:or|to|plus|minus|times|over|by)[ ] | [0-9][ ]{_PARTS}(?:,[ ]?|[ ]and[ ]|[ ])
+    | [0-9][ ](?:or|to|and|plus|minus|times|over|by|mod|base|remainder|[rR])[ ] | [0-9][ ]x[ ]
+    | \b(?:log|ln|sin|cos|tan|exp|sqrt|root[ ]of)[ ]?[({{]? | [0-9][ ]{_PARTS}(?:,[ ]?|[ ]and[ ]|[ ])
     )$""",
     re.VERBOSE,
 )
 _UNIT_POWER = re.compile(r"(?<![^\W\d_])([^\W\d_]{1,12})\^\{?-?$")
 _NEGATIVE = re.compile(r"\b(?:negative|minus)[ ]$", re.IGNORECASE)
+_SEVERAL = re.compile(r"(?<![^\W\d_])([^\W\d_])\s*=[^=]*(?:[,;]|\band\b)\s*(?!\1)[^\W\d_]\s*=")  # x = 5, y = 6
 _TOUCHING = re.compile(r"[^\W\d_]+")
 
 _THIN_GROUP = re.compile(rf"(?<=[0-9])[{THIN}](?=[0-9]{{3}}(?![0-9]))")
@@ -201,6 +204,8 @@ def _stated(text: str) -> list[str | None]:
     if whole is not None:
         return [whole]
     sentence = re.split(r"[.;]\s", text, maxsplit=1)[0]
+    if _SEVERAL.search(sentence):
+        return [None]
     return _scan(sentence.rpartition("=")[2])[:1]
 
 

@@ -11,30 +11,40 @@ from collections.abc import Sequence
 from string import ascii_lowercase
 
 from outgrow.core.errors import ConfigError
+from outgrow.tasks.parsing.characters import plain_characters
 from outgrow.tasks.parsing.markers import behind_box, last_boxed
 from outgrow.tasks.splits import normalise_text
 
 _EDGES = " .,:;!?\"'()[]*"
 
-_MARKED = r"[*_(\[{\s\"'“‘`$]{0,4}(?:\\(?:text|mathrm|textbf)\{)?([A-Za-z])(?![\w'’])"
+_MARKED = r"[*_(\[{<\s\"'“‘`$]{0,4}(?:\\(?:text|mathrm|textbf)\{)?([A-Za-z])(?![\w'’])"
 _DENIED = r"\s+(?:is|was)(?:\s+not\b|n['’]t\b|\s+(?:wrong|incorrect|false)\b)"
 _CLOSED = (
-    rf"(?![*_)\]}}\"”`$]{{0,4}}{_DENIED})(?=[*_)\]}}\"”`$]{{0,4}}\s*"
-    r"(?:$|[.,;:!?)\]}\n]|[-–—]\s|\(|(?:because|since|as|is)\b))"
+    rf"(?![*_)\]}}>\"”`$]{{0,4}}{_DENIED})(?=[*_)\]}}>\"”`$]{{0,4}}\s*"
+    r"(?:$|[.,;:!?)\]}>\n]|[-–—]\s|\(|(?:because|since|as|is)\b))"
 )
 _BRACKETED = re.compile(rf"\s*[*_]{{0,3}}[(\[]([A-Za-z])[)\]](?!{_DENIED})")
 _LEADING = re.compile(rf"\s*{_MARKED}{_CLOSED}")
 _ANOTHER = re.compile(r"[*_)\]}]*\s*(?:,|/|&|\bor\b|\band\b)\s*(?:\b(?:or|and)\b\s*)?[*_(\[]*[A-Za-z](?![\w'’])")
 _SAID = re.compile(
-    rf"\b(?:answer|choice|option|letter)[\"'”]?\s*(?:is|[:=])\s*:?\s*(?:(?:option|choice|letter)\s*)?{_MARKED}{_CLOSED}",
+    rf"\b(?:answer|choice|option|letter)[\"'”]?\s*(?:is|(?:must|should|would|will|has\s+to)\s+be|[:=→]|[-=]>)\s*:?\s*"
+    rf"(?:(?:option|choice|letter)\s*)?{_MARKED}{_CLOSED}",
     re.IGNORECASE,
 )
 _NAMED = re.compile(
-    rf"\b(?:option|choice|choose|pick|select|it[’']?s|it\s+is|go\s+with|say)\s*:?\s*{_MARKED}"
+    rf"\b(?:option|choice|choose|pick|select|it[’']?s|it\s+is|go\s+with|say|think|believe|guess|but)\s*:?\s*{_MARKED}"
     rf"(?:{_CLOSED}|(?=\s+(?:or|and)\b))",
     re.IGNORECASE,
 )
-_NOT = re.compile(r"\b(?:not|no|never|nor|neither|cannot|\w+n['’]t|rather than|instead of)\s+(?:\w+\s+){0,2}$")
+_CORRECTED = re.compile(
+    rf"\b(?:wait|actually|correction|sorry|scratch\s+that)\b[,:.!—\s-]*(?:(?!not\b)[a-z’']+\s+){{0,4}}?{_MARKED}{_CLOSED}",
+    re.IGNORECASE,
+)
+_NOT = re.compile(
+    r"\b(?:(?:not|no|never|nor|neither|cannot|\w+n['’]t|than|instead of|unlike|without|except|excluding|hardly"
+    r"|anything but)\s+(?:(?!but\b|rather\b)\w+\s+){0,4}|non[- ])$"
+)
+_NOT_AFTER = re.compile(r"\s*(?:\?\s*no\b|(?:is|was)(?:\s+not\b|n['’]t\b|\s+(?:wrong|incorrect|false|unlikely)\b))")
 _YES_NO = re.compile(r"(?:[*_\s\"'(\[]*(?:the\s+)?(?:final\s+)?answer\s*(?:is\b|:)\s*:?)?[*_\s\"'(\[]*(yes|no)\b(?!-)")
 
 
@@ -71,6 +81,7 @@ def read_letter(text: str, n: int, words: Sequence[str] = ()) -> int | None:
     """
     if not 1 <= n <= len(ascii_lowercase):
         raise ConfigError(f"{n} options cannot be lettered: give 1 to 26, or read the options' words instead")
+    said_so, text = text, plain_characters(text)
     line, boxed = first_line(text), last_boxed(text)
     found = _BRACKETED.match(line) or _LEADING.match(line)
     behind = "" if boxed is None else behind_box(text)
@@ -78,14 +89,15 @@ def read_letter(text: str, n: int, words: Sequence[str] = ()) -> int | None:
         letter: str | None = _agreed(_SAID, behind)
     elif boxed is not None and (inside := _LEADING.match(boxed)) is not None:
         letter = inside[1].lower()
-    elif _SAID.search(text):
-        letter = _agreed(_SAID, text)
+    elif said := [*_SAID.finditer(text)]:
+        later = [*_CORRECTED.finditer(text, said[-1].end())]
+        letter = later[-1][1].lower() if later else _agreed(_SAID, text)
     elif found:
         letter = None if _ANOTHER.match(line, found.end(1)) else found[1].lower()
     elif _NAMED.search(line):
         letter = _agreed(_NAMED, line)
     else:
-        return read_words(text, words) if words else None
+        return read_words(said_so, words) if words else None
     return ascii_lowercase[:n].index(letter) if letter is not None and letter in ascii_lowercase[:n] else None
 
 
@@ -114,7 +126,11 @@ def read_words(text: str, options: Sequence[str]) -> int | None:
 def _is_named(form: str, line: str) -> bool:
     """Whether a line has these words somewhere where it does not deny them."""
     places = re.finditer(rf"(?<!\w){re.escape(form)}(?!\w)", line)
-    return any(_NOT.search(line[max(0, place.start() - 60) : place.start()]) is None for place in places)
+    return any(
+        _NOT.search(line[max(0, place.start() - 60) : place.start()]) is None
+        and not _NOT_AFTER.match(line, place.end())
+        for place in places
+    )
 
 
 def read_yes_no(text: str) -> bool | None:

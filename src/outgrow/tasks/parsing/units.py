@@ -11,8 +11,8 @@ _UNIT = re.compile(rf"(?:°|/\s?)?{_WORD}(?:\s?[/·]\s?{_WORD})*(?:\s+{_WORD}(?:
 _CHANGES_THE_NUMBER = frozenset(
     """and or to plus minus times over divided by point half halves third thirds quarter quarters fifth tenth tenths
     hundredth hundredths thousandth squared cubed factorial power is are equals not than pi sqrt sin cos tan log ln exp
-    mod one two three four five six seven eight nine ten eleven twelve hundred thousand million billion trillion lakh
-    crore k mn mil mio bn tn inf infinity nan""".split()  # noqa: SIM905
+    mod base remainder one two three four five six seven eight nine ten eleven twelve hundred thousand million billion
+    trillion lakh crore k mn mil mio bn tn inf infinity nan""".split()  # noqa: SIM905
 )
 _LETTERS = frozenset("a m g s h d l t L W V A J N K C F Ω".split())  # noqa: SIM905
 _ABBREVIATIONS = frozenset(
