@@ -36,4 +36,5 @@ def test_the_recipe_of_a_family_runs_to_its_report(name, tmp_path):
     if name == "sums":
         arms = {arm["name"]: arm for arm in results["arms"]}
         assert arms["strong_ceiling"]["accuracy"]["value"] > results["supervisor"]["floor"]["value"]
-        assert arms["naive"]["pgr"]["defined"]  # the gap's lower bound exceeds .02
+        # a gap of 8 points, but two seeds: t(.975) is 12.7, and one says so
+        assert "lower limit" in arms["naive"]["pgr"]["reason"]
