@@ -44,13 +44,13 @@ ACCELERATE += ("--mixed_precision", "no", "--dynamo_backend", "no", "--main_proc
 )
 def test_experiment_over_two_ranks_gives_the_results_of_one(launch, here, tmp_path, by):
     """Accuracies within two of 48 questions: sums over ranks round otherwise. Answers of the untrained: equal."""
-    one = tiny.run(here, tmp_path / "store-1", tmp_path / "one", **ONE_SEED).results
+    one = tiny.run(here, tmp_path / "store-1", tmp_path / "one", **ONE_SEED).results["cells"][0]
     command = ["-m", "outgrow", "run", here / "tiny.yaml", "--store", tmp_path / "store-2", "--out", tmp_path / "two"]
     for attempt in ("anew", "from the store"):
         code, output = launch(*command, by=by)
         assert code == 0, output
         assert output.count("report:") == 1, (attempt, output)
-    two = json.loads((tmp_path / "two" / "results.json").read_text())
+    two = json.loads((tmp_path / "two" / "results.json").read_text())["cells"][0]
     assert [arm["name"] for arm in two["arms"]] == [arm["name"] for arm in one["arms"]]
     for own, other in zip(one["arms"], two["arms"], strict=True):
         assert own["accuracy"]["value"] == pytest.approx(other["accuracy"]["value"], abs=2 / 48)

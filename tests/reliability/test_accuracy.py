@@ -118,12 +118,17 @@ def test_guesses_that_agree_are_not_taken_for_knowledge():
 
 @pytest.mark.slow
 def test_the_interval_covers_the_truth_in_about_95_of_100_samples():
-    covered = 0
+    covered = refused = 0
     for seed in range(40):
         labels, truth = labels_drawn(1_500, 100 + seed, b=40.0)  # a stream apart from the bootstrap's
-        found = accuracy_from_votes(labels, options=4, draws=100, seed=seed)
+        try:
+            found = accuracy_from_votes(labels, options=4, draws=100, seed=seed)
+        except PrerequisiteError:
+            refused += 1  # the check of the fit is wrong in one case in a hundred
+            continue
         covered += found.low <= truth <= found.high
-    assert covered >= 34  # 38 expected; with p = .95 fewer than 34 come once in 200
+    assert refused <= 3
+    assert covered >= 34 - refused  # 38 expected; with p = .95 fewer than 34 come once in 200
 
 
 def test_a_misconception_is_taken_for_knowledge_as_the_assumptions_say():
