@@ -103,7 +103,7 @@ def test_the_python_page_runs_with_the_core_install_alone(tmp_path):
             todo += [each.name for each in lines if each.marker is None or each.marker.evaluate({"extra": ""})]
     others = {_plain(each.name) for own in needed.values() for each in own} - core
     absent = {modules[name] for name in others if name in modules}
-    assert {"torch", "transformers", "tokenizers", "pandas", "polars"} <= absent
+    assert {"torch", "transformers", "tokenizers", "pandas"} <= absent
     shutil.copytree(guide.ROOT / "examples", tmp_path / "examples")
     command = [sys.executable, "-c", CORE_ALONE, str(guide.ROOT), str(tmp_path), *sorted(absent)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
