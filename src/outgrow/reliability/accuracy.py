@@ -281,17 +281,16 @@ def _check_fit(
 ) -> None:
     """Refuse votes that the fitted model does not predict."""
     found, worse = patterns.deviance(weight, theta), 0
-    for done in range(1, CHECKS + 1):
+    for _ in range(CHECKS):
         other, times = patterns.drawn(weight, theta, rng)
         worse += other.deviance(times, _fit(other, times, theta)[0]) >= found
         if worse > LEAST_P * CHECKS:
             return  # enough of them fit as badly
-        if done == CHECKS:
-            raise PrerequisiteError(
-                f"the accuracy cannot be told from these votes: their patterns are not those that the model of known "
-                f"and guessed questions predicts (of {CHECKS} data sets drawn from it {worse} fit as badly); buy gold "
-                "labels of some questions (calibrate, --known), or ask again with other options (decoys)"
-            )
+    raise PrerequisiteError(
+        "the accuracy cannot be told from these votes: their patterns are not those that the model of known and guessed "
+        f"questions predicts (of {CHECKS} data sets drawn from it {worse} fit as badly); buy gold labels of some "
+        "questions (calibrate, --known), or ask again with other options (decoys)"
+    )
 
 
 def _options(ids: list[str], options: int | Mapping[str, int]) -> Int[np.ndarray, "questions"]:
