@@ -287,9 +287,9 @@ def _check_fit(
         if worse > LEAST_P * CHECKS:
             return  # enough of them fit as badly
     raise PrerequisiteError(
-        "the accuracy cannot be told from these votes: their patterns are not those that the model of known and guessed "
-        f"questions predicts (of {CHECKS} data sets drawn from it {worse} fit as badly); buy gold labels of some "
-        "questions (calibrate, --known), or ask again with other options (decoys)"
+        "the accuracy cannot be told from these votes: their patterns are not those that the model of known and "
+        f"guessed questions predicts (of {CHECKS} data sets drawn from it {worse} fit as badly); buy gold labels of "
+        "some questions (calibrate, --known), or ask again with other options (decoys)"
     )
 
 
