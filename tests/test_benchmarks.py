@@ -121,7 +121,7 @@ def test_asking(tmp_path: Path) -> None:
     (equal,) = (r for r in found["rows"] if "slow path" in r["what"])
     assert equal["ours"] == 1.0
     assert any("excluded" in note for note in found["notes"])
-    assert set(found["ceiling"]) == {"float32", "bfloat16", "copy_gb_s"}
+    assert set(found["ceiling"]) - {"bfloat16"} == {"float32", "copy_gb_s"}  # bfloat16 where it is not emulated
 
 
 @pytest.mark.slow
@@ -130,7 +130,9 @@ def test_training(tmp_path: Path) -> None:
     losses = [r for r in found["rows"] if "losses" in r["what"] and "float32" in r["what"]]
     assert losses
     assert all(r["met"] for r in losses)
-    assert {r["against"] for r in found["rows"]} == {None, "TRL SFTTrainer", "transformers.Trainer"}
+    assert {r["against"] for r in found["rows"]} == {
+        None, "TRL SFTTrainer", "transformers.Trainer", "Trainer, head at answers",
+    }  # fmt: skip
     assert sum("peak memory" in r["what"] for r in found["rows"]) == 4
 
 

@@ -11,7 +11,8 @@ BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "reliability.py"
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shuffled", [False, True])
-def test_a_million_questions_take_less_than_30_seconds_and_4_gib(tmp_path, shuffled):
+def test_a_million_questions_take_less_than_30_seconds_and_4_gib(tmp_path, monkeypatch, shuffled):
+    monkeypatch.syspath_prepend(str(BENCHMARK.parent))  # what benchmarks share
     spec = importlib.util.spec_from_file_location("benchmark_reliability", BENCHMARK)
     benchmark = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(benchmark)
