@@ -24,11 +24,18 @@ class Secret:
         variable: the environment variable it came from, for messages.
     """
 
-    __slots__ = ("_value", "variable")
+    __slots__ = ("_spelled", "_value", "_written", "variable")
 
     def __init__(self, value: str, variable: str) -> None:
         self._value = value
         self.variable = variable
+        ways, forms = (value, value[::-1]), set[str]()
+        for own in ways:
+            forms |= {own, quote(own, safe=""), json.dumps(own)[1:-1], own.encode().hex()}
+            forms |= {base64.b64encode(own.encode()).decode(), base64.urlsafe_b64encode(own.encode()).decode()}
+        case = re.IGNORECASE if len(value) >= _LONG else re.NOFLAG  # a short key in small letters may be a word
+        self._written = re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True))), case)
+        self._spelled = re.compile("|".join(_BETWEEN.join(map(re.escape, own)) for own in ways), case)
 
     @classmethod
     def from_environment(cls, variable: str) -> Secret:
@@ -67,7 +74,7 @@ class Secret:
         """
         if not self:
             return text
-        text = self._spelled.sub(MASK, self._without(text))
+        text = self._spelled.sub(MASK, self._written.sub(MASK, text))
         lowered = text.casefold() if len(text.casefold()) == len(text) else text
         keys = (self._value.casefold(), self._value[::-1].casefold())
         found, i = [], 0
@@ -79,26 +86,7 @@ class Secret:
 
     def scrub_answer(self, text: str) -> str:
         """`text` of an answer: the whole key replaced, where it is long enough not to be an ordinary word."""
-        return self._without(text) if len(self._value) >= _LONG else text
-
-    def _without(self, text: str) -> str:
-        forms: set[str] = set()
-        for value in (self._value, self._value[::-1]):
-            forms |= {value, quote(value, safe=""), json.dumps(value)[1:-1], value.encode().hex()}
-            forms |= {base64.b64encode(value.encode()).decode(), base64.urlsafe_b64encode(value.encode()).decode()}
-        whole = "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
-        return re.sub(whole, MASK, text, flags=self._case)
-
-    @property
-    def _case(self) -> re.RegexFlag:
-        """Whether case counts: a short key in small letters may be a word."""
-        return re.IGNORECASE if len(self._value) >= _LONG else re.NOFLAG
-
-    @property
-    def _spelled(self) -> re.Pattern[str]:
-        """The key with something between its characters."""
-        ways = (_BETWEEN.join(map(re.escape, value)) for value in (self._value, self._value[::-1]))
-        return re.compile("|".join(ways), self._case)
+        return self._written.sub(MASK, text) if len(self._value) >= _LONG else text
 
 
 def _shared(text: str, start: int, key: str) -> int:

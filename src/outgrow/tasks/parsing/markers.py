@@ -13,8 +13,9 @@ _LONGEST_BOX = 2_000  # characters
 _BOX = re.compile(r"\\f?box(?:ed)?(?![a-z])\s*")
 _WORD = re.compile(r"[^\s${}\\]+")
 _BOLD = re.compile(r"(?<![\w)])(?:\*\*|__)|(?:\*\*|__)(?![\w(])")  # but 10**6 is a power
-_FINISHED = re.compile(r"\s*\S[^\n]*?(?:\n|[.!?][*_)\]}\"'”`$]{0,4}(?=\s))")
-_FINISHED_CHOICE = re.compile(r"\s*\S[^\n]*?(?:\n|[.!?][*_)\]}\"'”`$]{0,4}(?=\s|$))")  # no choice goes on as 12.5 does
+_SENTENCE = r"\s*\S[^\n]*?(?:\n|[.!?][*_)\]}\"'”`$]{0,4}"
+_FINISHED = {False: re.compile(rf"{_SENTENCE}(?=\s))"), True: re.compile(rf"{_SENTENCE}(?=\s|$))")}
+"""Up to where a statement has ended; at the end of a text only a choice has, since a number may go on as 12.5 does."""
 _WORDS_ALONE = 3
 _PHRASE = re.compile(r"\banswers?\s{0,3}(?:is\b|are\b|[:=])\s{0,3}:?", re.IGNORECASE)
 
@@ -79,8 +80,7 @@ def before_cut(text: str, *, choice: bool) -> str | None:
     ends = [end + 1 for _, end in _boxes(text) if text[end : end + 1] == "}"]
     starts = [found.end() for found in _PHRASE.finditer(text)][-_LOOKED_AT:]
     starts += [found.end() for found in re.finditer("####", text)][-_LOOKED_AT:]
-    finished = _FINISHED_CHOICE if choice else _FINISHED
-    ends += [found.end() for found in (finished.match(text, start) for start in starts) if found is not None]
+    ends += [found.end() for found in (_FINISHED[choice].match(text, start) for start in starts) if found is not None]
     if ends:
         return text[: max(ends)]
     line, ended, _ = text.lstrip().partition("\n")

@@ -44,7 +44,7 @@ _NOT = re.compile(
     r"\b(?:(?:not|no|never|nor|neither|cannot|\w+n['’]t|than|instead of|unlike|without|except|excluding|hardly"
     r"|anything but)\s+(?:(?!but\b|rather\b)\w+\s+){0,4}|non[- ])$"
 )
-_NOT_AFTER = re.compile(r"\s*(?:\?\s*no\b|(?:is|was)(?:\s+not\b|n['’]t\b|\s+(?:wrong|incorrect|false|unlikely)\b))")
+_NOT_AFTER = re.compile(rf"\s*\?\s*no\b|{_DENIED}|\s+(?:is|was)\s+unlikely\b")
 _YES_NO = re.compile(r"(?:[*_\s\"'(\[]*(?:the\s+)?(?:final\s+)?answer\s*(?:is\b|:)\s*:?)?[*_\s\"'(\[]*(yes|no)\b(?!-)")
 
 
