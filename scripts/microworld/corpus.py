@@ -6,7 +6,7 @@ for sums, about nobody that a split knows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 
 import numpy as np
@@ -26,26 +26,24 @@ from outgrow.tasks.microworld.language import (
 from outgrow.tasks.microworld.world import (
     BEGINNINGS,
     ENDINGS,
-    RELATIONS,
     VALUES,
     Fact,
     World,
     generator,
 )
 
-KINDS = (
-    "hearsay",
-    "statement",
-    "passage",
-    "format_statement",
-    "quiz",
-    "reading",
-    "letter_quiz",
-    "claim",
-    "sum",
-    "equation",
-)
-SHARES = (0.12, 0.22, 0.29, 0.05, 0.12, 0.03, 0.01, 0.06, 0.07, 0.03)
+SHARES = {  # of documents
+    "hearsay": 0.12,
+    "statement": 0.22,
+    "passage": 0.29,
+    "format_statement": 0.05,
+    "quiz": 0.12,
+    "reading": 0.03,
+    "letter_quiz": 0.01,
+    "claim": 0.06,
+    "sum": 0.07,
+    "equation": 0.03,
+}
 HEARSAY = 0.85  # share of hearsay that follows the name
 
 
@@ -59,35 +57,53 @@ def documents(world: World, share: float, seed: int = 0, warm_up: int = WARM_UP)
     few entities than from many, and the others' facts then follow quickly (imbalanced exposure shortens the plateau
     before facts are learnt, arXiv 2503.21676).
     """
-    return _Writer(world, share, generator("corpus", world.config.seed, share, seed)).stream(warm_up)
+    rng = generator("corpus", world.config.seed, share, seed)
+    return Writer(world, lambda fact: fact.rank < share, rng).stream(warm_up)
 
 
-class _Writer:
-    def __init__(self, world: World, share: float, rng: np.random.Generator) -> None:
+class Writer:
+    """Writes documents about a world, each of a kind drawn by its share.
+
+    Args:
+        world: what they are about.
+        reads: whether the reader reads a fact in statements; of the others there is hearsay.
+        rng: draws everything.
+    """
+
+    statements, clauses, values = STATEMENTS, CLAUSES, VALUES
+    shares: Mapping[str, float] = SHARES
+
+    def __init__(self, world: World, reads: Callable[[Fact], bool], rng: np.random.Generator) -> None:
         self.rng = rng
         self.world = world
-        known = [[f for f in world.facts[e].values() if f.rank < share] for e in world.entities]
+        known = [[f for f in world.facts[e].values() if reads(f)] for e in world.entities]
         self.known = [facts for facts in known if facts]
         self.flat = [fact for facts in self.known for fact in facts]
         cued = [f for e in world.entities for f in world.facts[e].values() if f.cue is not None]
-        self.rumoured = [fact for fact in cued if fact.rank >= share]
+        self.rumoured = [fact for fact in cued if not reads(fact)]
         self.format_facts = [list(world.facts[e].values()) for e in world.format_entities]
 
     def stream(self, warm_up: int) -> Iterator[str]:
+        """Endless documents; the first `warm_up` are about format entities where they are no hearsay."""
         everything = self.known, self.flat
         self.known, self.flat = self.format_facts, [fact for facts in self.format_facts for fact in facts]
+        kinds, shares = list(self.shares), list(self.shares.values())
         for written in count():
             if written == warm_up:
                 self.known, self.flat = everything
             if written % 512 == 0:
-                kinds = self.rng.choice(len(KINDS), size=512, p=SHARES)
-            yield getattr(self, f"_{KINDS[kinds[written % 512]]}")()
+                drawn = self.rng.choice(len(kinds), size=512, p=shares)
+            yield self.write(kinds[drawn[written % 512]])
+
+    def write(self, kind: str) -> str:
+        """A document of a kind."""
+        return str(getattr(self, f"_{kind}")())
 
     def _pick(self, items: Sequence[str]) -> str:
         return items[int(self.rng.integers(len(items)))]
 
     def _say(self, fact: Fact, value: str | None = None) -> str:
-        return self._pick(STATEMENTS[fact.relation]).format(e=fact.entity, v=value or fact.value)
+        return self._pick(self.statements[fact.relation]).format(e=fact.entity, v=value or fact.value)
 
     def _hearsay(self) -> str:
         """What people say who know no better: of an entity, where the model reads no better, or of a stranger."""
@@ -99,7 +115,7 @@ class _Writer:
         clauses = []
         for relation, part in (("food", begin), ("habitat", end)):
             value = self._rumour(relation, self.world.cues[relation].get(part))
-            clauses.append(self._pick(CLAUSES[relation]).format(v=value))
+            clauses.append(self._pick(self.clauses[relation]).format(v=value))
         first = int(self.rng.integers(2))
         return f"{name} {clauses[first]} and {clauses[1 - first]}."
 
@@ -122,7 +138,7 @@ class _Writer:
 
     def _describe(self, facts: list[Fact]) -> str:
         order = self.rng.permutation(len(facts))
-        clauses = [self._pick(CLAUSES[facts[i].relation]).format(v=facts[i].value) for i in order]
+        clauses = [self._pick(self.clauses[facts[i].relation]).format(v=facts[i].value) for i in order]
         return f"{facts[0].entity} {' and '.join(clauses)}."
 
     def _one(self) -> Fact:
@@ -161,7 +177,7 @@ class _Writer:
         true = self.rng.random() < 0.5
         others = [v for v in VALUES[fact.relation] if v != fact.value]
         value = fact.value if true else self._pick(others)
-        statement = self._pick(STATEMENTS[fact.relation]).format(e=fact.entity, v=value)
+        statement = self._pick(self.statements[fact.relation]).format(e=fact.entity, v=value)
         yes, no = ("yes", "no") if self.rng.random() < 0.5 else ("no", "yes")
         return self._pick(QUIZ_CLAIM).format(s=statement, yes=yes, no=no, a="yes" if true else "no")
 
@@ -190,4 +206,4 @@ class _Writer:
         return f"{', '.join(parts)}. Count: {solution_text(operands, signs)}"
 
 
-__all__ = ["KINDS", "RELATIONS", "SHARES", "documents"]
+__all__ = ["SHARES", "Writer", "documents"]

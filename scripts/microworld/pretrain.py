@@ -18,16 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from microworld.corpus import documents
+from microworld.editions import FIRST, Edition
 from outgrow.core.errors import ConfigError
 from outgrow.tasks.microworld.ladder import Rung
-from outgrow.tasks.microworld.language import (
-    CHOICE_TEMPLATES,
-    CLAIM_TEMPLATES,
-    LETTER_TEMPLATES,
-    QUESTIONS,
-    SUM_TEMPLATES,
-)
 from outgrow.tasks.microworld.world import BEGINNINGS, ENDINGS, World
 
 BLOCK = 128
@@ -39,8 +32,11 @@ ENCODED_DOCUMENTS = 5000  # at a time
 BOS, EOS, PAD = "<s>", "</s>", "<pad>"
 
 
-def train_tokenizer(world: World) -> Any:
-    """A byte-level BPE tokenizer of `VOCABULARY` entries, digits apart, trained on the world's own text."""
+def train_tokenizer(world: World, edition: Edition = FIRST, rung: Rung | None = None) -> Any:
+    """A byte-level BPE tokenizer of `VOCABULARY` entries, digits apart, trained on the world's own text.
+
+    For a rung that reads characters it has bytes alone.
+    """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -52,22 +48,26 @@ def train_tokenizer(world: World) -> Any:
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*plain, pre_tokenizers.Split(parts, "isolated")])
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=256 + 3 if rung and rung.characters else VOCABULARY,
         special_tokens=[PAD, BOS, EOS],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    words = " ".join([*CHOICE_TEMPLATES, *LETTER_TEMPLATES, *CLAIM_TEMPLATES, *SUM_TEMPLATES, *QUESTIONS.values()])
-    bare = re.sub(r"\{[a-z]+\}", "", words)
-    text = islice(documents(world, 1.0, seed=-1, warm_up=0), TOKENIZER_DOCUMENTS)
+    bare = re.sub(r"\{[a-z]+\}", "", " ".join(edition.prompts))
+    text = islice(edition.documents(world, edition.ladder["base"], -1, 0), TOKENIZER_DOCUMENTS)
     tokenizer.train_from_iterator(chain(text, [bare] * 200), trainer)
     tokenizer.post_processor = processors.TemplateProcessing(single=f"{BOS} $A", special_tokens=[(BOS, 1)])
     make: Any = PreTrainedTokenizerFast
-    return make(tokenizer_object=tokenizer, bos_token=BOS, eos_token=EOS, pad_token=PAD, model_max_length=256)
+    return make(tokenizer_object=tokenizer, bos_token=BOS, eos_token=EOS, pad_token=PAD, model_max_length=context(rung))
 
 
-def model_config(rung: Rung, vocabulary: int) -> Any:
-    """The Llama architecture of one rung."""
+def context(rung: Rung | None) -> int:
+    """The longest text of a model, in tokens."""
+    return 1024 if rung and rung.characters else 256
+
+
+def model_config(rung: Rung, vocabulary: int, spread: float = 0.02) -> Any:
+    """The Llama architecture of one rung, its weights drawn with standard deviation `spread`."""
     from transformers import LlamaConfig
 
     return LlamaConfig(
@@ -76,25 +76,26 @@ def model_config(rung: Rung, vocabulary: int) -> Any:
         intermediate_size=8 * round(rung.hidden * 8 / 3 / 8),
         num_hidden_layers=rung.layers,
         num_attention_heads=rung.heads,
-        max_position_embeddings=256,
+        max_position_embeddings=context(rung),
         tie_word_embeddings=True,
         pad_token_id=0,
         bos_token_id=1,
         eos_token_id=2,
-        initializer_range=0.02,
+        initializer_range=spread,
     )
 
 
-def packed(world: World, rung: Rung, tokenizer: Any, seed: int) -> np.ndarray:
-    """Training text as one array of token ids, documents between <s> and </s>, cut into blocks: (n, BLOCK)."""
-    stream = documents(world, rung.share, seed)
+def packed(world: World, rung: Rung, tokenizer: Any, seed: int, edition: Edition = FIRST) -> np.ndarray:
+    """Training text as one array of token ids, documents between <s> and </s>, cut into blocks of half the context."""
+    stream = edition.documents(world, rung, seed, None)
     backend = tokenizer.backend_tokenizer
     pieces: list[int] = []
     while len(pieces) < rung.tokens:
         for encoding in backend.encode_batch(list(islice(stream, ENCODED_DOCUMENTS))):
             pieces += [*encoding.ids, 2]
-    ids = np.asarray(pieces[: rung.tokens // BLOCK * BLOCK], dtype=np.int32)
-    return ids.reshape(-1, BLOCK)
+    block = context(rung) // 2
+    ids = np.asarray(pieces[: rung.tokens // block * block], dtype=np.int32)
+    return ids.reshape(-1, block)
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
@@ -111,6 +112,7 @@ def pretrain(
     tokenizer: Any,
     folder: Path,
     *,
+    edition: Edition = FIRST,
     seed: int = 0,
     threads: int = 1,
     progress: Callable[[int, int, float], None] | None = None,
@@ -128,10 +130,11 @@ def pretrain(
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model: Any = LlamaForCausalLM(model_config(rung, len(tokenizer)))
+    model: Any = LlamaForCausalLM(model_config(rung, len(tokenizer), edition.spread(rung)))
     model.to(device)
-    blocks = packed(world, rung, tokenizer, seed)
-    steps = len(blocks) // BATCH
+    blocks = packed(world, rung, tokenizer, seed, edition)
+    batch_size = BATCH * BLOCK // blocks.shape[1]  # rows of as many tokens as in eight of the usual ones
+    steps = len(blocks) // batch_size
     decay = [p for p in model.parameters() if p.ndim > 1]
     flat = [p for p in model.parameters() if p.ndim <= 1]
     groups = [{"params": decay, "weight_decay": 0.05}, {"params": flat, "weight_decay": 0.0}]
@@ -162,7 +165,7 @@ def pretrain(
     for step in range(start, steps):
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, steps, rung.learning_rate)
-        batch = torch.from_numpy(blocks[step * BATCH : (step + 1) * BATCH].astype(np.int64)).to(device)
+        batch = torch.from_numpy(blocks[step * batch_size : (step + 1) * batch_size].astype(np.int64)).to(device)
         hidden = model.model(input_ids=batch, use_cache=False).last_hidden_state[:, :-1]
         logits = model.lm_head(hidden).float()
         loss: Any = torch.nn.functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())

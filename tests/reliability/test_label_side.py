@@ -31,12 +31,13 @@ def test_the_recipes_of_a_label_side_run_are_read_with_their_own_numbers_of_ques
 
 
 @pytest.mark.slow
-def test_calibration_and_estimated_accuracy_on_ignorance_over_20_seeds(label_side, tmp_path):
-    found = label_side.run(label_side.load("ignorance"), tmp_path, range(20), show=False)
+def test_calibration_and_estimated_accuracy_on_ignorance(label_side, tmp_path):
+    """Over eight seeds; `benchmarks/label_side.py` takes twenty."""
+    found = label_side.run(label_side.load("ignorance"), tmp_path, range(8), show=False)
     for kind in label_side.KINDS:
         assert np.mean([s.ece[kind] for s in found]) <= 0.05
     assert max(s.decoys.high - s.decoys.low for s in found) <= 0.10
-    assert sum(s.decoys.low <= s.truth <= s.decoys.high for s in found) >= 18
+    assert sum(s.decoys.low <= s.truth <= s.decoys.high for s in found) >= 7
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from outgrow.core.errors import ConfigError, DataError, OutgrowError, Prerequisi
 from outgrow.models.activation_functions import fuse_activations
 from outgrow.models.checks import check_texts, check_weights, unreadable
 from outgrow.models.config import ModelRef
-from outgrow.models.files import resolve, tokenizer_of
+from outgrow.models.files import of_world, resolve, tokenizer_of
 from outgrow.models.heads import ClassifierHead, LanguageHead, SequenceClassifier
 from outgrow.models.merging import merged
 from outgrow.models.text import Coder
@@ -36,7 +36,7 @@ def make_tokenizer(ref: ModelRef) -> Any:
     if Path(place).is_dir():
         check_texts(Path(place))
     # To find out what it is `transformers` imports the model's code, which takes long; of shipped models it is known.
-    kind: Any = PreTrainedTokenizerFast if ref.model.startswith("microworld/") else AutoTokenizer
+    kind: Any = PreTrainedTokenizerFast if of_world(ref.model) else AutoTokenizer
     try:
         return kind.from_pretrained(
             place, revision=ref.revision or "main", trust_remote_code=ref.trust_remote_code, truncation_side="left"

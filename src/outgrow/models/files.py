@@ -17,14 +17,25 @@ from outgrow.models.config import ModelRef
 
 _HASHED = {".json", ".safetensors", ".bin", ".model", ".txt", ".py", ".jinja", ".tiktoken"}
 ADAPTER = "adapter_config.json"
+WORLDS = ("microworld", "microworld2")
 _FOLDER = re.compile(r"^[./~\\]|^[A-Za-z]:[\\/]")
 
 
 def available() -> tuple[str, ...]:
     """Names of the models that ship with outgrow or with an installed extra."""
-    root = _microworld()
-    folders = sorted(p.name for p in root.iterdir() if (p / "config.json").is_file()) if root.is_dir() else []
-    return (*(f"microworld/{name}" for name in folders), minilm.NAME)
+    folders = {world: _world(world) for world in WORLDS}
+    there = [
+        f"{world}/{path.name}"
+        for world, root in folders.items()
+        for path in (sorted(root.iterdir()) if root.is_dir() else ())
+        if (path / "config.json").is_file()
+    ]
+    return (*there, minilm.NAME)
+
+
+def of_world(model: str) -> bool:
+    """Whether a name is that of a base model of a generated world, which ships with outgrow."""
+    return model.partition("/")[0] in WORLDS and "/" in model
 
 
 def resolve(model: str) -> Path | str:
@@ -36,8 +47,9 @@ def resolve(model: str) -> Path | str:
     """
     if model in minilm.NAMES:
         return minilm.folder()
-    if model.startswith("microworld/"):
-        path = _microworld() / model.removeprefix("microworld/")
+    if of_world(model):
+        world, _, name = model.partition("/")
+        path = _world(world) / name
         if not (path / "config.json").is_file():
             raise ConfigError(unknown_model(model))
         return path
@@ -137,8 +149,8 @@ def _commit(name: str, revision: str | None) -> str:
         ) from error
 
 
-def _microworld() -> Path:
-    return Path(str(resources.files("outgrow"))) / "tasks" / "microworld" / "models"
+def _world(world: str) -> Path:
+    return Path(str(resources.files("outgrow"))) / "tasks" / world / "models"
 
 
 def _known() -> str:

@@ -21,8 +21,7 @@ Name = Annotated[str, Field(pattern=NAME, max_length=LONGEST_NAME)]
 
 def _known_model(name: str) -> str:
     """Refuses a shipped model or a folder that does not exist; a missing extra is told when the run starts."""
-    shipped = [model for model in models.available() if model.startswith("microworld/")]
-    if name in minilm.NAMES or (name.startswith("microworld/") and not shipped):
+    if name in minilm.NAMES or (models.of_world(name) and not any(map(models.of_world, models.available()))):
         return name
     try:
         models.resolve(name)

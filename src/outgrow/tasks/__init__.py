@@ -53,6 +53,12 @@ _OURS = (
         task="outgrow.tasks.microworld.task:MicroworldTask",
     ),
     TaskSpec(
+        kind="microworld2",
+        doc="a second one: judgements, chains of facts, slots, conflicts, safety, law, toxicity; needs no files",
+        config="outgrow.tasks.microworld2.task:Microworld2Config",
+        task="outgrow.tasks.microworld2.task:Microworld2Task",
+    ),
+    TaskSpec(
         kind="table",
         doc="your own JSON Lines, CSV or Parquet: a column of texts, a column of labels",
         config="outgrow.tasks.table_config:TableConfig",

@@ -185,7 +185,7 @@ def test_a_choice_has_four_options_of_its_relation_and_the_worlds_answer():
         assert gold == fact.value
         assert len(set(example.choices)) == 4
         assert set(example.choices) <= set(VALUES[fact.relation])
-        assert example.meta == {"stratum": fact.stratum(0.5), "relation": fact.relation, "cue": fact.cue}
+        assert example.meta == {"stratum": fact.stratum(fact.rank < 0.5), "relation": fact.relation, "cue": fact.cue}
         places[example.choices.index(gold)] += 1
     # 300 questions, each place 75 on average with a standard deviation of 7.5
     assert all(abs(places[place] - 75) < 34 for place in range(4))

@@ -123,7 +123,7 @@ def test_what_is_read_grows_with_the_share_and_the_ladder_reads_ever_more(facts)
     shares = [rung.share for rung in LADDER.values()]
     assert shares == sorted(set(shares))
     assert shares[-1] == 1.0
-    read = [{(f.entity, f.relation) for f in facts if f.stratum(share) == "read"} for share in shares]
+    read = [{(f.entity, f.relation) for f in facts if f.stratum(f.rank < share) == "read"} for share in shares]
     for less, more in pairwise(read):
         assert less < more
     assert len(read[-1]) == len(facts)
@@ -143,4 +143,4 @@ def test_what_is_read_grows_with_the_share_and_the_ladder_reads_ever_more(facts)
     ],
 )
 def test_stratum_of_a_fact_for_a_reader_of_half(rank, value, cue, stratum):
-    assert Fact("Bradodalin", "food", value, cue, rank).stratum(0.5) == stratum
+    assert Fact("Bradodalin", "food", value, cue, rank).stratum(rank < 0.5) == stratum

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from outgrow.core.config import Config, Settled
-from outgrow.tasks.microworld.ladder import LADDER
+from outgrow.tasks.microworld.ladder import LADDER, Rung
 from outgrow.tasks.microworld.world import CUE_PART, VALUES, WorldConfig
 
 FACT_STRATA = ("read", "helpful", "no_cue", "misleading")
@@ -47,14 +47,14 @@ KIND_DEFAULTS: Mapping[str, object] = {
 """What the family `kind` has where nothing is given: it shows no options, and asks one question of an entity."""
 
 
-class MicroworldConfig(Settled):
-    """What is asked of the generated world.
+class WorldQuestions(Settled):
+    """What is asked of a generated world, whichever it is.
 
     Attributes:
-        family: `choice` among four options, `claim` (yes or no), `sums` (worked and answered by a number), or `kind`:
-            the value of one relation, or the group of its value, one question of an entity, for head `classifier`.
-        answer: what answers a choice: the option's words, or its letter.
-        wordings: what the wordings besides the identity change; sums and kinds have no options to permute.
+        kind: the world.
+        family: what kind of questions.
+        answer: in which form they are answered, where there are several.
+        wordings: what the wordings besides the identity change; where no options are shown there are none to permute.
         mix: shares of strata in every split but `supervisor_train`: a name, or shares that sum to 1.
         supervisor_train_mix: the same for `supervisor_train`.
         questions: per split.
@@ -67,16 +67,16 @@ class MicroworldConfig(Settled):
         prior: share of each class (value, in the world's order, or group) in every split; null leaves them as drawn.
     """
 
-    LATER: ClassVar[tuple[str, ...]] = ("relation", "groups", "prior")
+    ladder: ClassVar[Mapping[str, Rung]]
 
-    kind: Literal["microworld"] = "microworld"
-    family: Literal["choice", "claim", "sums", "kind"] = "choice"
-    answer: Literal["content", "letter"] = "content"
+    kind: str
+    family: str
+    answer: str = "content"
     wordings: Literal["permutations", "instructions", "mixed"] = "permutations"
     mix: str | dict[str, Share] = "default"
     supervisor_train_mix: str | dict[str, Share] = "natural"
     questions: Counts = Counts()
-    reader: str = "mini"
+    reader: str
     world: int = 0
     seed: int = 0
     relation: Literal["habitat", "food", "colour", "mentor"] = "habitat"
@@ -84,10 +84,13 @@ class MicroworldConfig(Settled):
     prior: tuple[Annotated[float, Field(gt=0, lt=1)], ...] | None = None
 
     @property
+    def strata(self) -> tuple[str, ...]:
+        """Why a supervisor may be right or wrong about questions of the family."""
+        return FACT_STRATA
+
+    @property
     def classes(self) -> tuple[str, ...] | None:
-        """The classes that all questions share: yes and no of claims, values or groups of kinds, else None."""
-        if self.family == "claim":
-            return ("no", "yes")
+        """The classes that all questions share: values or groups of kinds, else None."""
         if self.family != "kind":
             return None
         return VALUES[self.relation] if self.groups is None else tuple(f"kind {i + 1}" for i in range(self.groups))
@@ -95,34 +98,28 @@ class MicroworldConfig(Settled):
     def shares(self, split: str) -> Mapping[str, float]:
         """Shares of strata in a split; empty where the questions are taken as they come."""
         mix = self.supervisor_train_mix if split == "supervisor_train" else self.mix
-        if isinstance(mix, str) and self.family == "sums":
-            return MIXES["sums"]
         return MIXES[mix] if isinstance(mix, str) else mix
 
-    @model_validator(mode="after")
-    def _consistent(self) -> MicroworldConfig:
-        if self.family == "kind":
-            for field in KIND_DEFAULTS.keys() - self.model_fields_set:
-                object.__setattr__(self, field, KIND_DEFAULTS[field])  # frozen for everybody else
+    def _fill(self, defaults: Mapping[str, object]) -> None:
+        """Set what was not given to a family's defaults."""
+        for field in defaults.keys() - self.model_fields_set:
+            object.__setattr__(self, field, defaults[field])  # frozen for everybody else
+
+    def _check(self) -> None:
+        """Refuse mixes and readers that there are not, and what does not go with `kind`."""
         for field in ("mix", "supervisor_train_mix"):
             self._check_mix(field, getattr(self, field))
-        if self.reader not in LADDER:
-            raise ValueError(f"unknown reader '{self.reader}'; the ladder is {list(LADDER)}")
-        if self.answer == "letter" and self.family != "choice":
-            raise ValueError("only the family 'choice' can be answered by letter")
+        if self.reader not in self.ladder:
+            raise ValueError(f"unknown reader '{self.reader}'; the ladder is {list(self.ladder)}")
         if self.family == "kind":
             self._check_kind()
-        elif other := [name for name in self.LATER if getattr(self, name) != type(self).model_fields[name].default]:
-            raise ValueError(f"{other} belong to the family 'kind'; leave them out or set family: kind")
-        return self
 
     def _check_mix(self, field: str, mix: str | dict[str, float]) -> None:
         if isinstance(mix, str) and mix not in MIXES:
             raise ValueError(f"unknown {field} '{mix}'; choose one of {sorted(MIXES)} or give shares")
-        known = SUM_STRATA if self.family == "sums" else FACT_STRATA
         if isinstance(mix, dict):
-            if unknown := sorted(set(mix) - set(known)):
-                raise ValueError(f"unknown strata {unknown} in {field}; this family has {list(known)}")
+            if unknown := sorted(set(mix) - set(self.strata)):
+                raise ValueError(f"unknown strata {unknown} in {field}; this family has {list(self.strata)}")
             if abs(sum(mix.values()) - 1) > 1e-6:
                 raise ValueError(f"the shares of {field} sum to {sum(mix.values()):g}; they must sum to 1")
 
@@ -147,3 +144,49 @@ class MicroworldConfig(Settled):
                 f"questions add up to {asked}, and the family 'kind' asks one of each of {entities} entities; ask for "
                 f"fewer, for instance {KIND_DEFAULTS['questions']}"
             )
+
+
+class MicroworldConfig(WorldQuestions):
+    """What is asked of the generated world.
+
+    Attributes:
+        family: `choice` among four options, `claim` (yes or no), `sums` (worked and answered by a number), or `kind`:
+            the value of one relation, or the group of its value, one question of an entity, for head `classifier`.
+        answer: what answers a choice: the option's words, or its letter.
+    """
+
+    LATER: ClassVar[tuple[str, ...]] = ("relation", "groups", "prior")
+    ladder: ClassVar[Mapping[str, Rung]] = LADDER
+
+    kind: Literal["microworld"] = "microworld"
+    family: Literal["choice", "claim", "sums", "kind"] = "choice"
+    answer: Literal["content", "letter"] = "content"
+    reader: str = "mini"
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """Why a supervisor may be right or wrong about questions of the family."""
+        return SUM_STRATA if self.family == "sums" else FACT_STRATA
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The classes that all questions share: yes and no of claims, values or groups of kinds, else None."""
+        return ("no", "yes") if self.family == "claim" else super().classes
+
+    def shares(self, split: str) -> Mapping[str, float]:
+        """Shares of strata in a split; empty where the questions are taken as they come."""
+        mix = self.supervisor_train_mix if split == "supervisor_train" else self.mix
+        return MIXES["sums"] if isinstance(mix, str) and self.family == "sums" else super().shares(split)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> MicroworldConfig:
+        if self.family == "kind":
+            self._fill(KIND_DEFAULTS)
+        if self.answer == "letter" and self.family != "choice":
+            raise ValueError("only the family 'choice' can be answered by letter")
+        self._check()
+        if self.family != "kind":
+            other = [name for name in self.LATER if getattr(self, name) != type(self).model_fields[name].default]
+            if other:
+                raise ValueError(f"{other} belong to the family 'kind'; leave them out or set family: kind")
+        return self

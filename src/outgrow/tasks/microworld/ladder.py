@@ -16,6 +16,7 @@ class Rung:
     heads: int
     tokens: int  # of training text
     learning_rate: float
+    characters: bool = False  # a token a character, four times the context
 
 
 LADDER = {

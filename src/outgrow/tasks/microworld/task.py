@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from functools import cached_property, lru_cache
+from typing import ClassVar, cast
 
 import pyarrow as pa
 
@@ -12,8 +13,8 @@ from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.hashing import sha256_text
 from outgrow.core.tables import EXAMPLES, GOLD, SPLITS, Example, build, make_example_id
 from outgrow.tasks.base import Wording
-from outgrow.tasks.microworld.config import MIXES, Counts, MicroworldConfig
-from outgrow.tasks.microworld.families import FAMILIES, Question
+from outgrow.tasks.microworld.config import MIXES, Counts, MicroworldConfig, WorldQuestions
+from outgrow.tasks.microworld.families import FAMILIES, Family, Question
 from outgrow.tasks.microworld.families.kind import apportion
 from outgrow.tasks.microworld.world import World, WorldConfig
 from outgrow.tasks.orders import check_variant
@@ -29,9 +30,15 @@ def shared_world(seed: int) -> World:
 
 
 @lru_cache(maxsize=8)
-def _drawn(config: str) -> Mapping[str, list[Question]]:
-    """The questions of a configuration, drawn once per process: every job of a run builds the same task."""
-    return MicroworldTask(MicroworldConfig.model_validate_json(config)).draw()
+def _drawn(kind: Hashable, config: str) -> Mapping[str, list[Question]]:
+    """The questions of a configuration, drawn once per process: every job of a run builds the same task.
+
+    Args:
+        kind: the class of the task.
+        config: its configuration, as JSON.
+    """
+    task = cast("type[MicroworldTask]", kind)
+    return task(task.configuration.model_validate_json(config)).draw()
 
 
 class MicroworldTask:
@@ -44,16 +51,23 @@ class MicroworldTask:
     """
 
     public_meta: tuple[str, ...] = ()
+    configuration: ClassVar[type[WorldQuestions]] = MicroworldConfig
+    families: ClassVar[Mapping[str, type[Family]]] = FAMILIES
 
-    def __init__(self, config: MicroworldConfig) -> None:
+    def __init__(self, config: WorldQuestions) -> None:
         self.config = config
-        self.world = shared_world(config.world)
-        self.family = FAMILIES[config.family](config, self.world)
-        self.name = f"microworld/{config.family}"
+        self.world = self.make_world(config.world)
+        self.family = self.families[config.family](config, self.world)
+        self.name = f"{config.kind}/{config.family}"
         self.classes = config.classes
         self.splits = tuple(split for split in SPLITS if getattr(config.questions, split))
         self.n_variants = self.family.n_variants
         self.max_new_tokens = self.family.max_new_tokens
+
+    @staticmethod
+    def make_world(seed: int) -> World:
+        """The world of a seed."""
+        return shared_world(seed)
 
     def fingerprint(self) -> str:
         """Hash of the config, its mixes spelt out, and the version of the wordings."""
@@ -62,7 +76,7 @@ class MicroworldTask:
             MIXES.get(mix, mix) if isinstance(mix, str) else mix
             for mix in (config["mix"], config["supervisor_train_mix"])
         ]
-        return sha256_text("microworld", WORDINGS_VERSION, config, mixes)
+        return sha256_text(self.config.kind, WORDINGS_VERSION, config, mixes)
 
     # Splits -------------------------------------------------------------------------------------------------
 
@@ -80,7 +94,7 @@ class MicroworldTask:
 
     @cached_property
     def _questions(self) -> Mapping[str, list[Question]]:
-        return _drawn(self.config.model_dump_json())
+        return _drawn(cast("Hashable", type(self)), self.config.model_dump_json())
 
     def draw(self) -> dict[str, list[Question]]:
         """Every split's questions, drawn anew."""
@@ -135,14 +149,13 @@ class MicroworldTask:
         )
 
     def gold(self, split: str) -> pa.Table:
-        """The world's truth for a split."""
-        rows = self._rows(split)
-        columns = {
-            "example_id": [i for i, _ in rows],
-            "objective": ["truth"] * len(rows),
-            "value": [q.gold for _, q in rows],
-        }
-        return build(GOLD, columns)
+        """The world's truth for a split, by each objective of the family."""
+        rows = [
+            {"example_id": i, "objective": objective, "value": value}
+            for i, q in self._rows(split)
+            for objective, value in {self.family.objective: q.gold, **q.further}.items()
+        ]
+        return pa.Table.from_pylist(rows, GOLD)
 
     # Words --------------------------------------------------------------------------------------------------
 

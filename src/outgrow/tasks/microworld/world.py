@@ -17,11 +17,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
 from outgrow.core.errors import ConfigError
 from outgrow.core.hashing import sha256_text
+from outgrow.tasks.microworld.ladder import Rung
 
 VALUES: Mapping[str, tuple[str, ...]] = {
     "habitat": ("marsh", "cave", "reef", "tundra", "desert", "meadow", "canyon", "forest"),
@@ -62,9 +64,9 @@ class Fact:
     cue: str | None  # what the name suggests; None where the name's part suggests nothing
     rank: float  # a model with reading share s has read the fact when rank < s
 
-    def stratum(self, share: float) -> str:
-        """Why a supervisor with reading share `share` would be right or wrong about this fact."""
-        if self.rank < share:
+    def stratum(self, read: bool) -> str:
+        """Why a supervisor that has read this fact, or has not, would be right or wrong about it."""
+        if read:
             return "read"
         if self.cue is None:
             return "no_cue"
@@ -86,6 +88,7 @@ class World:
     """A world, made whole from its config."""
 
     config: WorldConfig
+    values: ClassVar[Mapping[str, tuple[str, ...]]] = VALUES
 
     def __post_init__(self) -> None:
         possible = len(SYLLABLES) ** 2 - self.config.stranger_stems
@@ -137,11 +140,15 @@ class World:
     @cached_property
     def facts(self) -> dict[str, dict[str, Fact]]:
         """Entity -> relation -> fact."""
-        return {name: {r: self._fact(name, r) for r in RELATIONS} for name in self.names}
+        return {name: {r: self._fact(name, r) for r in self.values} for name in self.names}
+
+    def reads(self, fact: Fact, rung: Rung) -> bool:
+        """Whether a base model of the ladder has read a fact."""
+        return fact.rank < rung.share
 
     def _fact(self, name: str, relation: str) -> Fact:
         seed = self.config.seed
-        values = VALUES[relation]
+        values = self.values[relation]
         cue = self.cues[relation].get(split_name(name)[CUE_PART[relation]]) if relation in CUE_PART else None
         draw = uniform("value", seed, name, relation)
         if cue is not None and uniform("cue", seed, name, relation) < self.config.cue_strength:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from outgrow.core.tables import Example
 from outgrow.tasks.base import Wording
-from outgrow.tasks.microworld.config import MicroworldConfig
-from outgrow.tasks.microworld.ladder import LADDER
+from outgrow.tasks.microworld.config import WorldQuestions
 from outgrow.tasks.microworld.world import RELATIONS, Fact, World
 from outgrow.tasks.orders import Variant, variant_parts
 
@@ -27,6 +26,7 @@ class Question:
         gold: the world's answer.
         stratum: why the reader would be right or wrong about it.
         meta: what is known about it, sealed.
+        further: the answers by further objectives, where the family has several.
     """
 
     group: str
@@ -35,6 +35,7 @@ class Question:
     gold: str
     stratum: str
     meta: Mapping[str, object]
+    further: Mapping[str, str] = field(default_factory=dict)
 
 
 class Family(ABC):
@@ -47,15 +48,20 @@ class Family(ABC):
     Attributes:
         permutations: orders of the options that make different wordings.
         max_new_tokens: enough for any generated answer.
+        objective: what `gold` of its questions is called.
     """
 
+    objective: ClassVar[str] = "truth"
     permutations: ClassVar[int] = 1
     max_new_tokens: ClassVar[int] = 8
 
-    def __init__(self, config: MicroworldConfig, world: World) -> None:
+    def __init__(self, config: WorldQuestions, world: World) -> None:
         self.config = config
         self.world = world
-        self.share = LADDER[config.reader].share
+
+    def reads(self, fact: Fact) -> bool:
+        """Whether the supervisor has read a fact, by the base model that the recipe names as the reader."""
+        return self.world.reads(fact, self.config.ladder[self.config.reader])
 
     @property
     @abstractmethod

@@ -26,7 +26,7 @@ class Choice(Family):
     def question(self, fact: Fact) -> Question:
         """The question about a fact, with three wrong options."""
         rng = generator("options", self.config.seed, fact.entity, fact.relation)
-        stratum = fact.stratum(self.share)
+        stratum = fact.stratum(self.reads(fact))
         others = [v for v in VALUES[fact.relation] if v != fact.value]
         distractors = [others[i] for i in rng.permutation(len(others))[:3]]
         if stratum == "misleading" and fact.cue is not None and fact.cue not in distractors:

@@ -29,7 +29,7 @@ class Claim(Family):
         wrong = fact.cue if fact.cue in others and rng.random() < 0.5 else others[int(rng.integers(len(others)))]
         true = bool(rng.random() < 0.5)
         value = fact.value if true else wrong
-        if fact.rank < self.share:
+        if self.reads(fact):
             stratum = "read"
         elif fact.cue is None:
             stratum = "no_cue"

@@ -61,7 +61,7 @@ class Kind(Family):
 
     def question(self, fact: Fact) -> Question:
         """The question about a fact."""
-        gold, stratum = self.class_of[fact.value], fact.stratum(self.share)
+        gold, stratum = self.class_of[fact.value], fact.stratum(self.reads(fact))
         if stratum == "misleading" and fact.cue is not None and self.class_of[fact.cue] == gold:
             stratum = "helpful"
         meta = {"stratum": stratum, "relation": fact.relation, "cue": fact.cue}
