@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from outgrow.core.terminal import line, plain_table, show
 
-app = typer.Typer(help="The generated world: its facts and its questions.", no_args_is_help=True)
+app = typer.Typer(help="The generated worlds: their facts and their questions.", no_args_is_help=True)
+
+KINDS = ("microworld", "microworld2")
+Kind = Annotated[str, typer.Option(help="Which of the two worlds: microworld or microworld2.")]
+
+
+def _check_kind(kind: str) -> None:
+    from outgrow.core.errors import ConfigError
+    from outgrow.core.names import unknown
+
+    if kind not in KINDS:
+        raise ConfigError(unknown("world", kind, KINDS))
 
 
 @app.command()
@@ -16,19 +27,23 @@ def facts(
     entity: Annotated[str | None, typer.Argument(help="An entity's name; none: the first ones.")] = None,
     world: Annotated[int, typer.Option(min=0, help="The world's seed.")] = 0,
     count: Annotated[int, typer.Option(min=1, help="How many entities.")] = 5,
+    kind: Kind = "microworld",
 ) -> None:
     """Show what is true, and what the names suggest."""
+    from outgrow import tasks
     from outgrow.core.errors import ConfigError
     from outgrow.core.names import unknown
-    from outgrow.tasks.microworld.world import World, WorldConfig
 
-    generated = World(WorldConfig(seed=world))
+    _check_kind(kind)
+    task: Any = tasks.load(kind, world=world)
+    generated, ladder = task.world, task.config.ladder
     if entity is not None and entity not in generated.facts:
         raise ConfigError(unknown("entity", entity, generated.entities[:10]) + ", ...")
-    table = plain_table("entity", "relation", "value", "the name suggests", "read by models above")
+    table = plain_table("entity", "relation", "value", "the name suggests", "read by")
     for name in generated.entities[:count] if entity is None else (entity,):
         for relation, fact in generated.facts[name].items():
-            table.add_row(name, relation, fact.value, fact.cue or "", f"{fact.rank:.2f}")
+            readers = ", ".join(model for model, rung in ladder.items() if generated.reads(fact, rung))
+            table.add_row(name, relation, fact.value, fact.cue or "", readers)
     show(table)
 
 
@@ -40,20 +55,24 @@ def sample(
     split: Annotated[str, typer.Option(help="supervisor_train, pool, validation, test or known.")] = "pool",
     count: Annotated[int, typer.Option(min=1, help="How many questions.")] = 3,
     variants: Annotated[int, typer.Option(min=1, help="Wordings of each.")] = 1,
+    kind: Kind = "microworld",
 ) -> None:
     """Show questions as they are put, with their gold answers."""
     from outgrow import tasks
     from outgrow.core.errors import ConfigError
+    from outgrow.core.gold import choose_objective
     from outgrow.core.names import unknown
     from outgrow.core.tables import SPLITS, iter_examples
     from outgrow.recipe.yaml import apply_overrides
 
     if split not in SPLITS:
         raise ConfigError(unknown("split", split, SPLITS))
-    task = tasks.load("microworld", **apply_overrides({}, options or []))
+    _check_kind(kind)
+    task: Any = tasks.load(kind, **apply_overrides({}, options or []))
     if variants > task.n_variants:
         raise ConfigError(f"--variants {variants}: {task.name} has {task.n_variants} wordings")
-    gold = dict(zip(*(task.gold(split)[name].to_pylist() for name in ("example_id", "value")), strict=True))
+    table = choose_objective(task.gold(split), task.family.objective)
+    gold = dict(zip(*(table[name].to_pylist() for name in ("example_id", "value")), strict=True))
     for example in list(iter_examples(task.examples(split)))[:count]:
         line(f"── {example.example_id}")
         for variant in range(variants):
