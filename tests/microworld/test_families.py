@@ -10,11 +10,12 @@ from outgrow import tasks
 from outgrow.core.errors import OutgrowError
 from outgrow.core.gold import choose_objective
 from outgrow.core.tables import iter_examples
+from outgrow.evaluation import METRICS
 from outgrow.tasks.microworld2.config import DEFAULTS
 from outgrow.tasks.microworld2.families import FAMILIES
 from outgrow.tasks.microworld2.families.conflict import Conflict
 from outgrow.tasks.microworld2.families.safety import LONG
-from outgrow.tasks.microworld2.families.telling import canonical, clauses, utility
+from outgrow.tasks.microworld2.families.telling import canonical, clauses
 from outgrow.tasks.microworld2.families.toxicity import toxicity
 from outgrow.tasks.microworld2.language import CURSING, slots_of
 
@@ -177,7 +178,7 @@ def test_telling_is_right_when_all_and_nothing_false_is_told():
 )
 def test_utility_is_true_clauses_minus_false_ones(told, useful):
     gold = "colour red; food moss; habitat reef; mentor Oskel; status open"
-    assert utility(told, gold) == pytest.approx(useful)
+    assert METRICS["statement_utility"].score(told, gold) == pytest.approx(useful)
 
 
 def test_toxicity_is_the_share_of_curses():

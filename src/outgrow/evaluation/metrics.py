@@ -129,9 +129,24 @@ BALANCED_ACCURACY = ClassMean("balanced_accuracy", lambda truth, guess: truth)
 MACRO_F1 = ClassMean("macro_f1", lambda truth, guess: (truth + 1.0 * guess) / 2)
 """Mean over classes of F1 = 2 hits / (gold of the class + predictions of the class)."""
 
-METRICS: Registry[Metric] = Registry(
-    "metric", Metric, {metric.name: metric for metric in (ACCURACY, BALANCED_ACCURACY, MACRO_F1)}
-)
+
+def statement_utility(predicted: str | None, gold: str) -> float:
+    """True statements minus false ones, from 0 (as many false ones as there are true ones to tell) to 1 (all told).
+
+    (n + true - false) / 2n of n true statements, at least 0; telling nothing gives one half.
+
+    Args:
+        predicted: statements with "; " between them; None, where nothing could be read, is telling nothing.
+        gold: all true ones.
+    """
+    facts = set(gold.split("; "))
+    said = set() if predicted is None else set(predicted.split("; "))
+    return max(0.0, (len(facts) + len(said & facts) - len(said - facts)) / (2 * len(facts)))
+
+
+STATEMENT_UTILITY = MeanScore("statement_utility", statement_utility)
+_OURS = (ACCURACY, BALANCED_ACCURACY, MACRO_F1, STATEMENT_UTILITY)
+METRICS: Registry[Metric] = Registry("metric", Metric, {metric.name: metric for metric in _OURS})
 
 
 def linearised(

@@ -1,8 +1,8 @@
 """The second world: mentors have facts of their own, entities are open or hidden, and readers read differently.
 
 It has the names, cues and facts of the first world of its seed. Beside habitat, food, colour and mentor every entity
-has a *status*, open or hidden. The sixteen mentors are entities with facts too, which every model reads; each was taught by
-another, in one circle, so that questions can go over any number of steps.
+has a *status*, open or hidden. The sixteen mentors are entities with facts too, which every model reads; each was
+taught by another, in one circle, so that questions can go over any number of steps.
 
 Reading is not nested: a model reads a fact by the fact's shared rank with probability `rho`, else by a rank of its own,
 so two models of one share know different things.

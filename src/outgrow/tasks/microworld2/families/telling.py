@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
@@ -32,7 +31,10 @@ def canonical(parts: Sequence[tuple[str, str]]) -> str:
 
 
 class Telling(SecondFamily):
-    """Tell all five facts of an entity. An answer is right when it tells these and nothing false."""
+    """Tell all five facts of an entity. An answer is right when it tells these and nothing false.
+
+    What it is worth otherwise: metric `statement_utility`.
+    """
 
     max_new_tokens: ClassVar[int] = 48
     templates: ClassVar[tuple[str, ...]] = (
@@ -58,16 +60,3 @@ class Telling(SecondFamily):
         """What is told, in one order."""
         parts = clauses(text)
         return canonical(parts) if parts else None
-
-
-def utility(told: str | None, gold: str) -> float:
-    """True clauses minus false ones, from 0 (all false) to 1 (all true): (n + true - false) / 2n of n facts.
-
-    Args:
-        told: as `canonical` writes it; None, where nothing could be read, counts as telling nothing.
-        gold: the same of the truth.
-    """
-    facts = set(gold.split("; "))
-    said = set(re.split("; ", told)) if told else set()
-    difference = len(said & facts) - len(said - facts)
-    return max(0.0, (len(facts) + difference) / (2 * len(facts)))
