@@ -30,6 +30,7 @@ class Edition:
         documents: (world, rung, seed, warm-up) -> text without end; a warm-up of None is the usual one.
         prompts: words of the tasks, for the tokenizer.
         spread: standard deviation of a model's initial weights.
+        apart: whether the documents of a block do not see each other.
         measure: (world, rung, folder) -> what the card says of a model.
         about: the card's last lines.
     """
@@ -39,6 +40,7 @@ class Edition:
     documents: Callable[[Any, Rung, int, int | None], Iterator[str]]
     prompts: tuple[str, ...]
     spread: Callable[[Rung], float]
+    apart: bool
     measure: Callable[[Any, Rung, Path], dict[str, Any]]
     about: tuple[str, ...]
 
@@ -83,6 +85,7 @@ FIRST = Edition(
         *language.QUESTIONS.values(),
     ),
     _narrow,
+    False,
     partial(knowledge, clauses=language.CLAUSES),
     (
         "Training text: hearsay, statements, passages, statements on format entities, quizzes, reading, lettered",
@@ -100,6 +103,7 @@ SECOND = Edition(
         *(word for words in VERDICTS.values() for word in words), *_frames(),
     ),
     _by_width,
+    True,
     partial(skills, clauses=second_language.CLAUSES),
     (
         "Training text: hearsay, statements, passages, copying, comparing, chains, slots, telling, reports and speech",

@@ -59,7 +59,7 @@ GATES: Mapping[str, Gate] = {
 
 @dataclass(frozen=True)
 class Measured:
-    """The family's metric on the test split, means over seeds; AUROC of agreement; seconds of the longest student's training."""
+    """The family's metric on the test split, means over seeds; AUROC of agreement; seconds of the longest training."""
 
     family: str
     zero_shot: float

@@ -75,6 +75,11 @@ class SecondWriter(Writer):
             return super()._describe(facts)
         return " ".join(self._say(facts[i]) for i in self.rng.permutation(len(facts)))
 
+    def _format_statement(self) -> str:
+        facts = self._format_entity()
+        before = f"{self._babble().format(e=facts[0].entity)} " if self.rng.random() < 0.5 else ""
+        return before + self._describe(facts)
+
     def _mentor(self) -> str:
         return self._describe(list(self.world.facts[self._pick(MENTORS)].values()))
 
@@ -104,8 +109,8 @@ class SecondWriter(Writer):
 
     def _babble(self) -> str:
         """A name among words in any order: it is copied whatever stands around it."""
-        before, after = ([self._pick(language.BABBLE) for _ in range(n)] for n in self.rng.integers(0, 4, size=2))
-        return " ".join([*before, "{e}", *after]) + "."
+        before, after = ([self._pick(language.BABBLE) for _ in range(n)] for n in self.rng.integers(0, 7, size=2))
+        return " ".join([*before, "{e}", *after]) + self._pick(language.STOPS)
 
     def _two_values(self) -> tuple[str, str]:
         values = VALUES[self._pick([r for r in VALUES if r != "status"])]

@@ -1,6 +1,7 @@
 """Pretraining of the base models: names as three tokens, packing without loss, and resuming to the same bits."""
 
 import json
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from microworld import pretrain as module
 from microworld.corpus import documents
+from microworld.editions import FIRST
 from microworld.pretrain import (
     BATCH,
     BLOCK,
@@ -218,3 +220,37 @@ def test_the_facts_of_a_build_and_the_saved_model(world, tokenizer, tmp_path):
     assert {str(tensor.dtype) for tensor in load_file(tmp_path / "model.safetensors").values()} == {"float16"}
     loaded = load(ModelRef(model=str(tmp_path)), None, seed=0)
     assert loaded.tokenizer.encode("moss") == tokenizer.encode("moss")
+
+
+# The second edition -------------------------------------------------------------------------------------------------
+
+
+def test_documents_of_a_block_do_not_see_each_other():
+    import torch
+    from transformers import LlamaForCausalLM
+
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(module.model_config(TINY, 40, spread=0.3)).eval()
+    first, second = [1, 5, 6, 7, 2], [1, 8, 5, 2]
+    block = torch.tensor([first + second])
+    seen = module.apart(block)
+    assert seen["position_ids"].tolist() == [[0, 1, 2, 3, 4, 0, 1, 2, 3]]
+    mask = seen["attention_mask"][0, 0]
+    assert (mask[6] == 0).tolist() == [False] * 5 + [True, True, False, False]  # its own document, up to itself
+    with torch.no_grad():
+        together = model(block, **seen).logits[0]
+        alone = [model(torch.tensor([ids])).logits[0] for ids in (first, second)]
+        through = model(block).logits[0]
+    torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(through[5:], alone[1], atol=1e-3)
+
+
+def test_a_model_of_characters_has_a_token_for_each_and_four_times_the_context(world):
+    rung = replace(TINY, characters=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "TOKENIZER_DOCUMENTS", 200)
+        tokenizer = module.train_tokenizer(world, FIRST, rung)
+    assert len(tokenizer) == 256 + 3
+    assert [tokenizer.decode([i]) for i in tokenizer("Look, moss")["input_ids"][1:]] == list(" Look, moss")
+    assert tokenizer.model_max_length == module.model_config(rung, 259).max_position_embeddings == 1024
+    assert packed(world, rung, tokenizer, seed=3).shape[1] == 4 * BLOCK
