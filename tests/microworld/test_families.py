@@ -48,6 +48,7 @@ def test_splits_have_other_entities_and_the_questions_asked_for(family):
     for split in task.splits:
         rows = asked(task, split)
         assert len(rows) == getattr(task.config.questions, split)
+        assert len({example.example_id for example, _, _ in rows}) == len(rows)
         groups = {example.group_id for example, _, _ in rows}
         assert groups <= set(task.world.entities)
         assert not groups & seen

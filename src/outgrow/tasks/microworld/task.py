@@ -102,8 +102,9 @@ class MicroworldTask:
 
     def _draw(self, split: str) -> list[Question]:
         config, count = self.config, getattr(self.config.questions, split)
+        asked = {(q.question, q.choices): q for q in self.family.candidates(self._entities[split], count)}
         candidates = sorted(
-            self.family.candidates(self._entities[split], count),
+            asked.values(),  # none twice
             key=lambda q: sha256_text("draw", config.seed, q.question, q.choices),
         )
         chosen: list[Question] = []
