@@ -16,7 +16,7 @@ def ladder(tmp_path, monkeypatch, tiny_lm):
     for name in ("nano", "base"):
         shutil.copytree(tiny_lm, tmp_path / name)
     (tmp_path / "notes").mkdir()
-    monkeypatch.setattr(models, "_microworld", lambda: tmp_path)
+    monkeypatch.setattr(models, "_world", {"microworld": tmp_path, "microworld2": tmp_path / "none"}.get)
     return tmp_path
 
 

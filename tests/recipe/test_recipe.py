@@ -30,7 +30,9 @@ def _known_models(monkeypatch, tmp_path):
     for name in ("mini", "base"):
         (tmp_path / "models" / name).mkdir(parents=True)
         (tmp_path / "models" / name / "config.json").write_text("{}")
-    monkeypatch.setattr(outgrow.models.files, "_microworld", lambda: tmp_path / "models")
+    monkeypatch.setattr(
+        outgrow.models.files, "_world", {"microworld": tmp_path / "models", "microworld2": tmp_path / "none"}.get
+    )
 
 
 @dataclass
