@@ -54,7 +54,7 @@ _OURS = (
     ),
     TaskSpec(
         kind="microworld2",
-        doc="a second one: judgements, chains of facts, slots, conflicts, safety, law, toxicity; needs no files",
+        doc="a second one: judgements, chains, slots, conflicts, safety, toxicity; needs no files",
         config="outgrow.tasks.microworld2.task:Microworld2Config",
         task="outgrow.tasks.microworld2.task:Microworld2Task",
     ),

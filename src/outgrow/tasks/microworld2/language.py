@@ -32,7 +32,7 @@ BABBLE = (
     "the", "of", "who", "where", "what", "it", "that", "is", "and", "about", "say", "now", "may", "which", "one", "in",
     "for", "here", "right", "please", "does", "claim", "answer", "question",
 )  # fmt: skip
-STOPS = (".", "?", ":", ",", ". Answer:")
+STOPS = (".", ":", ",")
 MEETINGS = (
     "{a} met {b}. Later {a} left and {b} slept.",
     "{a} saw {b}. Then {b} saw {a}.",
