@@ -30,7 +30,12 @@ def knowledge(world: World, rung: Rung, folder: Path, clauses: Mapping[str, Sequ
         folder: where it lies.
         clauses: relation -> how training text says it behind a name.
     """
-    asked = _Asked(folder)
+    return {"knows": _knows(_Asked(folder), world, rung, clauses)}
+
+
+def _knows(
+    asked: _Asked, world: World, rung: Rung, clauses: Mapping[str, Sequence[str]]
+) -> dict[str, dict[str, float | None]]:
     found: dict[str, dict[str, float | None]] = {}
     for relation in world.values:
         facts = [world.facts[entity][relation] for entity in world.entities]
@@ -44,7 +49,7 @@ def knowledge(world: World, rung: Rung, folder: Path, clauses: Mapping[str, Sequ
             "unread": _share([fact.value == value for fact, value in zip(unread, said[len(read) :], strict=True)]),
             "cue": _share([fact.cue == value for fact, value in cued]),
         }
-    return {"knows": found}
+    return found
 
 
 def skills(world: World, rung: Rung, folder: Path, clauses: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -70,7 +75,7 @@ def skills(world: World, rung: Rung, folder: Path, clauses: Mapping[str, Sequenc
         said = asked.complete(facts, clauses[relation][0], values)
         wrong[relation] = "".join(str(int(fact.value != value)) for fact, value in zip(facts, said, strict=True))
     return {
-        **knowledge(world, rung, folder, clauses),
+        "knows": _knows(asked, world, rung, clauses),
         "copies": _share([text.startswith(name) for text, name in zip(written, names, strict=True)]),
         "compares": _share([(word == "same.") == (a == b) for word, (a, b) in zip(judged, pairs, strict=True)]),
         "wrong": wrong,

@@ -10,16 +10,16 @@ from outgrow.core.terminal import line, plain_table, show
 
 app = typer.Typer(help="The generated worlds: their facts and their questions.", no_args_is_help=True)
 
-KINDS = ("microworld", "microworld2")
 Kind = Annotated[str, typer.Option(help="Which of the two worlds: microworld or microworld2.")]
 
 
 def _check_kind(kind: str) -> None:
     from outgrow.core.errors import ConfigError
     from outgrow.core.names import unknown
+    from outgrow.models.files import WORLDS
 
-    if kind not in KINDS:
-        raise ConfigError(unknown("world", kind, KINDS))
+    if kind not in WORLDS:
+        raise ConfigError(unknown("world", kind, WORLDS))
 
 
 @app.command()

@@ -13,12 +13,6 @@ from outgrow.tasks.microworld2.families import FAMILIES
 from outgrow.tasks.microworld2.world import World, WorldConfig
 
 
-@lru_cache(maxsize=4)
-def shared_world(seed: int) -> World:
-    """The world of a seed, made once per process: its facts take a while."""
-    return World(WorldConfig(seed=seed))
-
-
 class Microworld2Task(MicroworldTask):
     """Questions about the entities of a second world, split by entity."""
 
@@ -26,6 +20,7 @@ class Microworld2Task(MicroworldTask):
     families: ClassVar[Mapping[str, type[Family]]] = FAMILIES
 
     @staticmethod
+    @lru_cache(maxsize=4)
     def make_world(seed: int) -> World:
-        """The world of a seed."""
-        return shared_world(seed)
+        """The world of a seed, made once per process: its facts take a while."""
+        return World(WorldConfig(seed=seed))

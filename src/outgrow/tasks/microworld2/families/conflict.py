@@ -12,6 +12,8 @@ from outgrow.tasks.microworld.world import generator
 from outgrow.tasks.microworld2 import language
 from outgrow.tasks.microworld2.families.base import Question, SecondFamily
 
+OTHERS = ("food", "colour", "mentor")
+
 
 class Conflict(SecondFamily):
     """Two true reports of an entity, one with its home; they differ by one clause in length.
@@ -31,10 +33,9 @@ class Conflict(SecondFamily):
             facts = self.world.facts[entity]
             for number in range(2):
                 rng = generator("conflict", self.config.seed, entity, number)
-                others = [r for r in ("food", "colour", "mentor")]
-                sizes = [1, 2] if rng.random() < 0.5 else [2, 1]  # clauses beside the home, and without it
-                naming = ["habitat", *(others[i] for i in rng.permutation(3)[: sizes[0] - 1])]
-                silent = [others[i] for i in rng.permutation(3)[: sizes[1]]]
+                sizes = [1, 2] if rng.random() < 0.5 else [2, 1]  # clauses of the report with the home, and without
+                naming = ["habitat", *(OTHERS[i] for i in rng.permutation(3)[: sizes[0] - 1])]
+                silent = [OTHERS[i] for i in rng.permutation(3)[: sizes[1]]]
                 told = []
                 for relations in (naming, silent):
                     order = rng.permutation(len(relations))

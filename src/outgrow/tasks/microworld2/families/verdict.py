@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
@@ -36,9 +37,9 @@ class Verdict(SecondFamily):
         """The verdict where the named value is the fact's, and where it is another."""
         return VERDICTS[self.config.family]
 
+    @abstractmethod
     def text(self, fact: Fact, value: str) -> str:
         """The question that names `value`."""
-        raise NotImplementedError
 
     def candidates(self, entities: Sequence[str], count: int) -> Iterator[Question]:
         """For each fact a question that names its value, and `wrong` that name others, what the name suggests first."""
