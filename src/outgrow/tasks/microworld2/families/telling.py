@@ -36,7 +36,7 @@ class Telling(SecondFamily):
     What it is worth otherwise: metric `statement_utility`.
     """
 
-    max_new_tokens: ClassVar[int] = 48
+    max_new_tokens: ClassVar[int] = 88
     templates: ClassVar[tuple[str, ...]] = (
         "Who is {q}? Answer:", "Describe {q}. Answer:", "What is known of {q}? Answer:", "{q}, please. Answer:",
         "All about {q}. Answer:",

@@ -24,7 +24,7 @@ class TwoHop(SecondFamily):
     fact: facts of mentors are read by every model.
     """
 
-    max_new_tokens: ClassVar[int] = 48
+    max_new_tokens: ClassVar[int] = 136
     templates: ClassVar[tuple[str, ...]] = (
         "Question: {q} Answer:", "{q} Answer:", "Here is a question. {q} Answer:", "Please answer. {q} Answer:",
         "Think about it. {q} Answer:",

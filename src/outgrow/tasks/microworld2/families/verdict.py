@@ -30,7 +30,7 @@ class Verdict(SecondFamily):
 
     relations: ClassVar[tuple[str, ...]]
     wrong: ClassVar[int] = 1
-    max_new_tokens: ClassVar[int] = 32
+    max_new_tokens: ClassVar[int] = 80
 
     @property
     def words(self) -> tuple[str, ...]:
