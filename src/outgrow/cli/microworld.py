@@ -76,5 +76,8 @@ def sample(
     for example in list(iter_examples(task.examples(split)))[:count]:
         line(f"── {example.example_id}")
         for variant in range(variants):
-            line(task.wording(example, variant).prompt)
+            wording = task.wording(example, variant)
+            line(wording.prompt)
+            if wording.options and not all(option in wording.prompt for option in wording.options):
+                line(f"options: {' | '.join(wording.options)}")
         line(f"gold: {task.solution(example, gold[example.example_id])}")

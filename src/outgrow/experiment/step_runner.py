@@ -177,7 +177,7 @@ class StepRunner:
         if self.sources.find(source).kind == "file":
             asking = replace(asking, first_only=not full)
         elif ask.demonstrations and shown:
-            asking = asking.shown(choose(self.plain_task, ask.demonstrations, seed))
+            asking = asking.shown(choose(self.plain_task, self.gold("supervisor_train"), ask.demonstrations, seed))
         return asking
 
     def _named(self, source: Source, examples: pa.Table, asking: Asking, split: str) -> pa.Table:

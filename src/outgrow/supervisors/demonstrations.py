@@ -11,13 +11,14 @@ from outgrow.supervisors.queries import Turn
 from outgrow.tasks.base import Task
 
 
-def choose(task: Task, count: int, seed: int) -> tuple[Turn, ...]:
+def choose(task: Task, gold: pa.Table, count: int, seed: int) -> tuple[Turn, ...]:
     """`count` questions of `supervisor_train` with their gold answers, as variant 0 puts and says them.
 
     It is the half of the gold that a tuned supervisor learns from; demonstrations use it without training.
 
     Args:
         task: whose questions.
+        gold: of its split `supervisor_train`, of one objective.
         count: how many.
         seed: of the draw; by hash of the question's id, so that more demonstrations include fewer.
 
@@ -29,7 +30,6 @@ def choose(task: Task, count: int, seed: int) -> tuple[Turn, ...]:
         raise ConfigError(
             f"ask.demonstrations is {count}, but supervisor_train has {examples.num_rows} questions; lower it"
         )
-    gold = task.gold("supervisor_train")
     values = dict(zip(gold["example_id"].to_pylist(), gold["value"].to_pylist(), strict=True))
     drawn = sorted(iter_examples(examples), key=lambda e: sha256_text("demonstration", seed, e.example_id))[:count]
     turns = []
