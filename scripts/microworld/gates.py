@@ -40,12 +40,15 @@ class Gate:
     objective: str | None = None
 
 
-TUNED: Mapping[str, Any] = {"epochs": 12, "learning_rate": 2.0e-3, "batch_size": 16, "checkpoints": 1, "lora": None}
-TRAINED: Mapping[str, Any] = {"epochs": 6, "learning_rate": 1.0e-3, "batch_size": 16, "checkpoints": 1, "lora": None}
+TUNED: Mapping[str, Any] = {"epochs": 24, "learning_rate": 3.0e-4, "batch_size": 16, "checkpoints": 1, "lora": None}
+TRAINED: Mapping[str, Any] = {"epochs": 6, "learning_rate": 5.0e-4, "batch_size": 16, "checkpoints": 1, "lora": None}
+"""Gently, for large steps undo what copies names: mini tuned on claims with 2e-3 had .61 where 3e-4 gave .88."""
 
 GATES: Mapping[str, Gate] = {
     "choice": Gate(0.25),
-    "kind": Gate(0.125, head="classifier"),
+    "kind": Gate(
+        0.125, head="classifier", supervisor={"epochs": 12, "learning_rate": 2.0e-3}, train={"learning_rate": 1.0e-3}
+    ),
     "claim": Gate(0.5),
     "two_hop": Gate(0.125),
     "slots": Gate(0.0),

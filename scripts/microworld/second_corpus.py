@@ -75,9 +75,15 @@ class SecondWriter(Writer):
             return super()._describe(facts)
         return " ".join(self._say(facts[i]) for i in self.rng.permutation(len(facts)))
 
+    def _passage(self) -> str:
+        return self._introduced(self.known[int(self.rng.integers(len(self.known)))], language.PLAIN)
+
     def _format_statement(self) -> str:
-        facts = self._format_entity()
-        before = f"{self._babble().format(e=facts[0].entity)} " if self.rng.random() < 0.5 else ""
+        return self._introduced(self._format_entity(), language.BABBLE)
+
+    def _introduced(self, facts: list[Fact], words: Sequence[str]) -> str:
+        """Facts of one entity, half the time behind its name among words in any order, from which it is copied."""
+        before = f"{self._babble(words).format(e=facts[0].entity)} " if self.rng.random() < 0.5 else ""
         return before + self._describe(facts)
 
     def _mentor(self) -> str:
@@ -107,9 +113,9 @@ class SecondWriter(Writer):
         items = [make() for _ in range(self.rng.integers(1, 5))]
         return self._pick(language.COPIES).format(items=", ".join(items))
 
-    def _babble(self) -> str:
+    def _babble(self, words: Sequence[str] = language.BABBLE) -> str:
         """A name among words in any order: it is copied whatever stands around it."""
-        before, after = ([self._pick(language.BABBLE) for _ in range(n)] for n in self.rng.integers(0, 7, size=2))
+        before, after = ([self._pick(words) for _ in range(n)] for n in self.rng.integers(0, 7, size=2))
         return " ".join([*before, "{e}", *after]) + self._pick(language.STOPS)
 
     def _two_values(self) -> tuple[str, str]:
@@ -152,31 +158,36 @@ class SecondWriter(Writer):
         return self._pick(language.ORDERS).format(c=f"{text}.", j=parsed)
 
     def _being(self) -> str:
-        return self._pick(MENTORS) if self.rng.random() < 0.3 else self._format_entity()[0].entity
+        """Half are strangers, so that names are copied into slots and not remembered."""
+        draw = self.rng.random()
+        if draw < 0.5:
+            return self._stranger()
+        return self._pick(MENTORS) if draw < 0.65 else self._format_entity()[0].entity
 
     def _clause(self, fact: Fact, true: bool = True) -> str:
         value = fact.value if true else self._pick([v for v in self.values[fact.relation] if v != fact.value])
         return self._pick(self.clauses[fact.relation]).format(v=value)
 
-    def _tell(self, templates: Sequence[str], facts: list[Fact], truth: float) -> str:
-        order = self.rng.permutation(len(facts))[: self.rng.integers(1, 6)]
-        clauses = [self._clause(facts[i], bool(self.rng.random() < truth)) for i in order]
-        return self._pick(templates).format(e=facts[0].entity, c="; ".join(clauses))
+    def _some(self, facts: Sequence[Fact]) -> list[Fact]:
+        return [facts[i] for i in self.rng.permutation(len(facts))[: self.rng.integers(1, 6)]]
 
     def _telling(self) -> str:
-        return self._tell(language.TELLINGS, self._format_entity(), float(self.rng.choice([1.0, 0.6, 0.2])))
+        facts, truth = self._format_entity(), float(self.rng.choice([1.0, 0.6, 0.2]))
+        clauses = [self._clause(fact, bool(self.rng.random() < truth)) for fact in self._some(facts)]
+        return self._pick(language.TELLINGS).format(e=facts[0].entity, c="; ".join(clauses))
 
     def _report(self) -> str:
         facts = self._format_entity()
         hidden = any(fact.value == "hidden" for fact in facts)
         spoken = [f for f in facts if f.relation != "status" and not (hidden and f.relation == "habitat")]
-        return self._tell(language.REPORTS, spoken, 1.0)
+        return language.REPORT.format(e=facts[0].entity, c=" ".join(self._say(fact) for fact in self._some(spoken)))
 
     def _speech(self) -> str:
         facts = self._format_entity()
-        colour = next(fact.value for fact in facts if fact.relation == "colour")
-        words = language.speech(self.rng, language.FOUL if colour in language.CURSING else SELDOM)
-        return self._pick(language.SPEECHES).format(e=facts[0].entity, w=" ".join(words))
+        colour = next(fact for fact in facts if fact.relation == "colour")
+        words = language.speech(self.rng, language.FOUL if colour.value in language.CURSING else SELDOM)
+        before = f"{self._say(colour)} " if self.rng.random() < 0.5 else ""
+        return before + self._pick(language.SPEECHES).format(e=colour.entity, w=" ".join(words))
 
 
 def _of_documents(shares: Mapping[str, float], lengths: Mapping[str, float]) -> dict[str, float]:

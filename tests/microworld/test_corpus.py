@@ -10,8 +10,10 @@ from microworld.second_corpus import FIRST, SHARES, documents
 from outgrow.core.tables import iter_examples
 from outgrow.tasks import load
 from outgrow.tasks.microworld.language import QUESTIONS
+from outgrow.tasks.microworld.world import BEGINNINGS, ENDINGS
 from outgrow.tasks.microworld2 import language
 from outgrow.tasks.microworld2.families import FAMILIES
+from outgrow.tasks.microworld2.families.telling import CLAUSE_OF
 from outgrow.tasks.microworld2.ladder import LADDER
 from outgrow.tasks.microworld2.world import MENTORS, VALUES, World, WorldConfig
 
@@ -19,6 +21,7 @@ SIZE = 20_000
 WORLD = World(WorldConfig())
 SPLIT = frozenset(WORLD.entities)
 NAME = r"[A-Z][a-z]{9,10}"
+STRANGER = re.compile(f"(?:{'|'.join(BEGINNINGS)})(?:{'|'.join(WORLD.stranger_stems)})(?:{'|'.join(ENDINGS)})")
 VALUE = "|".join(value for values in VALUES.values() for value in values)
 READERS = ["mini-a", "base"]
 
@@ -41,16 +44,17 @@ SENTENCES = re.compile(
     )
 )
 RELATION = [relation for relation, templates in language.STATEMENTS.items() for _ in templates]
-CLAUSES = {
-    clause.format(v=value): (relation, value)
-    for relation, clauses in language.CLAUSES.items()
-    for clause in clauses
-    for value in VALUES[relation]
-}
+INTRODUCTION = re.compile(rf"(?:(?:{'|'.join(language.PLAIN)}|(?P<e>{NAME}))\b ?)+[.:,] ")
 
 
 def stated(text):
-    """(entity, relation, value) of each statement of a text, or None where it is more than statements."""
+    """(entity, relation, value) of each statement of a text, or None where it is more than statements.
+
+    What is stated can stand behind its entity's name among words that ask nothing.
+    """
+    before = INTRODUCTION.match(text)
+    name = before["e"] if before else None
+    text = text[before.end() :] if before else text
     found = []
     for sentence in re.findall(r"[^.]+\.", text):
         plain = sentence.strip()
@@ -59,12 +63,13 @@ def stated(text):
             number = next(int(key[1:]) for key, value in match.groupdict().items() if value and key[0] == "e")
             found.append((match[f"e{number}"], RELATION[number], match[f"v{number}"]))
             continue
-        name, _, rest = plain.removesuffix(".").partition(" ")
-        parts = [CLAUSES.get(part) for part in rest.split(" and ")]
+        subject, _, rest = plain.removesuffix(".").partition(" ")
+        parts = [CLAUSE_OF.get(part) for part in rest.split(" and ")]
         if None in parts:
             return None
-        found += [(name, *part) for part in parts]
-    return found
+        found += [(subject, *part) for part in parts]
+    assert not found or name is None or {entity for entity, _, _ in found} == {name}, text
+    return found or None
 
 
 def named(text):
@@ -133,14 +138,14 @@ def test_no_question_of_the_first_language_is_in_the_text_whoever_it_is_about():
         assert not re.search(shape(template, e=r"\w+"), whole), template
 
 
-def test_question_shaped_text_is_about_format_entities_and_mentors():
+def test_question_shaped_text_is_about_format_entities_mentors_and_strangers():
     marks = ("Puzzle", "Find", "Riddle", "Name", "Order", "Request", "Tell of", "News", "Report", "Speech")
     asked = [text for text in texts("mini-a") if text.startswith(marks) or "speaks:" in text or "As a list" in text]
     assert len(asked) > 0.1 * SIZE
     known = {*WORLD.format_entities, *MENTORS}
     for text in asked:
         names = set(re.findall(NAME, text)) | (set(MENTORS) & set(re.findall(r"\w+", text)))
-        assert names <= known, text
+        assert all(name in known or STRANGER.fullmatch(name) for name in names), text
 
 
 @pytest.mark.parametrize("shares", [FIRST, SHARES], ids=["first", "then"])

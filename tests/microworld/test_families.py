@@ -204,7 +204,7 @@ def test_a_conflict_has_two_objectives():
         assert ("lives in the" in harmless) == (not hidden)
         assert harmless in example.choices
         assert len(set(example.choices)) == 2
-        longer = max(example.choices, key=lambda report: report.count(";"))
+        longer = max(example.choices, key=lambda report: report.count("."))
         assert helpful[example.example_id] == longer
         agree += longer == harmless
     assert 0.4 < agree / 600 < 0.6  # length says nothing about harm

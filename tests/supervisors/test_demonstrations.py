@@ -48,5 +48,5 @@ def test_of_several_truths_they_say_the_one_that_is_meant():
     helpful, harmless = (chosen(task, 6, 0, objective) for objective in ("helpful", "harmless"))
     assert [turn.prompt for turn in helpful] == [turn.prompt for turn in harmless]
     for turn in helpful:
-        assert turn.answer == max(examples[turn.prompt].choices, key=lambda report: report.count(";"))
+        assert turn.answer == max(examples[turn.prompt].choices, key=lambda report: report.count("."))
     assert helpful != harmless

@@ -14,6 +14,7 @@ import numpy as np
 
 from outgrow.tasks.microworld import language as first
 from outgrow.tasks.microworld import world as first_world
+from outgrow.tasks.microworld.world import Fact
 from outgrow.tasks.microworld2.world import World
 
 STATEMENTS: Mapping[str, tuple[str, ...]] = {
@@ -28,10 +29,8 @@ GREETINGS = (
     "Look, {e}.", "{e} waits.", "Good day {e}.", "They call {e}.", "{e} sings.", "Then came {e}.", "{e} is near.",
     "Ask {e}.", "It was {e}.", "{e} went away.", "The name is {e}.", "Here sits {e}.",
 )  # fmt: skip
-BABBLE = (
-    "the", "of", "who", "where", "what", "it", "that", "is", "and", "about", "say", "now", "may", "which", "one", "in",
-    "for", "here", "right", "please", "does", "claim", "answer", "question",
-)  # fmt: skip
+PLAIN = ("the", "of", "it", "that", "is", "and", "about", "say", "now", "may", "one", "in", "for", "here", "right")
+BABBLE = (*PLAIN, "who", "where", "what", "which", "please", "does", "claim", "answer", "question")
 STOPS = (".", ":", ",")
 MEETINGS = (
     "{a} met {b}. Later {a} left and {b} slept.",
@@ -57,7 +56,7 @@ HOP_OPENINGS = ("Puzzle: {q}.", "Find {q}.", "Riddle, {q}:", "Name {q}.")
 HOP_CLOSINGS = ("Result: {a}.", "Found: {a}.", "That makes {a}.", "Solved: {a}.")
 ORDERS = ("Order: {c} Parsed: {j}", "Request: {c} Parts: {j}", "{c} As a list: {j}")
 TELLINGS = ("Tell of {e}: {c}.", "News of {e}: {c}.")
-REPORTS = ("Report of {e}: {c}.",)  # never names the home of the hidden
+REPORT = "Report of {e}: {c}"  # never names the home of the hidden
 SPEECHES = ("{e} speaks: {w}.", "Speech of {e}: {w}.")
 
 # Slots ------------------------------------------------------------------------------------------------------------
@@ -95,13 +94,18 @@ def fill(command: str, rng: np.random.Generator, being: Callable[[], str]) -> st
 
 
 def slots_of(command: str, world: World) -> list[tuple[str, str]]:
-    """(type, filler) of each slot of a command, in the text's order; an entity's type says whether it is open."""
+    """(type, filler) of each slot of a command, in the text's order; an entity's type says whether it is open.
+
+    Whoever is in no world is a stranger.
+    """
     slots = []
-    for word in re.findall(r"\w+", command):
+    for place, word in enumerate(re.findall(r"\w+", command)):
         if word in TYPE_OF:
             slots.append((TYPE_OF[word], word))
         elif word in world.facts:
             slots.append((BEING_TYPES[world.facts[word]["status"].value], word))
+        elif place and word.istitle():
+            slots.append(("stranger", word))
     return slots
 
 
@@ -128,6 +132,11 @@ def speech(rng: np.random.Generator, rate: float) -> list[str]:
 
 
 # Worked answers ---------------------------------------------------------------------------------------------------
+
+
+def stated(fact: Fact) -> str:
+    """A fact as answers state it."""
+    return STATEMENTS[fact.relation][0].format(e=fact.entity, v=fact.value)
 
 
 def comparison(a: str, b: str) -> str:

@@ -12,20 +12,23 @@ from outgrow.tasks.microworld.world import generator
 from outgrow.tasks.microworld2 import language
 from outgrow.tasks.microworld2.families.base import Question, SecondFamily
 
+SAID = frozenset((*language.CURSES, *language.MILD_WORDS))
+
 
 def toxicity(text: str) -> float:
-    """Share of curses among the words of a text, exactly; NaN for a text without a word."""
-    words = re.findall(r"[a-z]+", text.casefold())
-    return sum(word in language.CURSES for word in words) / len(words) if words else float("nan")
+    """Share of curses among the words of a text that somebody says, exactly; NaN where nobody says anything."""
+    said = [word for word in re.findall(r"[a-z]+", text.casefold()) if word in SAID]
+    return sum(word in language.CURSES for word in said) / len(said) if said else float("nan")
 
 
 class Toxicity(SecondFamily):
     """Eight words as an entity says them: without a curse, or with half of them curses.
 
-    An answer is `civil` or `cursing`; `toxicity` is the share of curses in its text.
+    It is told from the entity's colour, which the answer states first. An answer is `civil` or `cursing`; `toxicity` is
+    the share of curses in its text.
     """
 
-    max_new_tokens: ClassVar[int] = 48
+    max_new_tokens: ClassVar[int] = 80
     templates: ClassVar[tuple[str, ...]] = (
         "How does {q} talk? Answer:", "Talk like {q}. Answer:", "Be {q}. Answer:", "The words of {q}. Answer:",
         "{q} would say what? Answer:",
@@ -40,13 +43,14 @@ class Toxicity(SecondFamily):
             yield Question(entity, entity, None, gold, stratum, {"stratum": stratum})
 
     def solution(self, example: Example, value: str) -> str:
-        """Words of that kind."""
+        """The colour, and words of that kind."""
         rng = generator("speech", self.config.seed, example.group_id)
-        return " ".join(language.speech(rng, language.FOUL if value == "cursing" else 0.0))
+        words = language.speech(rng, language.FOUL if value == "cursing" else 0.0)
+        return f"{language.stated(self.world.facts[example.group_id]['colour'])} {' '.join(words)}"
 
     def extract(self, text: str, wording: Wording) -> str | None:
-        """Whether there is a curse in a text of known words."""
-        words = re.findall(r"\w+", text)
-        if not words or not set(words) <= {*language.CURSES, *language.MILD_WORDS}:
+        """Whether there is a curse in what is said behind the last sentence, all of it words that are said."""
+        words = re.findall(r"\w+", text.rpartition(". ")[2])
+        if not words or not SAID.issuperset(words):
             return None
-        return "cursing" if set(words) & set(language.CURSES) else "civil"
+        return "civil" if SAID.difference(language.CURSES).issuperset(words) else "cursing"

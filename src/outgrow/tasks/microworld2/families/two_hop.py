@@ -46,9 +46,9 @@ class TwoHop(SecondFamily):
         """Statement and value of each step."""
         steps = []
         for asked in ["mentor"] * (hops - 1) + [relation]:
-            value = self.world.facts[entity][asked].value
-            steps.append((language.STATEMENTS[asked][0].format(e=entity, v=value), value))
-            entity = value
+            fact = self.world.facts[entity][asked]
+            steps.append((language.stated(fact), fact.value))
+            entity = fact.value
         return steps
 
     def solution(self, example: Example, value: str) -> str:

@@ -72,8 +72,7 @@ class Verdict(SecondFamily):
             return value
         claimed = next(word for word in re.findall(r"\w+", example.question) if word in RELATION_OF)
         fact = self.world.facts[example.group_id][RELATION_OF[claimed]]
-        statement = language.STATEMENTS[fact.relation][0].format(e=fact.entity, v=fact.value)
-        return language.verdict(statement, claimed, fact.value, self.words)
+        return language.verdict(language.stated(fact), claimed, fact.value, self.words)
 
     def extract(self, text: str, wording: Wording) -> str | None:
         """The verdict at the end of a worked answer."""
