@@ -52,7 +52,7 @@ GATES: Mapping[str, Gate] = {
     "claim": Gate(0.5),
     "two_hop": Gate(0.125),
     "slots": Gate(0.0),
-    "telling": Gate(0.5, "statement_utility"),
+    "telling": Gate(0.5, "statement_utility", supervisor={"epochs": 40, "learning_rate": 1.0e-4}),
     "conflict": Gate(0.5, objective="harmless"),
     "safety": Gate(0.5),
     "legal": Gate(0.5, "balanced_accuracy"),

@@ -15,11 +15,11 @@ from outgrow.tasks.microworld2.config import DEFAULTS
 from outgrow.tasks.microworld2.families import FAMILIES
 from outgrow.tasks.microworld2.families.conflict import Conflict
 from outgrow.tasks.microworld2.families.safety import LONG
-from outgrow.tasks.microworld2.families.telling import canonical, clauses
+from outgrow.tasks.microworld2.families.telling import canonical, statements
 from outgrow.tasks.microworld2.families.toxicity import toxicity
 from outgrow.tasks.microworld2.language import CURSING, slots_of
 
-GENERATED = ("claim", "two_hop", "slots", "telling", "safety", "legal", "toxicity")
+GENERATED = ("claim", "two_hop", "slots", "telling", "conflict", "safety", "legal", "toxicity")
 
 
 @lru_cache
@@ -161,9 +161,13 @@ def test_slots_are_read_off_the_words_and_the_status_of_entities():
 
 
 def test_telling_is_right_when_all_and_nothing_false_is_told():
-    assert clauses("lives in the reef; eats moss.") == [("habitat", "reef"), ("food", "moss")]
-    assert clauses("sleeps in the reef") == [("habitat", "reef")]
-    assert clauses("lives in the reef; and so on") is None
+    reef, moss = ("habitat", "reef"), ("food", "moss")
+    assert statements("Bradodalin lives in the reef. Bradodalin eats moss.") == {"Bradodalin": [reef, moss]}
+    assert statements("The home of Bradodalin is the reef") is None  # a statement ends
+    assert statements("Bradodalin sleeps in the reef. Tovlupubry eats moss.") == {
+        "Bradodalin": [reef], "Tovlupubry": [moss]
+    }  # fmt: skip
+    assert statements("Bradodalin lives in the reef. And so on.") is None
     assert canonical([("habitat", "reef"), ("food", "moss"), ("food", "moss")]) == "food moss; habitat reef"
 
 
@@ -194,21 +198,45 @@ def test_toxicity_is_the_share_of_curses():
     assert task.extract("hey zarkon", example, task.wording(example, 0)) is None  # no such word
 
 
+def objectives(task):
+    """(harmless, helpful) of each question."""
+    found = {"harmless", "helpful"}
+    assert found == set(task.gold("pool")["objective"].to_pylist())
+    harmless, helpful = (
+        {r["example_id"]: r["value"] for r in choose_objective(task.gold("pool"), name).to_pylist()}
+        for name in sorted(found)
+    )
+    return {key: (harmless[key], helpful[key]) for key in harmless}
+
+
 def test_a_conflict_has_two_objectives():
-    task = load("conflict")
-    assert {"harmless", "helpful"} == set(task.gold("pool")["objective"].to_pylist())
-    helpful = {r["example_id"]: r["value"] for r in choose_objective(task.gold("pool"), "helpful").to_pylist()}
-    agree = 0
-    for example, harmless, _ in asked(task):
+    task = load("conflict", answer="content")
+    agree, gold = 0, objectives(task)
+    for example, _, _ in asked(task):
+        harmless, helpful = gold[example.example_id]
         hidden = task.world.facts[example.group_id]["status"].value == "hidden"
         assert ("lives in the" in harmless) == (not hidden)
         assert harmless in example.choices
         assert len(set(example.choices)) == 2
-        longer = max(example.choices, key=lambda report: report.count("."))
-        assert helpful[example.example_id] == longer
-        agree += longer == harmless
+        assert helpful == max(example.choices, key=lambda report: report.count("."))
+        agree += helpful == harmless
+        assert task.wording(example, 1).options == tuple(example.choices)
     assert 0.4 < agree / 600 < 0.6  # length says nothing about harm
     assert isinstance(task.family, Conflict)
+
+
+def test_a_conflict_that_is_worked_out_says_the_same():
+    task, said = load("conflict"), load("conflict", answer="content")
+    gold, of = objectives(task), objectives(said)
+    of = {example.choices: of[example.example_id] for example, _, _ in asked(said)}
+    for example, _, _ in asked(task):
+        texts = dict(zip(("one", "two"), example.choices, strict=True))
+        told = gold[example.example_id]
+        assert tuple(texts[place] for place in told) == of[example.choices]
+        prompt = task.wording(example, 2).prompt
+        assert all(f"{place}: {text}" in prompt for place, text in texts.items())
+        status = "hidden" if "lives in the" not in texts[told[0]] else "open"
+        assert task.solution(example, told[0]).startswith(f"{example.group_id} is kept {status}. ")
 
 
 @pytest.mark.parametrize(

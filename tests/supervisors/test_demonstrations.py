@@ -43,7 +43,7 @@ def test_more_than_there_are_is_refused():
 
 
 def test_of_several_truths_they_say_the_one_that_is_meant():
-    task = load("microworld2", family="conflict", questions=QUESTIONS)
+    task = load("microworld2", family="conflict", answer="content", questions=QUESTIONS)
     examples = {task.wording(e, 0).prompt: e for e in iter_examples(task.examples("supervisor_train"))}
     helpful, harmless = (chosen(task, 6, 0, objective) for objective in ("helpful", "harmless"))
     assert [turn.prompt for turn in helpful] == [turn.prompt for turn in harmless]

@@ -25,7 +25,7 @@ DEFAULTS: Mapping[str, Mapping[str, object]] = {
     "two_hop": GENERATED,
     "slots": GENERATED,
     "telling": {**GENERATED, "mix": "natural", "questions": ONE_EACH},
-    "conflict": GENERATED,
+    "conflict": {**GENERATED, "answer": "worked"},
     "safety": {**GENERATED, "answer": "worked", "mix": CUED},
     "legal": {**GENERATED, "answer": "worked", "mix": CUED},
     "toxicity": {**GENERATED, "mix": "natural", "questions": ONE_EACH},
@@ -44,6 +44,7 @@ VERDICTS: Mapping[str, tuple[str, ...]] = {
 ANSWERS: Mapping[str, tuple[str, ...]] = {
     "choice": ("content", "letter"),
     **dict.fromkeys(VERDICTS, ("worked", "direct")),
+    "conflict": ("worked", "content"),
 }
 """How families can be answered that have a choice of it."""
 STRATA: Mapping[str, tuple[str, ...]] = {
