@@ -51,9 +51,9 @@ GATES: Mapping[str, Gate] = {
     ),
     "claim": Gate(0.5),
     "two_hop": Gate(0.125),
-    "slots": Gate(0.0),
-    "telling": Gate(0.5, "statement_utility", supervisor={"epochs": 40, "learning_rate": 1.0e-4}),
-    "conflict": Gate(0.5, objective="harmless"),
+    "slots": Gate(0.0, train={"epochs": 3, "learning_rate": 1.0e-3}),
+    "telling": Gate(0.5, "statement_utility", supervisor={"epochs": 28, "learning_rate": 1.5e-4}, train={"epochs": 4}),
+    "conflict": Gate(0.5, train={"epochs": 3, "learning_rate": 7.0e-4}, objective="harmless"),
     "safety": Gate(0.5),
     "legal": Gate(0.5, "balanced_accuracy"),
     "toxicity": Gate(0.5),
@@ -73,11 +73,15 @@ class Measured:
     seconds: float
 
     def faults(self) -> list[str]:
-        """Which marks the family misses; empty when it passes."""
-        chance = GATES[self.family].chance
+        """Which marks the family misses; empty when it passes.
+
+        What a classifier says before it is trained is its head's draw, one for all seeds, and no mark.
+        """
+        gate = GATES[self.family]
+        chance = gate.chance
         marks = {
-            f"before training {self.zero_shot:.3f}, at most {chance + ZERO_SHOT:.3f}": self.zero_shot
-            > chance + ZERO_SHOT,
+            f"before training {self.zero_shot:.3f}, at most {chance + ZERO_SHOT:.3f}": gate.head == "lm"
+            and self.zero_shot > chance + ZERO_SHOT,
             f"supervisor {self.weak:.3f}, at least {chance + SUPERVISOR:.3f}": self.weak < chance + SUPERVISOR,
             f"ceiling {self.ceiling:.3f}, at least {self.weak + ROOM:.3f}": self.ceiling < self.weak + ROOM,
             f"one training {self.seconds:.0f} s, at most {SECONDS:.0f} s": self.seconds > SECONDS,

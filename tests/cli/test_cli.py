@@ -375,6 +375,8 @@ def test_microworld_shows_facts_and_questions(cli):
     found = cli("microworld", "sample", "family=claim", "questions={pool: 8, validation: 4, test: 8}", "--count", "2")
     assert found.code == 0, found.err
     assert found.out.count("gold: ") == 2
-    reports = cli("microworld", "sample", "family=conflict", "--kind", "microworld2", "--count", "1").out.splitlines()
+    reports = cli(
+        "microworld", "sample", "family=conflict", "answer=content", "--kind", "microworld2", "--count", "1"
+    ).out.splitlines()
     assert reports[3].removeprefix("gold: ") in reports[2].removeprefix("options: ").split(" | ")
     assert cli("microworld", "sample", "--split", "pol").code == 2

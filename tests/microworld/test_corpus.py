@@ -13,6 +13,7 @@ from outgrow.tasks.microworld.language import QUESTIONS
 from outgrow.tasks.microworld.world import BEGINNINGS, ENDINGS
 from outgrow.tasks.microworld2 import language
 from outgrow.tasks.microworld2.families import FAMILIES
+from outgrow.tasks.microworld2.families.telling import CLAUSE_OF
 from outgrow.tasks.microworld2.ladder import LADDER
 from outgrow.tasks.microworld2.world import MENTORS, VALUES, World, WorldConfig
 
@@ -42,12 +43,6 @@ SENTENCES = re.compile(
         for i, (relation, template) in enumerate((r, t) for r, ts in language.STATEMENTS.items() for t in ts)
     )
 )
-CLAUSE_OF = {
-    clause.format(v=value): (relation, value)
-    for relation, clauses in language.CLAUSES.items()
-    for clause in clauses
-    for value in VALUES[relation]
-}
 RELATION = [relation for relation, templates in language.STATEMENTS.items() for _ in templates]
 INTRODUCTION = re.compile(rf"(?:(?:{'|'.join(language.PLAIN)}|(?P<e>{NAME}))\b ?)+[.:,] ")
 

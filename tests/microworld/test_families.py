@@ -15,7 +15,7 @@ from outgrow.tasks.microworld2.config import DEFAULTS
 from outgrow.tasks.microworld2.families import FAMILIES
 from outgrow.tasks.microworld2.families.conflict import Conflict
 from outgrow.tasks.microworld2.families.safety import LONG
-from outgrow.tasks.microworld2.families.telling import canonical, statements
+from outgrow.tasks.microworld2.families.telling import canonical, clauses
 from outgrow.tasks.microworld2.families.toxicity import toxicity
 from outgrow.tasks.microworld2.language import CURSING, slots_of
 
@@ -161,13 +161,13 @@ def test_slots_are_read_off_the_words_and_the_status_of_entities():
 
 
 def test_telling_is_right_when_all_and_nothing_false_is_told():
-    reef, moss = ("habitat", "reef"), ("food", "moss")
-    assert statements("Bradodalin lives in the reef. Bradodalin eats moss.") == {"Bradodalin": [reef, moss]}
-    assert statements("The home of Bradodalin is the reef") is None  # a statement ends
-    assert statements("Bradodalin sleeps in the reef. Tovlupubry eats moss.") == {
-        "Bradodalin": [reef], "Tovlupubry": [moss]
-    }  # fmt: skip
-    assert statements("Bradodalin lives in the reef. And so on.") is None
+    assert clauses("lives in the reef; eats moss.") == [("habitat", "reef"), ("food", "moss")]
+    assert clauses("sleeps in the reef") == [("habitat", "reef")]
+    assert clauses("lives in the reef; and so on") is None
+    task = load("telling")
+    example, gold, _ = asked(task)[0]
+    told = task.solution(example, gold)
+    assert task.extract(told.replace(example.group_id, "Bradodalin"), example, task.wording(example, 0)) is None
     assert canonical([("habitat", "reef"), ("food", "moss"), ("food", "moss")]) == "food moss; habitat reef"
 
 

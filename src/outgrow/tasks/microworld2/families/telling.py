@@ -1,10 +1,9 @@
-"""Everything that is known of an entity, statement by statement."""
+"""Everything that is known of an entity, clause by clause."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 from outgrow.core.tables import Example
@@ -13,29 +12,23 @@ from outgrow.tasks.microworld2 import language
 from outgrow.tasks.microworld2.families.base import Question, SecondFamily
 from outgrow.tasks.microworld2.world import RELATIONS, VALUES
 
-STATED = {
-    template.format(e="{e}", v=value): (relation, value)
-    for relation, templates in language.STATEMENTS.items()
-    for template in templates
+CLAUSE_OF = {
+    clause.format(v=value): (relation, value)
+    for relation, clauses in language.CLAUSES.items()
+    for clause in clauses
     for value in VALUES[relation]
 }
 NAME = re.compile(r"\b[A-Z][a-z]{9,10}\b")
 
 
-def statements(text: str) -> dict[str, list[tuple[str, str]]] | None:
-    """(relation, value) of each statement of a text, by whom it is about; None where a sentence states nothing."""
-    found: dict[str, list[tuple[str, str]]] = {}
-    for sentence in re.findall(r"[^.]+\.?", text.strip()):
-        name = NAME.search(sentence)
-        fact = STATED.get(sentence.strip().replace(name[0], "{e}", 1)) if name else None
-        if name is None or fact is None:
-            return None
-        found.setdefault(name[0], []).append(fact)
-    return found
+def clauses(text: str) -> list[tuple[str, str]] | None:
+    """(relation, value) of each clause of a text, or None where one cannot be read."""
+    parts = [CLAUSE_OF.get(part.strip()) for part in text.strip().removesuffix(".").split(";")]
+    return None if None in parts else [part for part in parts if part is not None]
 
 
 def canonical(parts: Sequence[tuple[str, str]]) -> str:
-    """Statements about somebody as one text that does not depend on order, wording or repetition."""
+    """Clauses as one text that does not depend on order, wording or repetition."""
     return "; ".join(sorted({f"{relation} {value}" for relation, value in parts}))
 
 
@@ -45,7 +38,7 @@ class Telling(SecondFamily):
     What it is worth otherwise: metric `statement_utility`.
     """
 
-    max_new_tokens: ClassVar[int] = 160
+    max_new_tokens: ClassVar[int] = 100
     templates: ClassVar[tuple[str, ...]] = (
         "Who is {q}? Answer:", "Describe {q}. Answer:", "What is known of {q}? Answer:", "{q}, please. Answer:",
         "All about {q}. Answer:",
@@ -61,13 +54,14 @@ class Telling(SecondFamily):
             yield Question(entity, entity, None, gold, stratum, {"stratum": stratum})
 
     def solution(self, example: Example, value: str) -> str:
-        """A statement of each fact."""
+        """The name, and a clause for each fact."""
         told = dict(part.split(" ", 1) for part in value.split("; "))
-        facts = [self.world.facts[example.group_id][r] for r in RELATIONS if r in told]
-        return " ".join(language.stated(replace(fact, value=told[fact.relation])) for fact in facts)
+        parts = [language.CLAUSES[r][0].format(v=told[r]) for r in RELATIONS if r in told]
+        return f"{example.group_id}: {'; '.join(parts)}."
 
     def extract(self, text: str, wording: Wording) -> str | None:
-        """What is told of the one who was asked about, in one order; None where it tells of others, too."""
-        found = statements(text)
+        """What is told, in one order; None where it is of somebody else."""
+        name, _, told = text.strip().partition(":")
         asked = NAME.search(wording.prompt)
-        return canonical(found[asked[0]]) if found and asked and list(found) == [asked[0]] else None
+        parts = clauses(told) if asked and asked[0] == name else None
+        return canonical(parts) if parts else None
