@@ -164,7 +164,7 @@ class SecondWriter(Writer):
             return self._stranger()
         return self._pick(MENTORS) if draw < 0.65 else self._format_entity()[0].entity
 
-    def _clause(self, fact: Fact, true: bool = True) -> str:
+    def _clause(self, fact: Fact, true: bool) -> str:
         value = fact.value if true else self._pick([v for v in self.values[fact.relation] if v != fact.value])
         return self._pick(self.clauses[fact.relation]).format(v=value)
 
