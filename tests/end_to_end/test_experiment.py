@@ -18,6 +18,7 @@ import pytest
 
 from outgrow.__main__ import main
 from outgrow.core.errors import RunFailedError
+from outgrow.reporting import summary_text
 from outgrow.store import Store
 
 SCRIPT = Path(__file__).with_name("tiny_run.py")
@@ -38,7 +39,16 @@ def here(tiny_lm, tmp_path_factory):
 @pytest.fixture(scope="module")
 def first(here):
     """An undisturbed run."""
-    return tiny.run(here, here / "store", here / "out")
+    return tiny.run(here, here / "store", here / "out", tell)
+
+
+TOLD = []
+
+
+def tell(results):
+    """The table of a run under way; what was in it is in `TOLD`."""
+    TOLD.append(results)
+    return summary_text(results)
 
 
 def results_of(folder):
@@ -74,6 +84,13 @@ def test_a_second_run_does_no_step_again(here, first, tmp_path, monkeypatch):
     steps = provenance(again.folder)["steps"]
     assert all(step["cached"] for step in steps)
     assert {step["key"] for step in steps} == {step["key"] for step in provenance(first.folder)["steps"]}
+
+
+def test_a_first_table_is_that_of_a_run_with_the_seeds_that_are_complete(here, first, tmp_path, capsys):
+    (told,) = TOLD
+    alone = tiny.run(here, here / "store", tmp_path / "out", lambda results: pytest.fail("all was there"), seeds=[0])
+    assert told.pop("name") == "tiny: 1 of 2 seeds"
+    assert told == {name: facts for name, facts in alone.results.items() if name != "name"}
 
 
 def test_a_run_that_finds_every_step_in_the_store_loads_no_model(here, first, tmp_path):

@@ -81,13 +81,13 @@ def recipe(folder, **changes):
     return {**raw, **changes}
 
 
-def run(folder, store, out, **changes):
+def run(folder, store, out, so_far=None, **changes):
     """Carry the recipe out; its results."""
     from outgrow.execution.run import run_recipe
     from outgrow.recipe.recipe import parse_recipe
 
     jobs = changes.get("jobs", 1)
-    return run_recipe(parse_recipe(recipe(folder, **changes)), store=store, out=out, jobs=jobs)
+    return run_recipe(parse_recipe(recipe(folder, **changes)), store=store, out=out, jobs=jobs, so_far=so_far)
 
 
 if __name__ == "__main__":

@@ -52,9 +52,9 @@ def _run(recipe: Recipe, **options: Any) -> None:
     import sys
 
     from outgrow.execution.run import run_recipe
-    from outgrow.reporting import summary_table, write_report
+    from outgrow.reporting import summary_table, summary_text, write_report
 
-    result = run_recipe(recipe, command=["outgrow", *sys.argv[1:]], **options)
+    result = run_recipe(recipe, command=["outgrow", *sys.argv[1:]], so_far=summary_text, **options)
     console = wide_console(120)
     console.print(summary_table(result.results, console.width))
     line(f"report: {write_report(result.folder, keep=True).html}")

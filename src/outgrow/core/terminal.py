@@ -41,9 +41,20 @@ def line(text: str, *, error: bool = False, style: str | None = None) -> None:
 def show(table: Any) -> None:
     """A table, as wide as the terminal; in a file or a pipe as wide as it needs to be."""
     found = wide_console(10_000)
-    with found.capture() as captured:
-        found.print(table)
-    found.file.write("".join(f"{row.rstrip()}\n" for row in captured.get().splitlines()))
+    found.file.write("".join(f"{row.rstrip()}\n" for row in _rows(table, found)))
+
+
+def plain_text(table: Any, width: int) -> str:
+    """A table as text without colours, `width` columns wide."""
+    from rich.console import Console
+
+    return "\n".join(row.rstrip() for row in _rows(table, Console(width=width, color_system=None, emoji=False)))
+
+
+def _rows(table: Any, console: Console) -> list[str]:
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get().splitlines()
 
 
 def wide_console(width: int) -> Console:

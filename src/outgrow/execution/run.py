@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from outgrow.execution.local import Here, Processes, cards, cores
 from outgrow.execution.outcome import Workers
 from outgrow.execution.overview import Overview
 from outgrow.execution.schedule import run_jobs
+from outgrow.execution.so_far import SoFar
 from outgrow.execution.times import steps_of, times_of
 from outgrow.experiment.graph import Done, jobs_of
 from outgrow.models.machine import threads
@@ -124,6 +125,7 @@ def run_recipe(
     gpus: int | float | None = None,
     fail_fast: bool = False,
     progress: Progress | None = None,
+    so_far: Callable[[dict[str, Any]], str] | None = None,
 ) -> RunResult:
     """Carry a recipe out and write its folder: results, provenance, tables.
 
@@ -140,6 +142,8 @@ def run_recipe(
             has any, else 0. With 0 a job does not see a card, which decides its numbers.
         fail_fast: stop everything at the first failure.
         progress: where it is shown how far the run is; stderr by default.
+        so_far: makes the text that is shown there of the results of 1, 2, 4, ... complete seeds while others are left;
+            not on Ray.
 
     Raises:
         RunFailedError: jobs failed; `.failures` says which. Everything that did not need them is done and in the store.
@@ -156,8 +160,11 @@ def run_recipe(
         make_folder(folder)
         with progress or Progress() as shown:
             overview = Overview(graph, shown)
+            tell = None
+            if so_far is not None and isinstance(executor, ThisMachine):  # a full cluster would keep it waiting
+                tell = SoFar(recipe, location, graph, so_far, shown.say)
             with executor.workers(overview) as workers:
-                ended = run_jobs(graph, workers, overview, fail_fast=fail_fast)
+                ended = run_jobs(graph, workers, overview, fail_fast=fail_fast, so_far=tell)
         if graph.failures:
             raise failures.write(folder, graph)
         done = [job for job, _ in ended]

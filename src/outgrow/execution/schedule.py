@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from outgrow.core.errors import Failure
@@ -31,6 +31,7 @@ def run_jobs(
     overview: Overview,
     *,
     fail_fast: bool = False,
+    so_far: Callable[[Sequence[Done]], None] | None = None,
     clock: Callable[[], Number] = time.monotonic,
     sleep: Callable[[Number], None] = time.sleep,
 ) -> list[tuple[Done, Number]]:
@@ -43,6 +44,7 @@ def run_jobs(
         workers: who carries them out.
         overview: is told everything that happens.
         fail_fast: give up at the first failure; jobs under way are left to the caller, who stops the workers.
+        so_far: called with what has finished, when the workers have been given what there is to do.
         clock: seconds.
         sleep: waits for so many seconds.
 
@@ -57,6 +59,8 @@ def run_jobs(
             workers.begin(job, wait=graph.left <= workers.spare)  # waiting, it is in nobody's way
             under_way += 1
         overview.count()
+        if so_far is not None:
+            so_far([done for done, _ in finished])
         pause = graph.pause(clock())
         timeout = LOOK if pause is None or under_way == workers.size else min(LOOK, pause)
         if not under_way:

@@ -118,22 +118,19 @@ class Done:
 
 
 def jobs_of(recipe: Recipe) -> dict[Job, tuple[Job, ...]]:
-    """The jobs of a recipe, each with those it needs: an arm needs its cell's supervisors of the same seed."""
+    """The jobs of a recipe, seed by seed, each with those it needs: an arm needs its cell's supervisors of its seed."""
     several = len(recipe.supervisors) > 1
     students = recipe.student_names if len(recipe.students) > 1 else ("",)
     needs: dict[Job, tuple[Job, ...]] = {Job(None, None, i, name): () for i, name in enumerate(students)}
-    weak = {
-        (seed, i): Job(seed, None, i, own.name if several else "")
-        for seed in recipe.seeds
-        for i, own in enumerate(recipe.supervisors)
-    }
-    needs |= dict.fromkeys(weak.values(), ())
-    return needs | {
-        Job(seed, arm.id, place, cell.name): tuple(weak[seed, i] for i in cell.supervisors)
-        for seed in recipe.seeds
-        for place, cell in enumerate(cells_of(recipe))
-        for arm in recipe.methods
-    }
+    for seed in recipe.seeds:
+        weak = [Job(seed, None, i, own.name if several else "") for i, own in enumerate(recipe.supervisors)]
+        needs |= dict.fromkeys(weak, ())
+        needs |= {
+            Job(seed, arm.id, place, cell.name): tuple(weak[i] for i in cell.supervisors)
+            for place, cell in enumerate(cells_of(recipe))
+            for arm in recipe.methods
+        }
+    return needs
 
 
 def perform(runner: StepRunner, job: Job) -> Done:

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from outgrow.reporting.checks import Check, run_checks
-    from outgrow.reporting.terminal import summary_table
+    from outgrow.reporting.terminal import summary_table, summary_text
     from outgrow.reporting.write import ReportFiles, write_report
 
-__all__ = ["Check", "ReportFiles", "run_checks", "summary_table", "write_report"]
+__all__ = ["Check", "ReportFiles", "run_checks", "summary_table", "summary_text", "write_report"]
 
 _HOMES = {
     "Check": "checks",
     "ReportFiles": "write",
     "run_checks": "checks",
     "summary_table": "terminal",
+    "summary_text": "terminal",
     "write_report": "write",
 }
 

@@ -227,6 +227,7 @@ def run(
     from outgrow.core.progress import Progress
     from outgrow.execution.run import run_recipe
     from outgrow.recipe.recipe import load_recipe
+    from outgrow.reporting.terminal import summary_text
     from outgrow.reporting.write import write_report
 
     done = run_recipe(
@@ -238,6 +239,7 @@ def run(
         gpus=gpus,
         fail_fast=fail_fast,
         progress=None if progress else Progress(io.StringIO(), live=False),
+        so_far=summary_text if progress else None,
     )
     if report:
         write_report(done.folder)

@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from outgrow.core.terminal import plain_table, visible
+from outgrow.core.terminal import plain_table, plain_text, visible, wide_console
 from outgrow.reporting.formatting import FORMS, NO_DATA, bounds, counts, p_value, percent, share
 from outgrow.reporting.run import as_cells
 from outgrow.reporting.schema import Arm, Estimate, Results
@@ -45,6 +45,12 @@ def summary_table(results: Sequence[Results] | Mapping[str, Any], width: int = W
     for arm in run.arms:
         table.add_row(*_cells(run, arm, wide), style=_STYLE[arm.kind])
     return table
+
+
+def summary_text(results: Mapping[str, Any]) -> str:
+    """The summary table of a run under way, as text."""
+    width = wide_console(120).width
+    return plain_text(summary_table(results, width), width)
 
 
 def _table(title: str, caption: str) -> Table:
