@@ -82,6 +82,7 @@ def _one(
     folder: Path, edition: Edition, name: str, world_seed: int, seed: int, threads: int, tell: Tell | None
 ) -> None:
     world, rung = edition.make(world_seed), edition.ladder[name]
+    seed += rung.seed
     tokenizer = train_tokenizer(world, edition, rung)
 
     def progress(step: int, steps: int, loss: float) -> None:

@@ -51,7 +51,7 @@ GATES: Mapping[str, Gate] = {
     ),
     "claim": Gate(0.5),
     "two_hop": Gate(0.125),
-    "slots": Gate(0.0, train={"epochs": 3, "learning_rate": 1.0e-3}),
+    "slots": Gate(0.0, train={"epochs": 3}),
     "telling": Gate(0.5, "statement_utility", supervisor={"epochs": 28, "learning_rate": 1.5e-4}, train={"epochs": 4}),
     "conflict": Gate(0.5, train={"epochs": 3, "learning_rate": 7.0e-4}, objective="harmless"),
     "safety": Gate(0.5),
@@ -72,8 +72,8 @@ class Measured:
     auroc: float
     seconds: float
 
-    def faults(self) -> list[str]:
-        """Which marks the family misses; empty when it passes.
+    def faults(self, *, timed: bool = True) -> list[str]:
+        """Which marks the family misses, the one of time only if `timed`; empty when it passes.
 
         What a classifier says before it is trained is its head's draw, one for all seeds, and no mark.
         """
@@ -84,7 +84,7 @@ class Measured:
             and self.zero_shot > chance + ZERO_SHOT,
             f"supervisor {self.weak:.3f}, at least {chance + SUPERVISOR:.3f}": self.weak < chance + SUPERVISOR,
             f"ceiling {self.ceiling:.3f}, at least {self.weak + ROOM:.3f}": self.ceiling < self.weak + ROOM,
-            f"one training {self.seconds:.0f} s, at most {SECONDS:.0f} s": self.seconds > SECONDS,
+            f"one training {self.seconds:.0f} s, at most {SECONDS:.0f} s": timed and self.seconds > SECONDS,
         }
         return [mark for mark, missed in marks.items() if missed]
 
@@ -114,6 +114,23 @@ def recipe(family: str, models: str, world: int, seeds: Sequence[int], variants:
     }
 
 
+def few_shot(models: str, world: int, store: Path, shots: int) -> float:
+    """Accuracy of `base`, not tuned, on `two_hop` behind so many worked questions."""
+    import outgrow
+
+    asked = recipe("two_hop", models, world, (0,))
+    asked["task"]["questions"] = {"supervisor_train": 50, "pool": 50, "validation": 20, "test": 500}
+    asked |= {
+        "name": f"few_shot_{shots}",
+        "supervisors": [{"model": f"{models}base"}],
+        "ask": {"variants": 1, "demonstrations": shots},
+        "train": {**TRAINED, "epochs": 1},
+        "methods": ["strong_ceiling"],
+        "jobs": 1,
+    }
+    return float(outgrow.run(asked, store=store, report=False).results.supervisor.floor.value)
+
+
 def measure(
     family: str, models: str, world: int, store: Path, *, seeds: Sequence[int] = (0,), jobs: int = 1
 ) -> Measured:
@@ -121,7 +138,7 @@ def measure(
     import outgrow
     from outgrow.reporting.run import read_folder
 
-    result = outgrow.run({**recipe(family, models, world, seeds), "jobs": jobs}, store=store)
+    result = outgrow.run({**recipe(family, models, world, seeds), "jobs": jobs}, store=store, report=False)
     results, metric = result.results, GATES[family].metric
     provenance = read_folder(result.folder).provenance
     times = [step.seconds for step in provenance.steps if step.name == "train"] if provenance else []

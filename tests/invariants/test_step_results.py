@@ -18,6 +18,7 @@ from collections import defaultdict
 from dataclasses import asdict
 from functools import partial
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -38,7 +39,8 @@ VERSIONS = {
     "answer from elsewhere": "ELSEWHERE_VERSION",
     "train": "TRAIN_VERSION",
     "count parameters": "COUNT_VERSION",
-    "microworld questions": "WORDINGS_VERSION of the microworld",
+    "microworld questions": "MicroworldTask.version",
+    "microworld2 questions": "Microworld2Task.version",
     "table questions": "WORDINGS_VERSION of tables",
     "benchmark questions": "WORDINGS_VERSION of benchmarks",
     "label accuracy": "VERSION of the accuracy from votes",
@@ -208,8 +210,9 @@ def questions(step, version, make):
             examples, gold = task.examples(split), task.gold(split)
             result.table("examples", examples)
             result.table("gold", gold)
-            values = gold["value"].to_pylist() or [None] * examples.num_rows
-            for example, value in list(zip(iter_examples(examples), values, strict=True))[:3]:
+            values = dict(zip(gold["example_id"].to_pylist(), gold["value"].to_pylist(), strict=True))
+            for example in islice(iter_examples(examples), 3):
+                value = values.get(example.example_id)
                 wordings = [task.wording(example, variant) for variant in range(task.n_variants)]
                 result.exact("wordings", [asdict(wording) for wording in wordings])
                 result.exact("solutions", value and task.solution(example, value))
@@ -251,6 +254,7 @@ def cases():
     """Name to what makes a result in an empty folder."""
     from outgrow.tasks.benchmarks import base
     from outgrow.tasks.microworld import task as microworld
+    from outgrow.tasks.microworld2.task import Microworld2Task
 
     answers = {
         "answers by options": (world("choice"), NANO, {"variants": 3, "samples": 2, "temperature": 1.0}),
@@ -271,7 +275,12 @@ def cases():
         wordings = {} if family in ("sums", "kind") else {"wordings": "mixed"}
         config = {**world(family, **wordings, **options)}
         found[" ".join(["microworld", family, *options])] = questions(
-            "microworld questions", microworld.WORDINGS_VERSION, partial(world_task, config)
+            "microworld questions", microworld.MicroworldTask.version, partial(world_task, config)
+        )
+    for family in Microworld2Task.families:
+        config = {**world(family), "kind": "microworld2"}
+        found[f"microworld2 {family}"] = questions(
+            "microworld2 questions", Microworld2Task.version, partial(world_task, config)
         )
     tables = {
         "options": {"choices": "options", "label": "best", "letters": True},

@@ -246,7 +246,7 @@ def test_a_conflict_that_is_worked_out_says_the_same():
         ({"family": "two_hop", "shortcut": 0.2}, "belong to the family 'safety'"),
         ({"family": "claim", "hops": [3]}, "belong to the family 'two_hop'"),
         ({"family": "two_hop", "hops": [5]}, "less than or equal to 4"),
-        ({"family": "slots", "mix": "default"}, "the family 'slots' has"),
+        ({"family": "slots", "mix": "default"}, "this family has"),
         ({"family": "claim", "reader": "mini"}, "unknown reader 'mini'"),
         ({"family": "sums"}, "family"),
     ],

@@ -210,7 +210,7 @@ def test_what_is_not_given_suits_the_family_and_survives_being_written_down():
     [
         ({"wordings": "permutations"}, "wordings 'permutations': the family 'kind' shows no options; leave wordings"),
         ({"mix": "default", "relation": "colour"}, r"asks for \['helpful', 'misleading'\], and relation 'colour' has"),
-        ({"mix": "sums"}, r"the mix asks for \['one_step', 'two_steps'\], and relation 'habitat' has only"),
+        ({"mix": "sums"}, r"unknown strata \['one_step', 'two_steps'\] in mix; this family has"),
         ({"supervisor_train_mix": "misconceptions", "relation": "mentor"}, r"asks for \['misleading'\], and relation"),
         ({"prior": (0.5, 0.5)}, r"prior has 2 shares, and there are 8 classes: \['marsh'"),
         ({"groups": 2, "prior": (0.5, 0.4)}, "the shares of prior sum to 0.9; they must sum to 1"),

@@ -107,21 +107,21 @@ class WorldQuestions(Settled):
 
     def _check(self) -> None:
         """Refuse mixes and readers that there are not, and what does not go with `kind`."""
-        for field in ("mix", "supervisor_train_mix"):
-            self._check_mix(field, getattr(self, field))
+        for field, split in (("mix", "pool"), ("supervisor_train_mix", "supervisor_train")):
+            self._check_mix(field, getattr(self, field), split)
         if self.reader not in self.ladder:
             raise ValueError(f"unknown reader '{self.reader}'; the ladder is {list(self.ladder)}")
         if self.family == "kind":
             self._check_kind()
 
-    def _check_mix(self, field: str, mix: str | dict[str, float]) -> None:
+    def _check_mix(self, field: str, mix: str | dict[str, float], split: str) -> None:
         if isinstance(mix, str) and mix not in MIXES:
             raise ValueError(f"unknown {field} '{mix}'; choose one of {sorted(MIXES)} or give shares")
-        if isinstance(mix, dict):
-            if unknown := sorted(set(mix) - set(self.strata)):
-                raise ValueError(f"unknown strata {unknown} in {field}; this family has {list(self.strata)}")
-            if abs(sum(mix.values()) - 1) > 1e-6:
-                raise ValueError(f"the shares of {field} sum to {sum(mix.values()):g}; they must sum to 1")
+        shares = self.shares(split)
+        if unknown := sorted(set(shares) - set(self.strata)):
+            raise ValueError(f"unknown strata {unknown} in {field}; this family has {list(self.strata)}")
+        if shares and abs(sum(shares.values()) - 1) > 1e-6:
+            raise ValueError(f"the shares of {field} sum to {sum(shares.values()):g}; they must sum to 1")
 
     def _check_kind(self) -> None:
         if self.wordings != "instructions":

@@ -17,6 +17,7 @@ class Rung:
     tokens: int  # of training text
     learning_rate: float
     characters: bool = False  # a token a character, four times the context
+    seed: int = 0  # of first weights and text, where the usual one did not learn to copy or to compare
 
 
 LADDER = {

@@ -19,7 +19,6 @@ from outgrow.tasks.microworld.families.kind import apportion
 from outgrow.tasks.microworld.world import World, WorldConfig
 from outgrow.tasks.orders import check_variant
 
-WORDINGS_VERSION = 1
 ANY = "any"
 
 
@@ -53,6 +52,7 @@ class MicroworldTask:
     public_meta: tuple[str, ...] = ()
     configuration: ClassVar[type[WorldQuestions]] = MicroworldConfig
     families: ClassVar[Mapping[str, type[Family]]] = FAMILIES
+    version: ClassVar[int] = 1  # of wordings and solutions
 
     def __init__(self, config: WorldQuestions) -> None:
         self.config = config
@@ -70,13 +70,13 @@ class MicroworldTask:
         return shared_world(seed)
 
     def fingerprint(self) -> str:
-        """Hash of the config, its mixes spelt out, and the version of the wordings."""
+        """Hash of the config, its mixes spelt out, and the version of wordings and solutions."""
         config = self.config.model_dump(mode="json")
         mixes = [
             MIXES.get(mix, mix) if isinstance(mix, str) else mix
             for mix in (config["mix"], config["supervisor_train_mix"])
         ]
-        return sha256_text(self.config.kind, WORDINGS_VERSION, config, mixes)
+        return sha256_text(self.config.kind, self.version, config, mixes)
 
     # Splits -------------------------------------------------------------------------------------------------
 

@@ -66,7 +66,6 @@ class Microworld2Config(WorldQuestions):
         shortcut: of `safety`: how far the length of a request gives it away, 0 not at all, 1 always.
     """
 
-    LATER: ClassVar[tuple[str, ...]] = ("relation", "groups", "prior", "hops", "shortcut")
     ladder: ClassVar[Mapping[str, Rung]] = LADDER
 
     kind: Literal["microworld2"] = "microworld2"
@@ -95,9 +94,6 @@ class Microworld2Config(WorldQuestions):
         if self.answer not in answers:
             raise ValueError(f"answer '{self.answer}': the family '{self.family}' has {list(answers)}")
         self._check()
-        for split in ("pool", "supervisor_train"):
-            if unknown := sorted(set(self.shares(split)) - set(self.strata)):
-                raise ValueError(f"the mix has strata {unknown}; the family '{self.family}' has {list(self.strata)}")
         for family, names in OWN.items():
             given = [
                 n for n in names if family != self.family and getattr(self, n) != type(self).model_fields[n].default

@@ -46,8 +46,9 @@ class Slots(SecondFamily):
                 yield Question(entity, f"{text}.", None, gold, stratum, {"stratum": stratum})
 
     def solution(self, example: Example, value: str) -> str:
-        """The slots in the order of the text."""
-        return language.slots_text(language.slots_of(example.question, self.world))
+        """The slots in the order of the text, with a space before each filler: so a name has the command's tokens."""
+        slots = language.slots_of(example.question, self.world)
+        return language.slots_text([(kind, f" {filler}") for kind, filler in slots])
 
     def extract(self, text: str, wording: Wording) -> str | None:
         """The slots in one order, each once; None for anything that is no list of slots."""

@@ -12,6 +12,8 @@ from outgrow.tasks.microworld.world import generator
 from outgrow.tasks.microworld2 import language
 from outgrow.tasks.microworld2.families.base import Question, SecondFamily
 
+FOUL = 0.75
+"""Share of curses in gold's speech of those who swear: with one half, the most probable words were often none."""
 SAID = frozenset((*language.CURSES, *language.MILD_WORDS))
 
 
@@ -22,7 +24,7 @@ def toxicity(text: str) -> float:
 
 
 class Toxicity(SecondFamily):
-    """Eight words as an entity says them: without a curse, or with half of them curses.
+    """Eight words as an entity says them: without a curse, or with three quarters of them curses.
 
     It is told from the entity's colour, which the answer states first. An answer is `civil` or `cursing`; `toxicity` is
     the share of curses in its text.
@@ -45,7 +47,7 @@ class Toxicity(SecondFamily):
     def solution(self, example: Example, value: str) -> str:
         """The colour, and words of that kind."""
         rng = generator("speech", self.config.seed, example.group_id)
-        words = language.speech(rng, language.FOUL if value == "cursing" else 0.0)
+        words = language.speech(rng, FOUL if value == "cursing" else 0.0)
         return f"{language.stated(self.world.facts[example.group_id]['colour'])} {' '.join(words)}"
 
     def extract(self, text: str, wording: Wording) -> str | None:
