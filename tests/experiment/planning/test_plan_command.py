@@ -53,7 +53,7 @@ def test_without_a_machine_there_are_counts_and_memory_and_no_time(tmp_path):
     found = plan(tmp_path)
     assert found["seconds"] is None
     assert [job["name"] for job in found["jobs"]] == [
-        "zero_shot", "weak", "weak", "naive", "majority_vote", "naive", "majority_vote",
+        "zero_shot", "weak", "naive", "majority_vote", "weak", "naive", "majority_vote",
     ]  # fmt: skip
     assert found["total"]["answers"] == 16 + 2 * ((24 + 16) * 2 + 8) + 4 * (16 + 8)
     assert found["total"]["steps"] == 2 * 2 + 4 * 3
