@@ -49,10 +49,10 @@ class SoFar:
         if all(use.cached for done in whole for use in done.log):
             return
         self._due = 2 * len(seeds)
+        counted = f"{len(seeds)} of {len(self._recipe.seeds)} seeds"
         try:
             results = gather(self._recipe.model_copy(update={"seeds": seeds}), self._store, whole).results
         except OutgrowError as error:  # it will be told when the run ends, and by then it may be mended
-            self._say(f"no table of {len(seeds)} of {len(self._recipe.seeds)} seeds: {error}")
+            self._say(f"no table of {counted}: {error}")
             return
-        name = f"{self._recipe.name}: {len(seeds)} of {len(self._recipe.seeds)} seeds"
-        self._say(self._render({**results, "name": name}))
+        self._say(self._render({**results, "name": f"{self._recipe.name}: {counted}"}))
