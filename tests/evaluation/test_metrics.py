@@ -1,5 +1,7 @@
 """Metrics from statistics that add up: values as by scikit-learn, and what single answers contribute."""
 
+import json
+
 import numpy as np
 import pytest
 from sklearn import metrics as oracle
@@ -8,7 +10,9 @@ from outgrow.core.errors import ConfigError, DataError
 from outgrow.evaluation import METRICS, MeanScore, PairedScores
 from outgrow.evaluation.metrics import linearised
 
-ACCURACY, BALANCED, MACRO_F1 = (METRICS[name] for name in ("accuracy", "balanced_accuracy", "macro_f1"))
+ACCURACY, BALANCED, MACRO_F1, SLOT_F1 = (
+    METRICS[name] for name in ("accuracy", "balanced_accuracy", "macro_f1", "slot_f1")
+)
 GOLD = ["a", "a", "a", "b", "b", "c"]
 PREDICTED = ["a", "a", "b", "b", None, "d"]
 CLASSES = ["a", "b", "c", "d", "elsewhere"]
@@ -60,6 +64,22 @@ def test_open_answers_have_no_classes():
     assert measured(ACCURACY, values, values, values) == 1.0
 
 
+def slots(*pairs):
+    return json.dumps([{"type": kind, "filler": filler} for kind, filler in pairs])
+
+
+def test_slots_are_counted_over_all_questions():
+    gold = [slots(("item", "moss"), ("place", "cave")), slots(("day", "monday")), slots(("item", "fish")), slots()]
+    predicted = [slots(("item", "moss"), ("place", "reef")), slots(("day", "monday")), None, slots(("item", "moss"))]
+    # 2 hits, 4 slots of gold, 4 predicted
+    assert measured(SLOT_F1, predicted, gold, ()) == pytest.approx(2 * 2 / (4 + 4))
+    assert np.isnan(measured(SLOT_F1, [None], [slots()], ()))
+    swapped = [slots(("place", "cave"), ("item", "moss"))]
+    assert measured(SLOT_F1, swapped, gold[:1], ()) == 1.0
+    with pytest.raises(DataError, match=r"slot_f1 wants answers like .* and there is 'moss'"):
+        SLOT_F1.statistics(["moss"], [slots()])
+
+
 def test_a_metric_that_is_not_known_is_named_with_those_that_are():
     assert METRICS["macro_f1"] is MACRO_F1
     with pytest.raises(ConfigError, match="unknown metric 'macro_f'; did you mean 'macro_f1'"):
@@ -69,16 +89,15 @@ def test_a_metric_that_is_not_known_is_named_with_those_that_are():
 # Paired -------------------------------------------------------------------------------------------------------------
 
 
-def simulated(n=600, seeds=3):
+def simulated(n=600, seeds=3, answers=("a", "b", "c")):
     """Predictions of a good and a poor arm on three classes, the third one rare; as `PairedScores.of` takes them."""
     rng = np.random.default_rng(5)
     ids = [f"q{i}" for i in range(n)]
-    gold = dict(zip(ids, rng.choice(["a", "b", "c"], size=n, p=[0.6, 0.3, 0.1]).tolist(), strict=True))
+    gold = dict(zip(ids, rng.choice(answers, size=n, p=[0.6, 0.3, 0.1]).tolist(), strict=True))
 
     def arm(skill):
         return [
-            {q: g if rng.random() < skill else str(rng.choice(["a", "b", "c"])) for q, g in gold.items()}
-            for _ in range(seeds)
+            {q: g if rng.random() < skill else str(rng.choice(answers)) for q, g in gold.items()} for _ in range(seeds)
         ]
 
     arms = {"floor": arm(0.3), "student": arm(0.6), "ceiling": arm(0.9)}
@@ -105,7 +124,8 @@ def test_contributions_to_balanced_accuracy_by_hand():
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
 def test_the_errors_of_a_metric_agree_with_a_bootstrap_of_its_questions(metric):
-    ids, groups, arms, gold = simulated()
+    of_slots = [slots(("item", "moss")), slots(("item", "fish"), ("day", "monday")), slots(("day", "monday"))]
+    ids, groups, arms, gold = simulated(answers=of_slots if metric is SLOT_F1 else ("a", "b", "c"))
     one = {name: seeds[:1] for name, seeds in arms.items()}  # one seed, so that both are of questions alone
     paired, rng, drawn = PairedScores.of(metric, groups, ids, one, gold), np.random.default_rng(0), []
     n_groups = int(groups.max()) + 1

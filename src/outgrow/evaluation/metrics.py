@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -130,6 +131,43 @@ MACRO_F1 = ClassMean("macro_f1", lambda truth, guess: (truth + 1.0 * guess) / 2)
 """Mean over classes of F1 = 2 hits / (gold of the class + predictions of the class)."""
 
 
+@dataclass(frozen=True)
+class SlotF1:
+    """F1 of slots over all questions together: 2 hits / (slots of gold + slots predicted); a hit has type and filler.
+
+    An answer that could not be parsed has no slots.
+    """
+
+    name: str = "slot_f1"
+    higher_is_better: bool = True
+
+    def statistics(
+        self, predicted: Sequence[Any], gold: Sequence[Any], classes: Sequence[str] = ()
+    ) -> Float[np.ndarray, "questions 2"]:
+        """Hits, and half of the slots of gold and prediction.
+
+        Raises:
+            DataError: an answer is no JSON list of slots, as `tasks.parsing.read_slots` writes them.
+        """
+        both = [(self._slots(truth), self._slots(one or "[]")) for one, truth in zip(predicted, gold, strict=True)]
+        counts = [(len(truth & guess), (len(truth) + len(guess)) / 2) for truth, guess in both]
+        return np.array(counts, np.float64).reshape(-1, 2)
+
+    def value(self, sums: Float[np.ndarray, "*any 2"]) -> Float[np.ndarray, "*any"]:
+        """Hits over the mean of how many slots there are and are predicted."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(sums[..., 0] / sums[..., 1])
+
+    def _slots(self, answer: str) -> set[tuple[str, str]]:
+        try:
+            return {(slot["type"], slot["filler"]) for slot in json.loads(answer)}
+        except (ValueError, TypeError, KeyError):
+            raise DataError(
+                f'{self.name} wants answers like \'[{{"filler":"moss","type":"item"}}]\', and there is '
+                f"{answer!r}; measure other answers by 'accuracy'"
+            ) from None
+
+
 def statement_utility(predicted: str | None, gold: str) -> float:
     """True statements minus false ones, from 0 (as many false ones as there are true ones to tell) to 1 (all told).
 
@@ -145,7 +183,7 @@ def statement_utility(predicted: str | None, gold: str) -> float:
 
 
 STATEMENT_UTILITY = MeanScore("statement_utility", statement_utility)
-_OURS = (ACCURACY, BALANCED_ACCURACY, MACRO_F1, STATEMENT_UTILITY)
+_OURS = (ACCURACY, BALANCED_ACCURACY, MACRO_F1, STATEMENT_UTILITY, SlotF1())
 METRICS: Registry[Metric] = Registry("metric", Metric, {metric.name: metric for metric in _OURS})
 
 

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from outgrow.core.gold import choose_objective
 from outgrow.evaluation import METRICS
 from outgrow.experiment.graph import Done
 from outgrow.experiment.question_tables import questions_of
 from outgrow.experiment.results import collect
+from outgrow.experiment.step_runner import gold_values
 from outgrow.models.machine import threads
 from outgrow.recipe.recipe import Recipe
 from outgrow.store import Store
@@ -34,11 +36,17 @@ class Gathered:
 
 
 def check(recipe: Recipe, store: Any) -> None:
-    """Find what would make every job fail before any begins: no torch, a faulty data file, no place for the store."""
+    """Find what would make every job fail, or the results, before any job begins.
+
+    No torch, a faulty data file, no place for the store, a metric that is not defined for the task's answers.
+    """
     threads(recipe.threads)
-    for name in recipe.evaluation.metrics:
-        METRICS.require(name)
-    questions_of(recipe, anew=True)
+    metrics = [METRICS.require(name) for name in recipe.evaluation.metrics]
+    questions = questions_of(recipe, anew=True)
+    if metrics:
+        gold = list(gold_values(choose_objective(questions.table("gold", "test"), recipe.objective)).values())
+        for metric in metrics:
+            metric.statistics(gold, gold, sorted(set(gold)))
     Store(store, unsealed=True).prepare()
 
 

@@ -45,6 +45,8 @@ KIND_DEFAULTS: Mapping[str, object] = {
     "questions": Counts(supervisor_train=300, pool=600, validation=100, test=500),
 }
 """What the family `kind` has where nothing is given: it shows no options, and asks one question of an entity."""
+CLAIM_DEFAULTS: Mapping[str, object] = {"questions": Counts(supervisor_train=300, pool=500, validation=100, test=600)}
+"""What the family `claim` has: there are too few misleading claims for as many questions as `choice` has."""
 
 
 class WorldQuestions(Settled):
@@ -180,8 +182,7 @@ class MicroworldConfig(WorldQuestions):
 
     @model_validator(mode="after")
     def _consistent(self) -> MicroworldConfig:
-        if self.family == "kind":
-            self._fill(KIND_DEFAULTS)
+        self._fill({"kind": KIND_DEFAULTS, "claim": CLAIM_DEFAULTS}.get(self.family, {}))
         if self.answer == "letter" and self.family != "choice":
             raise ValueError("only the family 'choice' can be answered by letter")
         self._check()
