@@ -1,6 +1,6 @@
 """Measures the gates of the second world's families: is there something to elicit, and room for it?
 
-python scripts/measure_gates.py MODELS [--world 101] [--families claim,slots] [--seeds 0] [--store FOLDER] [--jobs 1]
+python scripts/measure_gates.py MODELS [--world 101] [--families claim,slots] [--seeds 0,1,2] [--store FOLDER] [--jobs 1]
 
 MODELS is a folder that `build_microworld.py --edition 2` wrote, or `microworld2` for the shipped ones.
 """
@@ -11,7 +11,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from microworld.gates import GATES, measure
+from microworld.gates import GATES, SEEDS, measure
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("models", help="a folder of models, or microworld2")
     parser.add_argument("--world", type=int, default=0, help="seed of the world that the models read about")
     parser.add_argument("--families", default=",".join(GATES), help="with commas")
-    parser.add_argument("--seeds", default="0", help="with commas")
+    parser.add_argument("--seeds", default=",".join(map(str, SEEDS)), help="with commas")
     parser.add_argument("--store", type=Path, default=Path(tempfile.gettempdir()) / "outgrow-gates")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
     given = parser.parse_args()

@@ -101,6 +101,7 @@ SECOND = Edition(
         *language.CHOICE_TEMPLATES, *language.CLAIM_STATEMENTS.values(), *language.QUESTIONS.values(),
         *language.KIND_INSTRUCTIONS, *slots.ABOUT, *slots.BESIDE, *safety.LONG, *legal.CLAUSES, legal.QUESTION,
         *(word for words in VERDICTS.values() for word in words), *_frames(),
+        second_language.slots_text([(kind, "") for kind in second_language.SLOT_TYPES]),
     ),
     _by_width,
     True,

@@ -15,6 +15,7 @@ ZERO_SHOT = 0.05  # most above chance before training
 SUPERVISOR = 0.1  # least above chance
 ROOM = 0.2  # least between supervisor and ceiling
 SECONDS = 20.0  # most of one core for one training
+SEEDS = (0, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,17 @@ TRAINED: Mapping[str, Any] = {"epochs": 6, "learning_rate": 5.0e-4, "batch_size"
 """Gently, for large steps undo what copies names: mini tuned on claims with 2e-3 had .61 where 3e-4 gave .88."""
 
 GATES: Mapping[str, Gate] = {
-    "choice": Gate(0.25),
+    "choice": Gate(0.25, supervisor={"epochs": 12, "learning_rate": 6.0e-4}, train={"learning_rate": 1.0e-3}),
     "kind": Gate(
         0.125, head="classifier", supervisor={"epochs": 12, "learning_rate": 2.0e-3}, train={"learning_rate": 1.0e-3}
     ),
     "claim": Gate(0.5),
     "two_hop": Gate(0.125),
-    "slots": Gate(0.0, train={"epochs": 3}),
+    "slots": Gate(
+        0.0, supervisor={"epochs": 12, "learning_rate": 5.0e-4}, train={"epochs": 3, "learning_rate": 1.0e-3}
+    ),
     "telling": Gate(0.5, "statement_utility", supervisor={"epochs": 28, "learning_rate": 1.5e-4}, train={"epochs": 4}),
-    "conflict": Gate(0.5, train={"epochs": 3, "learning_rate": 7.0e-4}, objective="harmless"),
+    "conflict": Gate(0.5, train={"epochs": 5, "learning_rate": 7.0e-4}, objective="harmless"),
     "safety": Gate(0.5),
     "legal": Gate(0.5, "balanced_accuracy"),
     "toxicity": Gate(0.5),
@@ -122,7 +125,7 @@ def few_shot(models: str, world: int, store: Path, shots: int) -> float:
     asked["task"]["questions"] = {"supervisor_train": 50, "pool": 50, "validation": 20, "test": 500}
     asked |= {
         "name": f"few_shot_{shots}",
-        "supervisors": [{"model": f"{models}base"}],
+        "supervisors": [{"model": f"{models}base", "train": None}],
         "ask": {"variants": 1, "demonstrations": shots},
         "train": {**TRAINED, "epochs": 1},
         "methods": ["strong_ceiling"],
@@ -132,7 +135,7 @@ def few_shot(models: str, world: int, store: Path, shots: int) -> float:
 
 
 def measure(
-    family: str, models: str, world: int, store: Path, *, seeds: Sequence[int] = (0,), jobs: int = 1
+    family: str, models: str, world: int, store: Path, *, seeds: Sequence[int] = SEEDS, jobs: int = 1
 ) -> Measured:
     """Run a family's gate; what is in the store already is not made again."""
     import outgrow

@@ -37,6 +37,11 @@ SHARES = {
 """Shares of tokens afterwards."""
 WARM_UP = 60_000  # documents by the first shares
 MEASURED = 200  # documents of a kind whose length is measured
+TYPES = {
+    "item": "thing", "place": "spot", "colour": "tint", "day": "time", "guest": "open", "ward": "hidden",
+    "stranger": "being",
+}  # fmt: skip
+"""Types of slots in training text by those that the task asks for: the same distinctions by other words."""
 SELDOM = 0.05  # share of curses in what the others say
 
 
@@ -98,7 +103,8 @@ class SecondWriter(Writer):
         return self._stranger() if self.rng.random() < 0.5 else self._pick(self.world.names)
 
     def _value(self) -> str:
-        return self._pick(VALUES[self._pick(list(VALUES))])
+        pools = [*VALUES.values(), language.DAYS]
+        return self._pick(pools[int(self.rng.integers(len(pools)))])
 
     def _copying(self) -> str:
         """A name again and again, two names in turns, or a list and the same list."""
@@ -154,15 +160,15 @@ class SecondWriter(Writer):
     def _slots(self) -> str:
         parts = self.rng.integers(len(language.COMMANDS), size=2)[: 1 + int(self.rng.random() < 0.5)]
         text = language.fill(" and ".join(language.COMMANDS[i] for i in parts), self.rng, self._being)
-        parsed = language.slots_text(language.slots_of(text, self.world))
+        parsed = language.slots_text([(TYPES[kind], filler) for kind, filler in language.slots_of(text, self.world)])
         return self._pick(language.ORDERS).format(c=f"{text}.", j=parsed)
 
     def _being(self) -> str:
-        """Half are strangers, so that names are copied into slots and not remembered."""
+        """Most are strangers, so that names are copied into slots and not remembered."""
         draw = self.rng.random()
-        if draw < 0.5:
+        if draw < 0.6:
             return self._stranger()
-        return self._pick(MENTORS) if draw < 0.65 else self._format_entity()[0].entity
+        return self._pick(MENTORS) if draw < 0.7 else self._format_entity()[0].entity
 
     def _clause(self, fact: Fact, true: bool) -> str:
         value = fact.value if true else self._pick([v for v in self.values[fact.relation] if v != fact.value])

@@ -16,6 +16,11 @@ SEVERAL = Counts(supervisor_train=300, pool=600, validation=100, test=1000)
 HALF: Mapping[str, float] = {"read": 0.5, "no_cue": 0.5}
 CUED: Mapping[str, float] = {"read": 0.5, "helpful": 0.2, "no_cue": 0.1, "misleading": 0.2}
 """Shares of strata of one relation that names say something about."""
+MOSTLY: Mapping[str, float] = {"read": 0.6, "no_cue": 0.4}
+MOSTLY_CUED: Mapping[str, float] = {"read": 0.6, "helpful": 0.2, "no_cue": 0.05, "misleading": 0.15}
+"""Where a supervisor that knew half of the facts would be hardly better than chance."""
+FEWER = Counts(supervisor_train=300, pool=500, validation=100, test=1000)
+"""Questions of families whose texts are long."""
 GENERATED: Mapping[str, object] = {"wordings": "instructions", "mix": HALF, "questions": SEVERAL}
 
 DEFAULTS: Mapping[str, Mapping[str, object]] = {
@@ -23,11 +28,11 @@ DEFAULTS: Mapping[str, Mapping[str, object]] = {
     "kind": {**KIND_DEFAULTS},
     "claim": {**GENERATED, "answer": "worked", "mix": "default"},
     "two_hop": GENERATED,
-    "slots": GENERATED,
+    "slots": {**GENERATED, "questions": FEWER},
     "telling": {**GENERATED, "mix": "natural", "questions": ONE_EACH},
-    "conflict": {**GENERATED, "answer": "worked"},
+    "conflict": {**GENERATED, "answer": "worked", "mix": MOSTLY, "questions": FEWER},
     "safety": {**GENERATED, "answer": "worked", "mix": CUED},
-    "legal": {**GENERATED, "answer": "worked", "mix": CUED},
+    "legal": {**GENERATED, "answer": "worked", "mix": MOSTLY_CUED},
     "toxicity": {**GENERATED, "mix": "natural", "questions": ONE_EACH},
 }
 """What each family has where nothing is given."""

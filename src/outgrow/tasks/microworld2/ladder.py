@@ -10,7 +10,7 @@ LADDER = {
         Rung("nano", 0.25, 32, 2, 2, 4_000_000, 6e-3),
         Rung("mini-a", 0.5, 64, 2, 4, 8_000_000, 4e-3, seed=1),
         Rung("mini-b", 0.5, 64, 2, 4, 8_000_000, 4e-3),
-        Rung("mini-char", 0.5, 80, 4, 4, 24_000_000, 3e-3, characters=True),
+        Rung("mini-char", 0.5, 80, 4, 4, 40_000_000, 3e-3, characters=True),
         Rung("small", 0.75, 112, 3, 4, 6_000_000, 3e-3),
         Rung("base", 1.0, 160, 3, 4, 7_000_000, 2.5e-3),
     )

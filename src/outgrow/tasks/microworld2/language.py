@@ -110,8 +110,11 @@ def slots_of(command: str, world: World) -> list[tuple[str, str]]:
 
 
 def slots_text(slots: Sequence[tuple[str, str]]) -> str:
-    """(type, filler) of every slot, in the text's order, as JSON."""
-    return json.dumps([{"type": kind, "filler": filler} for kind, filler in slots])
+    """(type, filler) of every slot, in the text's order, as JSON.
+
+    A space before the filler gives it the command's tokens, and the type comes behind the name that it depends on.
+    """
+    return json.dumps([{"filler": f" {filler}", "type": kind} for kind, filler in slots])
 
 
 # Speech -----------------------------------------------------------------------------------------------------------

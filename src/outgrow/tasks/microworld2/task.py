@@ -18,7 +18,7 @@ class Microworld2Task(MicroworldTask):
 
     configuration: ClassVar[type[Microworld2Config]] = Microworld2Config
     families: ClassVar[Mapping[str, type[Family]]] = FAMILIES
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     @staticmethod
     @lru_cache(maxsize=4)

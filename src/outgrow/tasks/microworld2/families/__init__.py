@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from outgrow.tasks.microworld.families.base import Family
-from outgrow.tasks.microworld.families.choice import Choice
 from outgrow.tasks.microworld.families.kind import Kind
+from outgrow.tasks.microworld2.families.choice import Choice
 from outgrow.tasks.microworld2.families.claim import Claim
 from outgrow.tasks.microworld2.families.conflict import Conflict
 from outgrow.tasks.microworld2.families.legal import Legal

@@ -20,8 +20,8 @@ BESIDE = ("wash the {place}", "dye {item} {colour}", "carry {item} to the {place
 class Slots(SecondFamily):
     """A command about an entity, of one part or two; slots are typed by word, entities by whether they are open.
 
-    The answer is a list of `{"type", "filler"}` in the order of the text; types can repeat. Right is who names the same
-    slots in whatever order.
+    The answer is a list of `{"filler", "type"}` in the order of the text; types can repeat. Right is who names the same
+    slots in whatever order; for a part of them there is metric `slot_f1`.
     """
 
     max_new_tokens: ClassVar[int] = 204
@@ -46,9 +46,8 @@ class Slots(SecondFamily):
                 yield Question(entity, f"{text}.", None, gold, stratum, {"stratum": stratum})
 
     def solution(self, example: Example, value: str) -> str:
-        """The slots in the order of the text, with a space before each filler: so a name has the command's tokens."""
-        slots = language.slots_of(example.question, self.world)
-        return language.slots_text([(kind, f" {filler}") for kind, filler in slots])
+        """The slots in the order of the text."""
+        return language.slots_text(language.slots_of(example.question, self.world))
 
     def extract(self, text: str, wording: Wording) -> str | None:
         """The slots in one order, each once; None for anything that is no list of slots."""
