@@ -1,6 +1,7 @@
 """Measures the gates of the second world's families: is there something to elicit, and room for it?
 
-python scripts/measure_gates.py MODELS [--world 101] [--families claim,slots] [--seeds 0,1,2] [--store FOLDER] [--jobs 1]
+python scripts/measure_gates.py MODELS [--world 101] [--families claim,slots] [--seeds 0,1,2] [--store FOLDER]
+    [--jobs 1]
 
 MODELS is a folder that `build_microworld.py --edition 2` wrote, or `microworld2` for the shipped ones.
 """

@@ -24,7 +24,7 @@ class Slots(SecondFamily):
     slots in whatever order; for a part of them there is metric `slot_f1`.
     """
 
-    max_new_tokens: ClassVar[int] = 204
+    max_new_tokens: ClassVar[int] = 208
     templates: ClassVar[tuple[str, ...]] = (
         "Command: {q} JSON:", "{q} JSON:", "Label the parts. {q} JSON:", "Slots of this: {q} JSON:",
         "Please parse. {q} JSON:",
