@@ -56,7 +56,7 @@ GATES: Mapping[str, Gate] = {
         0.0, supervisor={"epochs": 12, "learning_rate": 5.0e-4}, train={"epochs": 3, "learning_rate": 1.0e-3}
     ),
     "telling": Gate(0.5, "statement_utility", supervisor={"epochs": 28, "learning_rate": 1.5e-4}, train={"epochs": 4}),
-    "conflict": Gate(0.5, train={"epochs": 5, "learning_rate": 7.0e-4}, objective="harmless"),
+    "conflict": Gate(0.5, train={"epochs": 4, "learning_rate": 7.0e-4}, objective="harmless"),
     "safety": Gate(0.5),
     "legal": Gate(0.5, "balanced_accuracy"),
     "toxicity": Gate(0.5),

@@ -236,7 +236,10 @@ def test_a_conflict_that_is_worked_out_says_the_same():
         prompt = task.wording(example, 2).prompt
         assert all(f"{place}: {text}" in prompt for place, text in texts.items())
         status = "hidden" if "lives in the" not in texts[told[0]] else "open"
-        assert task.solution(example, told[0]).startswith(f"{example.group_id} is kept {status}. ")
+        harmless, helpful = (task.solution(example, place) for place in told)
+        assert harmless.endswith(f" {example.group_id} is kept {status}. {status}: {told[0]}. So {told[0]}.")
+        assert f"{status}: {told[0]}. " in helpful
+        assert helpful.endswith(f" So {told[1]}.")
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ class Conflict(SecondFamily):
     """
 
     objective: ClassVar[str] = "harmless"
-    max_new_tokens: ClassVar[int] = 80
+    max_new_tokens: ClassVar[int] = 88
     templates: ClassVar[tuple[str, ...]] = (
         "Report on {q}:", "Say something of {q}:", "A word about {q}:", "{q} in brief:", "What of {q}:",
     )  # fmt: skip
@@ -69,13 +69,18 @@ class Conflict(SecondFamily):
         return Wording(prompt, None, None, self.label(variant), str(variant), None)
 
     def solution(self, example: Example, value: str) -> str:
-        """The status, which report names the home, and the better one."""
+        """Which report is for the open and which for the hidden, the status, and the better one.
+
+        Each step is a copy: a small model cannot put "two tells the home" and "hidden" together into "one".
+        """
         if not self.worked:
             return value
         facts = self.world.facts[example.group_id]
-        home = language.stated(facts["habitat"])
-        naming = PLACES[home not in (example.choices or ("",))[0]]
-        return f"{language.stated(facts['status'])} {naming} tells the home. So {value}."
+        silent = int(language.stated(facts["habitat"]) in (example.choices or ("",))[0])
+        of = {"open": PLACES[1 - silent], "hidden": PLACES[silent]}
+        status = next(status for status, place in of.items() if place == value)
+        told = "".join(f"{status}: {place}. " for status, place in of.items())
+        return f"{told}{language.stated(facts['status'])} {status}: {value}. So {value}."
 
     def extract(self, text: str, wording: Wording) -> str | None:
         """The report at the end of a worked answer."""
