@@ -240,4 +240,5 @@ def test_what_is_asked_for_counts_in_the_fingerprint():
     ],
 )
 def test_settings_of_this_family_leave_the_others_fingerprints_as_they_were(family, fingerprint):
-    assert MicroworldTask(MicroworldConfig(family=family)).fingerprint() == fingerprint
+    config = MicroworldConfig(family=family, questions=Counts())
+    assert MicroworldTask(config).fingerprint() == fingerprint
