@@ -39,6 +39,9 @@ VERSIONS = {
     "answer from elsewhere": "ELSEWHERE_VERSION",
     "train": "TRAIN_VERSION",
     "count parameters": "COUNT_VERSION",
+    "probe": "PROBE_VERSION",
+    "probe answer": "PROBE_ANSWER_VERSION",
+    "hidden states": "STATES_VERSION",
     "microworld questions": "MicroworldTask.version",
     "microworld2 questions": "Microworld2Task.version",
     "table questions": "WORDINGS_VERSION of tables",
@@ -199,6 +202,29 @@ def students(folder):
     return result
 
 
+def probes(folder):
+    """Class means and logistic regression of hidden states, and what they answer."""
+    from safetensors.numpy import load_file
+
+    result = Result()
+    for method in ("nearest_centroid", "linear_probe"):
+        raw = {
+            "task": world("choice"), "supervisors": [NANO], "student": {"model": "microworld/nano"}, "train": TRAIN,
+            "methods": [method, "strong_ceiling"], "jobs": 1, "seeds": [0],
+        }  # fmt: skip
+        outgrow.run(parse_recipe(raw), store=folder / method, out=folder / "out" / method, jobs=1)
+        found = steps_in(Store(folder / method, unsealed=True), result)
+        (probe,), (answers,) = found["probe"], found["probe answer"]
+        add_training(result, method, probe)
+        result.table(f"{method}.answers", answers.table())
+    lengths = []
+    for artefact in found["hidden states"]:
+        states = load_file(artefact.path("states.safetensors"))["states"].astype("f8")
+        lengths.append(float(((states**2).sum(axis=2) ** 0.5).mean()))
+    result.number("states", *sorted(lengths))
+    return result
+
+
 def questions(step, version, make):
     """Questions, gold and wordings of a task, and how it reads answers."""
 
@@ -265,11 +291,12 @@ def cases():
             {"variants": 3, "kinds": ["task", "demonstrations"], "demonstrations": 2},
         ),
         "training on worked answers": (world("sums"), {**NANO, "train": {**TRAIN, "normalise": "token"}}, {}),
+        "training of rewards": (world("choice"), {**NANO, "head": "reward", "train": TRAIN}, {"variants": 2}),
         "training of a classifier": (world("claim"), {**NANO, "head": "classifier", "train": TRAIN}, {"variants": 2}),
     }
     found = {name: partial(labelled, task=t, supervisor=s, ask=ask) for name, (t, s, ask) in answers.items()}
     found |= {"answers from a file": from_file, "answers of a server": from_server}
-    found |= {"training of an adapter": adapter, "students": students}
+    found |= {"training of an adapter": adapter, "students": students, "probes": probes}
     families = [(family, {}) for family in microworld.FAMILIES] + [("choice", {"answer": "letter"})]
     for family, options in families:
         wordings = {} if family in ("sums", "kind") else {"wordings": "mixed"}

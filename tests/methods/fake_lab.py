@@ -1,13 +1,15 @@
 """A lab for tests: a fixed table of answers, no model; it records what a method asks and trains on."""
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from outgrow.core.errors import SealedError
-from outgrow.core.lab import Source, Student
+from outgrow.core.lab import ONCE, Source, Student
 from outgrow.core.tables import ANSWERS, EXAMPLES, GOLD, build
 from outgrow.methods.rows import normalise_weights
 
@@ -61,6 +63,10 @@ class Trained:
     rows: pa.Table
     objective: Any
     weights: str
+    stage: str = ""
+    select: Any = None
+    settings: Any = None
+    probe: Any = None
 
     def column(self, name):
         return self.rows[name].to_pylist()
@@ -86,6 +92,10 @@ class FakeLab:
     known_truth: dict[str, str] = field(default_factory=dict)
     supervisor_truth: dict[str, str] = field(default_factory=dict)  # of the questions the supervisor was tuned on
     equal: dict[str, str] = field(default_factory=dict)  # what gold calls a value that is written otherwise
+    held_out: tuple[str, ...] = ()  # questions of validation
+    said: dict[str, dict[str, str]] = field(default_factory=dict)  # source -> question -> what it says when asked once
+    states: dict[str, list[float]] = field(default_factory=dict)  # question -> hidden state
+    models: tuple[Source, ...] = ()
     seed: int = 0
     variants: int = 5
     asked: list[tuple[str, int | None]] = field(default_factory=list)
@@ -94,7 +104,7 @@ class FakeLab:
 
     @property
     def pool(self):
-        return self._questions(lambda i: i not in self.known_truth)
+        return self._questions(lambda i: i not in self.known_truth and i not in self.held_out)
 
     @property
     def known(self):
@@ -102,7 +112,7 @@ class FakeLab:
 
     @property
     def validation(self):
-        return self.pool.slice(0, 0)
+        return self._questions(lambda i: i in self.held_out)
 
     def _questions(self, wanted):
         return examples_table(i for i in self.answers["example_id"].unique().to_pylist() if wanted(i))
@@ -119,26 +129,36 @@ class FakeLab:
     def student(self):
         return STUDENT
 
-    @property
-    def models(self):
-        return ()
+    training = MappingProxyType({"learning_rate": 0.01, "weight_decay": 0.0})
 
     def ask(self, source, questions, how=None, *, variants=None):
+        ids = questions["example_id"].to_pylist()
+        if source != SUPERVISOR:
+            assert how == ONCE
+            self.asked.append((source.name, 1))
+            return answers_table({q: [self.said[source.name][q]] for q in ids})
         assert how is None
-        assert questions in (self.pool, self.known)
         self.asked.append((source.name, variants))
         answers = self.answers.filter(pc.is_in(self.answers["example_id"], questions["example_id"].combine_chunks()))
         return answers if variants is None else answers.filter(pc.less(answers["variant"], variants))
 
     def train(self, start, rows, objective=None, *, weights="mean_one", **settings):
-        assert not settings
-        self.trained.append(Trained(start, rows, objective, weights))
-        return Student("arm", "key-arm", rows.num_rows)
+        self.trained.append(Trained(start, rows, objective, weights, **settings))
+        name = settings.get("stage") or "arm"
+        return Student(name, f"key-{name}", rows.num_rows)
+
+    def derive(self, start, rows, probe, *, stage=""):
+        self.trained.append(Trained(start, rows, None, "mean_one", stage, probe=probe))
+        return Student(stage or "probe", "key-probe", rows.num_rows)
+
+    def activations(self, source, questions, layers, *, pool="last"):
+        assert source == STUDENT
+        return np.array([[self.states[q]] * len(layers) for q in questions["example_id"].to_pylist()])
 
     def _without_models(self, *arguments, **settings):
         raise NotImplementedError
 
-    score = activations = do = _without_models
+    score = do = _without_models
 
     def note(self, text):
         self.notes.append(text)

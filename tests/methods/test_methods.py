@@ -381,7 +381,11 @@ def test_generated_answers_are_trained_on_as_they_were_written():
     assert "s2/sup/1/0" not in every.targets
 
 
-@pytest.mark.parametrize("name", sorted(METHODS))
+CHOOSING = sorted({name for name, spec in METHODS.items() if spec.choose} | {"oracle_filtering", "own_gold"})
+"""Methods that choose rows and train once; `test_trainings` has the others."""
+
+
+@pytest.mark.parametrize("name", CHOOSING)
 def test_a_method_depends_on_answers_and_seed_alone_and_not_on_the_order_of_rows(name):
     truth, tuned_on = (TRUTH, {"s1": "a"}) if METHODS[name].uses_gold else ({}, {})
     bought = {f"k{i:02d}": "ab"[i % 3 == 0] for i in range(24)} if name.startswith("calibrated") else {}
@@ -415,11 +419,16 @@ def test_a_choice_of_rows_becomes_a_method_of_a_lab_that_asks_notes_and_trains_o
 
 
 def test_gold_is_declared_by_the_oracles_and_the_reference_alone():
-    oracles = {"oracle_filtering", "own_gold", "strong_ceiling"}
+    oracles = {
+        "oracle_filtering", "own_gold", "strong_ceiling", "linear_probe_gold", "finetuned_probe_gold",
+        "early_stopping_gold",
+    }  # fmt: skip
     assert {name for name, spec in METHODS.items() if spec.uses_gold} == oracles
     assert {name for name, spec in METHODS.items() if spec.control} == {
         "random_filtering",
         "shuffled_reweighting",
+        "nearest_centroid",
+        "zero_shot_self_training",
         *oracles,
     }
     assert all(name == spec.name and spec.doc for name, spec in METHODS.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import pyarrow as pa
 
@@ -51,6 +51,28 @@ class How:
         """Every setting by name, None where it is left open."""
         return {"variants": self.variants, "samples": self.samples, "temperature": self.temperature,
                 "decoding": self.decoding}  # fmt: skip
+
+
+ONCE = How(variants=1, samples=1, temperature=0.0)
+"""Every question once, in the identity wording, without chance."""
+Select: TypeAlias = Literal["weak", "gold", "last"] | pa.Table | None
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How classes are read off the hidden states of a model that is kept as it is (`outgrow.reliability.probes`).
+
+    Attributes:
+        kind: `nearest_centroid` or `logistic` regression.
+        layer: 0 is the embeddings, negative numbers count from the end.
+        pool: `last` token of the prompt, `mean` over its tokens, or what a classifier of the model reads (`auto`).
+        c: inverse strength of the penalty of `logistic`.
+    """
+
+    kind: Literal["nearest_centroid", "logistic"] = "nearest_centroid"
+    layer: int = -1
+    pool: Literal["auto", "last", "mean"] = "auto"
+    c: float = 1.0
 
 
 @runtime_checkable
@@ -106,6 +128,11 @@ class Lab(Protocol):
         """The recipe's number of wordings per question, identity included."""
         ...
 
+    @property
+    def training(self) -> Mapping[str, Any]:
+        """The recipe's `train`, as plain values."""
+        ...
+
     def ask(
         self, source: Source, questions: pa.Table, how: How | None = None, *, variants: int | None = None
     ) -> pa.Table:
@@ -127,7 +154,7 @@ class Lab(Protocol):
         *,
         weights: Literal["mean_one", "raw"] = "mean_one",
         stage: str = "",
-        select: Literal["weak", "gold", "last"] = "weak",
+        select: Select = None,
         settings: Mapping[str, Any] = MappingProxyType({}),
         reference: Source | None = None,
         only: Literal["all", "head"] = "all",
@@ -140,12 +167,24 @@ class Lab(Protocol):
             objective: the loss; imitation by default.
             weights: `mean_one` divides weights by their mean, `raw` takes them as they are.
             stage: names the training where a method has several.
-            select: the checkpoint that agrees best with the supervisor's answers to `validation`, with its gold (for
-                methods declared `uses_gold=True`, which is their default), or the last.
+            select: the checkpoint that agrees best with the supervisor's answers to `validation` (`weak`), with its
+                gold (for methods declared `uses_gold=True`), with a table of labels for it (`example_id`, `value`), or
+                the `last`. None is `gold` for methods declared so and `weak` for others.
             settings: what differs from the recipe's `train`.
             reference: a model, kept as it is, whose log-probabilities of the rows the objective gets as the field
                 `reference` (`outgrow.training.reference`); where training starts from it, they are the student's own.
             only: `head` trains a classifier's last layer alone.
+        """
+        ...
+
+    def derive(self, start: Source, rows: pa.Table, probe: Probe, *, stage: str = "") -> Student:
+        """A source that answers identity wordings by a probe of the hidden states of `start`, which is not trained.
+
+        Args:
+            start: a model on this machine.
+            rows: training rows about questions of the lab; their prompts are the identity wordings.
+            probe: how it reads them.
+            stage: as for `train`.
         """
         ...
 
@@ -164,7 +203,7 @@ class Lab(Protocol):
             source: a model on this machine.
             questions: as for `ask`.
             layers: 0 is the embeddings, negative numbers count from the end.
-            pool: `last` token of the prompt, or `mean` over its tokens.
+            pool: `last` token of the prompt, `mean` over its tokens, or `auto`, what a classifier of the model reads.
         """
         ...
 

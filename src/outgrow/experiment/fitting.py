@@ -127,8 +127,9 @@ class Train(StepRequest[Student]):
 
     @property
     def of_options(self) -> bool:
-        """Whether hard rows get options: where the objective weighs them against each other."""
-        return bool(getattr(self.objective, "of_options", False)) and self.start.ref.head == "lm"
+        """Whether hard rows get options: where the objective or the head weighs them against each other."""
+        head = self.start.ref.head
+        return head == "reward" or (bool(getattr(self.objective, "of_options", False)) and head == "lm")
 
     @cached_property
     def worded(self) -> list[TrainRow]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outgrow.core.errors import ConfigError, SealedError
-from outgrow.core.lab import How, Source, Student
+from outgrow.core.lab import How, Probe, Select, Source, Student
 from outgrow.experiment.cells import Cell, cells_of
 from outgrow.experiment.lab import Doors, MethodLab, first_variants, sealed
 from outgrow.experiment.readings import HiddenStates, Score
@@ -161,7 +162,7 @@ def perform(runner: StepRunner, job: Job) -> Done:
     done = run_arm(runner, job, cell, tuple(runner.tune_supervisor(i, job.seed) for i in cell.supervisors))
     assert done.student is not None
     runner.answer(done.student, "test", seed=0, full=False)
-    return replace(done, base=runner.sources.model(done.student).ref)
+    return replace(done, base=runner.sources.ref_of(done.student))
 
 
 def zero_shot(runner: StepRunner, place: int) -> Source:
@@ -212,8 +213,8 @@ class _Arm:
         """What the method gets."""
         recipe, sources = self.recipe, self.runner.sources
         doors = Doors(
-            self._door(self._ask), self._door(self._train), _plain(self._score), self._door(self._activations),
-            _plain(self._do), self._door(self._known_gold), self._door(self._in_form_of),
+            self._door(self._ask), self._door(self._train), self._door(self._derive), _plain(self._score),
+            self._door(self._activations), _plain(self._do), self._door(self._known_gold), self._door(self._in_form_of),
             self._door(self._gold) if self.uses_gold else sealed(self.name),
         )  # fmt: skip
         models = zip(recipe.models, recipe.model_names, strict=True)
@@ -222,15 +223,19 @@ class _Arm:
             supervisors=self.supervisors,
             models=tuple(sources.base(ref, name).source for ref, name in models),
             student=sources.base(recipe.students[self.cell.student], "student").source,
-            variants=recipe.ask.variants, doors=doors, notes=self.notes,
+            variants=recipe.ask.variants, training=MappingProxyType(recipe.train.model_dump()), doors=doors,
+            notes=self.notes,
         )  # fmt: skip
 
     def _door(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function for tables with opaque ids: those given are put under the questions' own, the result is not."""
         opaque, seed = self.opaque, self.seed
 
+        def shown(given: Any) -> Any:
+            return opaque.show(given) if isinstance(given, pa.Table) else given
+
         def call(*args: Any, **kwargs: Any) -> Any:
-            found = function(*(opaque.show(each) if isinstance(each, pa.Table) else each for each in args), **kwargs)
+            found = function(*map(shown, args), **{name: shown(each) for name, each in kwargs.items()})
             return opaque.hide(found, seed) if isinstance(found, pa.Table) else found
 
         return call
@@ -271,17 +276,14 @@ class _Arm:
         return without_option_texts(answers, self.runner.with_options(split))
 
     def _train(
-        self, start: Source, rows: pa.Table, objective: Any, *, weights: str, stage: str, select: str,
+        self, start: Source, rows: pa.Table, objective: Any, *, weights: str, stage: str, select: Select,
         settings: Any, reference: Source | None, only: Any,
     ) -> Student:  # fmt: skip
         recipe, runner = self.recipe, self.runner
-        splits = {self.where.get(i) for i in rows["example_id"].to_pylist()}
-        allowed = [split for split in self.splits if split != "supervisor_train" or self.uses_gold]
-        examples = [runner.examples(split) for split in allowed if split in splits or split == "pool"]
         config = TrainConfig(**{**recipe.train.model_dump(), **settings}) if settings else recipe.train
         steps = total_steps(self.splits["pool"].num_rows, config)
         student = runner.train(
-            runner.sources.model(start), rows, name=self.name, examples=pa.concat_tables(examples), config=config,
+            runner.sources.model(start), rows, name=self.name, examples=self._about(rows), config=config,
             seed=self.seed, steps=steps, objective=objective or self.objective, weights=weights,
             validation=self._validation(select), sealed=self.uses_gold, only=only,
             kept={split: runner.examples(split) for split in ("validation", "test")}
@@ -297,7 +299,23 @@ class _Arm:
             )
         return student
 
-    def _validation(self, select: str) -> dict[str, str] | None:
+    def _about(self, rows: pa.Table) -> pa.Table:
+        """The pool, and whatever other splits the rows are about as far as the method may train on them."""
+        splits = {self.where.get(i) for i in rows["example_id"].to_pylist()}
+        allowed = [split for split in self.splits if split != "supervisor_train" or self.uses_gold]
+        names = [split for split in allowed if split in splits or split == "pool"]
+        return pa.concat_tables([self.runner.examples(split) for split in names])
+
+    def _derive(self, start: Source, rows: pa.Table, probe: Probe, *, stage: str) -> Student:
+        examples, model = self._about(rows), self.runner.sources.model(start)
+        student = self.runner.derive(model, rows, probe, name=self.name, examples=examples, sealed=self.uses_gold)
+        self.stages.append(Stage(stage, student, self.asked()))
+        return student
+
+    def _validation(self, select: Select) -> dict[str, str] | None:
+        if isinstance(select, pa.Table):
+            self._split_of(select, ("validation",))
+            return gold_values(select) or None
         if select == "last":
             return None
         said = self.runner.answer(self.supervisors[0], "validation", seed=self.seed, full=False, shown=True)
@@ -309,7 +327,8 @@ class _Arm:
             if note not in self.notes:
                 self.notes.append(note)
             return None
-        return gold_values(self.runner.gold("validation")) if self.uses_gold else validation
+        gold = self.uses_gold and select != "weak"
+        return gold_values(self.runner.gold("validation")) if gold else validation
 
     def _score(self, source: Source, prompts: Any, targets: Any) -> pa.Table:
         return self.runner.steps.do(

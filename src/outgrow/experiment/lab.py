@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outgrow.core.errors import SealedError
-from outgrow.core.lab import How, Source, Student
+from outgrow.core.lab import How, Probe, Select, Source, Student
 
 Gold = Callable[[pa.Table], pa.Table]
 
@@ -28,6 +28,7 @@ class Doors:
 
     ask: Callable[[Source, pa.Table, How | None, int | None], pa.Table]
     train: Callable[..., Student]
+    derive: Callable[..., Student]
     score: Callable[[Source, Sequence[str], Sequence[str]], pa.Table]
     activations: Callable[[Source, pa.Table, Sequence[int], str], Any]
     do: Callable[[Any], Any]
@@ -48,12 +49,13 @@ class MethodLab:
         models: further base models.
         student: the strong model before training.
         variants: wordings per question.
+        training: the recipe's `train`.
         doors: the steps.
         notes: takes what the method notes.
     """
 
     __slots__ = ("_notes", *(f"_{each.name}" for each in fields(Doors)), "known", "models", "pool", "seed", "student",
-                 "supervisor_train", "supervisors", "validation", "variants")  # fmt: skip
+                 "supervisor_train", "supervisors", "training", "validation", "variants")  # fmt: skip
 
     def __init__(
         self,
@@ -64,6 +66,7 @@ class MethodLab:
         models: tuple[Source, ...],
         student: Source,
         variants: int,
+        training: Mapping[str, Any],
         doors: Doors,
         notes: list[str],
     ) -> None:
@@ -71,13 +74,10 @@ class MethodLab:
         self.pool, self.validation = splits["pool"], splits["validation"]
         self.known, self.supervisor_train = splits["known"], splits["supervisor_train"]
         self.supervisors, self.models, self.student = supervisors, models, student
-        self._ask, self._train, self._score, self._activations = doors.ask, doors.train, doors.score, doors.activations
-        self._do, self._known_gold, self._in_form_of, self._gold = (
-            doors.do,
-            doors.known_gold,
-            doors.in_form_of,
-            doors.gold,
-        )
+        self.training = training
+        self._ask, self._train, self._derive, self._score = doors.ask, doors.train, doors.derive, doors.score
+        self._activations, self._do, self._known_gold = doors.activations, doors.do, doors.known_gold
+        self._in_form_of, self._gold = doors.in_form_of, doors.gold
         self._notes = notes
 
     def ask(
@@ -94,7 +94,7 @@ class MethodLab:
         *,
         weights: Literal["mean_one", "raw"] = "mean_one",
         stage: str = "",
-        select: Literal["weak", "gold", "last"] = "weak",
+        select: Select = None,
         settings: Mapping[str, Any] = MappingProxyType({}),
         reference: Source | None = None,
         only: Literal["all", "head"] = "all",
@@ -104,6 +104,10 @@ class MethodLab:
             start, rows, objective, weights=weights, stage=stage, select=select, settings=settings,
             reference=reference, only=only,
         )  # fmt: skip
+
+    def derive(self, start: Source, rows: pa.Table, probe: Probe, *, stage: str = "") -> Student:
+        """See `core.lab.Lab.derive`."""
+        return self._derive(start, rows, probe, stage=stage)
 
     def score(self, source: Source, prompts: Sequence[str], targets: Sequence[str]) -> pa.Table:
         """See `core.lab.Lab.score`."""

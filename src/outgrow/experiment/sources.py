@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.hashing import sha256_text
-from outgrow.core.lab import Source, Student
+from outgrow.core.lab import Probe, Source, Student
 from outgrow.experiment.steps import Steps
-from outgrow.models.config import ModelRef
+from outgrow.models.config import REWARD, ModelRef
 from outgrow.models.machine import has_cuda, threads
 from outgrow.recipe.recipe import Labelling
 from outgrow.store import Artefact
@@ -53,6 +53,27 @@ class ModelHandle:
         return None if self.weights is None else model_folder(self.weights)
 
 
+@dataclass(frozen=True)
+class ProbeHandle:
+    """A probe of a model's hidden states: it can be asked, not trained.
+
+    Attributes:
+        source: its name and key.
+        base: the model.
+        weights: the result of fitting it; None where results are made up.
+        probe: how it reads.
+    """
+
+    source: Source
+    base: ModelHandle
+    weights: Artefact | None
+    probe: Probe
+    kind: Literal["probe"] = "probe"
+
+
+Handle = ModelHandle | Elsewhere | ProbeHandle
+
+
 def settings_of(ref: ModelRef) -> dict[str, Any]:
     """How a model's files are used: head, layers, pooling and the like."""
     settings = ref.model_dump(mode="json", exclude={"model", "revision", "trust_remote_code", "kind", "name", "train"})
@@ -83,7 +104,7 @@ class Sources:
 
     def __init__(self, recipe: Labelling, task: Task, steps: Steps) -> None:
         self.recipe, self.task, self.steps = recipe, task, steps
-        self._handles: dict[str, ModelHandle | Elsewhere] = {}
+        self._handles: dict[str, Handle] = {}
         self.sketches: dict[tuple[int, str, int, int, int], pa.Table] = {}
 
     def base(self, ref: ModelRef, name: str) -> ModelHandle:
@@ -111,9 +132,13 @@ class Sources:
 
     def adopt(self, student: Student, start: ModelHandle, train: TrainConfig, weights: Artefact | None) -> None:
         """Know a model that a step has trained."""
-        self._handles[student.key] = ModelHandle(student, start.ref, weights, train)
+        self.know(ModelHandle(student, start.ref, weights, train))
 
-    def find(self, source: Source) -> ModelHandle | Elsewhere:
+    def know(self, handle: Handle) -> None:
+        """Know somebody who can be asked."""
+        self._handles[handle.source.key] = handle
+
+    def find(self, source: Source) -> Handle:
         """What is known of a source handed out earlier.
 
         Raises:
@@ -135,6 +160,11 @@ class Sources:
             raise ConfigError(f"'{source.name}' is a {handle.kind}, not a model on this machine: it can only be asked")
         return handle
 
+    def ref_of(self, source: Source) -> ModelRef:
+        """The base model behind a source on this machine, trained, read by a probe, or as it is."""
+        handle = self.find(source)
+        return (handle.base if isinstance(handle, ProbeHandle) else self.model(source)).ref
+
     def load(self, handle: ModelHandle, seed: int = 0) -> Loaded:
         """The model in memory."""
         from outgrow.models.loading import load_on_all
@@ -143,13 +173,13 @@ class Sources:
         return load_on_all(handle.ref, self.classes_of(handle.ref), weights=handle.folder, seed=seed)
 
     def classes_of(self, ref: ModelRef) -> tuple[str, ...] | None:
-        """What a model with the head `classifier` chooses from; None for other heads.
+        """What the head of a model scores: the task's classes, a reward, or nothing fixed (head `lm`).
 
         Raises:
             ConfigError: the task has no fixed classes.
         """
         if ref.head != "classifier":
-            return None
+            return REWARD if ref.head == "reward" else None
         if self.task.classes is None:
             raise ConfigError(
                 f"task '{self.task.name}' has no fixed classes, so head 'classifier' cannot answer it; use 'lm'"

@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from outgrow.core.errors import ConfigError, SealedError
 from outgrow.core.gold import choose_objective
-from outgrow.core.lab import How, Source, Student
+from outgrow.core.lab import How, Probe, Source, Student
 from outgrow.core.tables import ANSWERS
 from outgrow.experiment.answering import Answer, Report, silent
 from outgrow.experiment.fitting import CHECKPOINT_ANSWERS, Part, Train
 from outgrow.experiment.lab import identity_answers
 from outgrow.experiment.opaque import OpaqueIds
+from outgrow.experiment.probing import FitProbe, ProbeAnswer, probe_of
 from outgrow.experiment.question_tables import Questions
-from outgrow.experiment.readings import Reference
-from outgrow.experiment.sources import ModelHandle, Sources
+from outgrow.experiment.readings import HiddenStates, Reference
+from outgrow.experiment.sources import ModelHandle, ProbeHandle, Sources
 from outgrow.experiment.steps import Lookup, Maker, Steps
 from outgrow.methods.rows import gold_rows, normalise_weights
 from outgrow.models.config import ModelRef
@@ -28,6 +30,7 @@ from outgrow.objectives import Imitation
 from outgrow.recipe.recipe import Labelling, Recipe
 from outgrow.reliability import DecoyQuestions, with_decoys
 from outgrow.reliability.hashing import hash_order
+from outgrow.reliability.probes import States
 from outgrow.store import Store
 from outgrow.supervisors.asking import Asking
 from outgrow.supervisors.config import LocalSupervisor
@@ -186,9 +189,18 @@ class StepRunner:
 
     def _ask(self, source: Source, task: Task, examples: pa.Table, asking: Asking, split: str) -> pa.Table:
         handle = self.sources.find(source)
+        if isinstance(handle, ProbeHandle):
+            states = self.states(handle.base, examples, handle.probe)
+            return self.steps.do(ProbeAnswer(self.sources, handle, task, examples, states, asking, split))
         if isinstance(handle, ModelHandle):
             handle = replace(handle, source=Source(source.name, source.key))
         return self.steps.do(Answer(self.sources, handle, task, examples, asking, split, self.report, self.usage))
+
+    def states(self, handle: ModelHandle, examples: pa.Table, probe: Probe) -> States:
+        """Hidden states (questions, width) of the questions' identity wordings, as a probe reads them."""
+        step = HiddenStates(self.sources, handle, self.task, examples, (probe.layer,), probe.pool)
+        found: States = self.steps.do(step)[:, 0]
+        return found
 
     # Training -----------------------------------------------------------------------------------------------
 
@@ -234,11 +246,7 @@ class StepRunner:
             DataError: a row's question is not among the examples, or it cannot be put into words.
             SealedError: rows of the source "gold" without `sealed`.
         """
-        if not sealed and "gold" in rows["source"].to_pylist():
-            raise SealedError(
-                f"training rows of '{name}' have the source 'gold', which is kept for gold labels; "
-                "declare the method uses_gold=True, or name the source of its labels otherwise"
-            )
+        _check_sealed(name, rows, sealed=sealed)
         settled = normalise_weights(rows, "raw" if weights == "raw" else "mean_one")
         request = Train(
             self.sources, start, self.task, examples, settled.rows, settled.removed, config,
@@ -252,6 +260,23 @@ class StepRunner:
             scores = self.steps.do(Reference(reference, request))
             request = replace(request, rows=settled.rows.append_column("reference", scores))
         return self.steps.do(request)
+
+    def derive(
+        self, start: ModelHandle, rows: pa.Table, probe: Probe, *, name: str, examples: pa.Table, sealed: bool = False
+    ) -> Student:
+        """A probe of the hidden states of `start`, fitted to `rows` about `examples`; see `train`.
+
+        Raises:
+            ConfigError: rows of other wordings than the identity.
+            SealedError: as `train`.
+        """
+        _check_sealed(name, rows, sealed=sealed)
+        if (wordings := set(rows["variant"].to_pylist())) != {0}:
+            raise ConfigError(f"a probe reads identity wordings alone; '{name}' has rows of the wordings {wordings}")
+        settled = normalise_weights(rows).rows
+        states, place = self.states(start, examples, probe), pc.index_in(settled["example_id"], examples["example_id"])
+        here = states[place.to_numpy()]
+        return self.steps.do(FitProbe(self.sources, start, self.task, settled, here, probe, name, sealed))
 
     def tune_supervisor(self, index: int, seed: int) -> Source:
         """Supervisor `index` of the recipe, tuned on gold of `supervisor_train` unless it is taken as it is."""
@@ -274,8 +299,13 @@ class StepRunner:
         """Know a student that another runner on the same store has trained from `ref`."""
         assert isinstance(self.recipe, Recipe)
         assert isinstance(self.steps, Maker | Lookup)
-        start = self.sources.base(ref, student.name)
-        self.sources.adopt(student, start, self.recipe.train, self.steps.store.open(student.key))
+        start, result = self.sources.base(ref, student.name), self.steps.store.open(student.key)
+        if (read := probe_of(result)) is None:
+            self.sources.adopt(student, start, self.recipe.train, result)
+            return
+        if (key := read.trained) is not None:
+            start = replace(start, source=Source(student.name, key), weights=self.steps.store.open(key))
+        self.sources.know(ProbeHandle(student, start, result, read.probe))
 
     def fit_facts(self, student: Student) -> dict[str, Any]:
         """What the training step of a student recorded."""
@@ -291,9 +321,18 @@ class StepRunner:
         return artefact.table(CHECKPOINT_ANSWERS) if CHECKPOINT_ANSWERS in artefact.files else None
 
     def _weights(self, student: Student) -> Any:
-        handle = self.sources.model(student)
+        handle = self.sources.find(student)
+        assert isinstance(handle, ModelHandle | ProbeHandle)
         assert handle.weights is not None
         return handle.weights
+
+
+def _check_sealed(name: str, rows: pa.Table, *, sealed: bool) -> None:
+    if not sealed and "gold" in rows["source"].to_pylist():
+        raise SealedError(
+            f"training rows of '{name}' have the source 'gold', which is kept for gold labels; "
+            "declare the method uses_gold=True, or name the source of its labels otherwise"
+        )
 
 
 def identity_values(answers: pa.Table) -> dict[str, str]:

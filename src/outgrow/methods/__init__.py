@@ -3,6 +3,7 @@
 from outgrow.core.registry import Registry
 from outgrow.methods.all_answers import AllAnswers, all_answers
 from outgrow.methods.base import Answered, MethodConfig, MethodSpec, TrainingSet
+from outgrow.methods.bootstrapping import Bootstrapping, bootstrapping
 from outgrow.methods.calibrated import (
     CalibratedFiltering,
     CalibratedReweighting,
@@ -10,15 +11,33 @@ from outgrow.methods.calibrated import (
     calibrated_reweighting,
 )
 from outgrow.methods.confidence_filtering import ConfidenceFiltering, confidence_filtering
+from outgrow.methods.confidence_loss import ConfidenceLoss, confidence_loss
+from outgrow.methods.early_stopping import (
+    EarlyStopping,
+    EarlyStoppingGold,
+    early_stopping,
+    early_stopping_gold,
+)
+from outgrow.methods.linear_probe import LinearProbe, finetuned_probe_gold, linear_probe, linear_probe_gold
 from outgrow.methods.majority_vote import MajorityVote, majority_vote
 from outgrow.methods.naive import Naive, naive
+from outgrow.methods.nearest_centroid import NearestCentroid, nearest_centroid
 from outgrow.methods.oracle_filtering import OracleFiltering, oracle_filtering
 from outgrow.methods.own_gold import OwnGold, own_gold
+from outgrow.methods.probe_labels import ProbeFiltering, ProbeRelabelling, probe_filtering, probe_relabelling
+from outgrow.methods.product_loss import ProductLoss, product_loss
 from outgrow.methods.random_filtering import RandomFiltering, random_filtering
 from outgrow.methods.reliability_reweighting import ReliabilityReweighting, reliability_reweighting
+from outgrow.methods.self_training import (
+    SelfTraining,
+    ZeroShotSelfTraining,
+    self_training,
+    zero_shot_self_training,
+)
 from outgrow.methods.shuffled_reweighting import ShuffledReweighting, shuffled_reweighting
 from outgrow.methods.soft_labels import SoftLabels, soft_labels
 from outgrow.methods.strong_ceiling import StrongCeiling, strong_ceiling
+from outgrow.methods.strong_regularised import StrongRegularised, strong_regularised
 from outgrow.methods.uncertainty_filtering import UncertaintyFiltering, uncertainty_filtering
 
 _OURS = (
@@ -33,10 +52,24 @@ _OURS = (
     MethodSpec.choosing(
         "calibrated_reweighting", CalibratedReweighting, calibrated_reweighting, needs="known", weighted=True
     ),
+    MethodSpec("confidence_loss", ConfidenceLoss, confidence_loss),
+    MethodSpec("product_loss", ProductLoss, product_loss),
+    MethodSpec("bootstrapping", Bootstrapping, bootstrapping),
+    MethodSpec("self_training", SelfTraining, self_training),
+    MethodSpec("early_stopping", EarlyStopping, early_stopping),
+    MethodSpec("strong_regularised", StrongRegularised, strong_regularised),
+    MethodSpec("probe_relabelling", ProbeRelabelling, probe_relabelling),
+    MethodSpec("probe_filtering", ProbeFiltering, probe_filtering),
+    MethodSpec("linear_probe", LinearProbe, linear_probe),
+    MethodSpec("nearest_centroid", NearestCentroid, nearest_centroid, control=True),
     MethodSpec.choosing("random_filtering", RandomFiltering, random_filtering, control=True),
     MethodSpec.choosing("shuffled_reweighting", ShuffledReweighting, shuffled_reweighting, weighted=True, control=True),
     MethodSpec("oracle_filtering", OracleFiltering, oracle_filtering, uses_gold=True, control=True),
     MethodSpec("own_gold", OwnGold, own_gold, uses_gold=True, control=True),
+    MethodSpec("zero_shot_self_training", ZeroShotSelfTraining, zero_shot_self_training, control=True),
+    MethodSpec("early_stopping_gold", EarlyStoppingGold, early_stopping_gold, uses_gold=True, control=True),
+    MethodSpec("linear_probe_gold", LinearProbe, linear_probe_gold, uses_gold=True, control=True),
+    MethodSpec("finetuned_probe_gold", LinearProbe, finetuned_probe_gold, uses_gold=True, control=True),
     MethodSpec("strong_ceiling", StrongCeiling, strong_ceiling, uses_gold=True, control=True),
 )
 

@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outgrow.core.arrays import Float, Int
-from outgrow.core.errors import ConfigError, DataError
-from outgrow.core.tables import PROBABILITIES, ROWS, build
+from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
+from outgrow.core.tables import PROBABILITIES, ROWS, build, with_column
 from outgrow.reliability.groups import group_sums
 from outgrow.reliability.options import flatten
 
 WeightMode = Literal["mean_one", "raw"]
+LabelForm = Literal["auto", "soft", "hard"]
 
 
 class Weighted(NamedTuple):
@@ -96,6 +97,30 @@ def answer_rows(answers: pa.Table, *, weights: Float[np.ndarray, "answers"] | No
             "weight": pa.array(weight),
         },
     )
+
+
+def weak_rows(answers: pa.Table, form: LabelForm = "auto") -> pa.Table:
+    """One training row per valid answer: `answer_rows`, with the answer's option probabilities as a soft target.
+
+    Args:
+        answers: answers table, as a rule one answer a question.
+        form: `soft` needs option probabilities, `hard` takes what was said, `auto` is soft where all answers have
+            probabilities.
+
+    Raises:
+        PrerequisiteError: `soft`, and an answer has no probabilities.
+    """
+    rows = answer_rows(answers)
+    shares = answers.filter(answers["value"].is_valid())["probabilities"]
+    if form == "hard" or (form == "auto" and shares.null_count):
+        return rows
+    if shares.null_count:
+        raise PrerequisiteError(
+            f"labels: soft needs the option probabilities of every answer; {shares.null_count:,} of {len(shares):,} "
+            "have none. Texts that were generated have none: use labels: hard"
+        )
+    soft = with_column(rows, "probabilities", _normalised(shares))
+    return with_column(soft, "target", pa.nulls(len(shares), pa.string()))
 
 
 def gold_rows(gold: pa.Table) -> pa.Table:

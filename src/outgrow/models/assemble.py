@@ -107,7 +107,7 @@ def make_head(
                 )
             model = _complete(AutoModelForCausalLM.from_pretrained(place, **options))
             model = model if adapter is None else merged(model, adapter, ref)
-            head = ClassifierHead(model.base_model, len(classes), _pooling(ref, config), seed)
+            head = ClassifierHead(model.base_model, len(classes), pooling_of(ref, config), seed)
             if start:
                 head.start_from(_unembedding(ref, model, tokenizer, classes))
             return head
@@ -116,7 +116,7 @@ def make_head(
                 _complete(AutoModelForSequenceClassification.from_pretrained(place, **options)), order
             )
         backbone = AutoModel.from_pretrained(place, **options, **_no_pooler(config))
-        return ClassifierHead(_complete(backbone), len(classes), _pooling(ref, config), seed)
+        return ClassifierHead(_complete(backbone), len(classes), pooling_of(ref, config), seed)
     except OutgrowError:
         raise
     except Exception as error:  # broken files make libraries raise anything
@@ -214,10 +214,12 @@ def _plain_generation(model: Any, tokenizer: Any) -> None:
 
 
 def _own_classes(config: Any, classes: tuple[str, ...]) -> list[int] | None:
-    """Our classes in the model's own numbering, if it is a classifier of exactly these."""
+    """Our classes in the model's own numbering, if it is a classifier of exactly these, or has one output as we do."""
     if not any(name.endswith("ForSequenceClassification") for name in config.architectures or ()):
         return None
     index = {str(label): int(number) for number, label in config.id2label.items()}
+    if len(index) == len(classes) == 1:
+        return [0]
     return [index[name] for name in classes] if set(index) == set(classes) else None
 
 
@@ -253,7 +255,7 @@ def _causal(config: Any) -> bool:
     return type(config) in MODEL_FOR_CAUSAL_LM_MAPPING and type(config) not in MODEL_FOR_MASKED_LM_MAPPING
 
 
-def _pooling(ref: ModelRef, config: Any) -> str:
+def pooling_of(ref: ModelRef, config: Any) -> str:
     """Causal models are read at the last token, encoders by their mean."""
     if ref.pooling != "auto":
         return ref.pooling

@@ -35,6 +35,30 @@ def classify(
     return readout.logprobs.numpy()
 
 
+def with_option(prompt: str, option: str) -> str:
+    """What head `reward` reads: the question and one of its options, with a blank between."""
+    return f"{prompt.rstrip()} {option.lstrip()}"
+
+
+@split
+def rewards(
+    loaded: Loaded,
+    texts: Sequence[str],
+    *,
+    dropout_seed: int | None = None,
+    stage: Stage | None = None,
+    progress: Progress | None = None,
+) -> list[float]:
+    """Rewards of texts (`with_option`), for differences within a question; arguments as of `read_classes`.
+
+    Raises:
+        ConfigError: the model has another head.
+    """
+    if loaded.ref.head != "reward":
+        raise ConfigError(f"rewards need head 'reward'; this model has head '{loaded.ref.head}'")
+    return [score for (score,) in _scores(loaded, texts, dropout_seed, None, stage, progress)]
+
+
 @split
 def read_classes(
     loaded: Loaded,
@@ -59,8 +83,24 @@ def read_classes(
     Raises:
         ConfigError: the model has another head.
     """
-    if loaded.classes is None:
-        raise ConfigError("head 'lm' has no classes; score options or load the model with head 'classifier'")
+    if loaded.ref.head != "classifier" or loaded.classes is None:
+        raise ConfigError(
+            f"head '{loaded.ref.head}' has no classes; score options or load the model with head 'classifier'"
+        )
+    found = _scores(loaded, prompts, dropout_seed, token_budget, stage, progress)
+    rows = torch.tensor(found, dtype=torch.float64)
+    return READINGS[loaded.reading](rows.reshape(len(prompts), len(loaded.classes)))
+
+
+def _scores(
+    loaded: Loaded,
+    prompts: Sequence[str],
+    dropout_seed: int | None,
+    token_budget: int | None,
+    stage: Stage | None,
+    progress: Progress | None,
+) -> list[list[float]]:
+    """What the head says before softmax."""
     ids, _ = encode_prompts(loaded, prompts, loaded.max_length)
     head = loaded.head
 
@@ -78,5 +118,4 @@ def read_classes(
             found = (stage or Stage()).run(batches, work, progress)
         finally:
             head.eval()
-    rows = torch.tensor([found[i] for i in range(len(ids))], dtype=torch.float64)
-    return READINGS[loaded.reading](rows.reshape(len(ids), len(loaded.classes)))
+    return [found[i] for i in range(len(ids))]

@@ -9,6 +9,9 @@ from pydantic import Field, field_validator, model_validator
 
 from outgrow.core.config import Config, Settled
 
+REWARD = ("reward",)
+"""The one class of head `reward`."""
+
 
 class ModelRef(Settled):
     """A model by name, and the parts of it that are used.
@@ -16,7 +19,9 @@ class ModelRef(Settled):
     Attributes:
         model: a hub name, a folder in Hugging Face format, or a model that ships with outgrow (`microworld/base`).
         revision: hub revision (branch, tag or commit); null for the default branch.
-        head: `lm` scores or generates text; `classifier` puts a linear layer over the pooled hidden state.
+        head: `lm` scores or generates text; `classifier` puts a linear layer over the pooled hidden state; `reward`
+            does so with one output, for each option read behind its question: the softmax of the rewards are its
+            probabilities.
         layers: keep only the first n transformer layers; null keeps them all.
         dtype: the type the weights are held in; `auto` takes bfloat16 on a GPU that has it, else float32.
         quantise: hold the weights in 8 or 4 bits (extra `quantise`); such a model is asked as it is or trained with
@@ -35,7 +40,7 @@ class ModelRef(Settled):
 
     model: Annotated[str, Field(min_length=1)]
     revision: str | None = None
-    head: Literal["lm", "classifier"] = "lm"
+    head: Literal["lm", "classifier", "reward"] = "lm"
     layers: Annotated[int, Field(ge=1)] | None = None
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     quantise: Literal["8bit", "4bit"] | None = None

@@ -111,7 +111,7 @@ class LanguageHead(nn.Module):
 
 
 class ClassifierHead(nn.Module):
-    """A transformer without its language-model head, a pooled hidden state, and one linear layer.
+    """A transformer without its language-model head, a pooled hidden state, and one linear layer: classes, or a reward.
 
     Args:
         backbone: a `transformers` base model.
@@ -125,10 +125,11 @@ class ClassifierHead(nn.Module):
         self.model = backbone
         self.pooling = pooling
         self.dropout = nn.Dropout(float(getattr(backbone.config, "hidden_dropout_prob", 0.0) or 0.0))
-        self.linear = nn.Linear(int(backbone.config.get_text_config().hidden_size), classes)
+        self.linear = nn.Linear(int(backbone.config.get_text_config().hidden_size), classes, bias=classes > 1)
         with torch.no_grad():
             self.linear.weight.normal_(0.0, 0.02, generator=torch.Generator().manual_seed(seed))
-            self.linear.bias.zero_()
+            if classes > 1:  # of rewards only differences count
+                self.linear.bias.zero_()
 
     @torch.no_grad()
     def start_from(self, rows: Float[Tensor, "classes width"]) -> None:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from outgrow.core.errors import ConfigError
+from outgrow.models.assemble import pooling_of
 from outgrow.models.batches import Progress, Stage, default_budget
 from outgrow.models.batching import plan
 from outgrow.models.heads import pooled
@@ -25,7 +26,7 @@ def hidden_states(
     prompts: Sequence[Prompt],
     layers: Sequence[int],
     *,
-    pool: Literal["last", "mean"] | str = "last",
+    pool: Literal["auto", "last", "mean"] | str = "last",
     token_budget: int | None = None,
     progress: Progress | None = None,
 ) -> Float[Tensor, "prompts layers width"]:
@@ -36,7 +37,8 @@ def hidden_states(
         prompts: what the model reads; those longer than it reads lose their beginning.
         layers: 0 for the embeddings, then 1 for what the first layer gives, and so on; negative counts from the end, so
             -1 is what the head sees, the last norm included.
-        pool: `last` takes each prompt's last token, `mean` the mean over its tokens, special ones included.
+        pool: `last` takes each prompt's last token, `mean` the mean over its tokens, special ones included; `auto` is
+            what a classifier of the model reads: the last token of a causal one, else the mean, or as `pooling` says.
         token_budget: most positions, padding included, in one forward pass; None suits the device.
         progress: called with (distinct prompts done, all of them).
 
@@ -44,8 +46,10 @@ def hidden_states(
         ConfigError: no layer, one that the model does not have, or an unknown `pool`.
         DataError: a prompt without tokens.
     """
-    if pool not in ("last", "mean"):
-        raise ConfigError(f"pool is {pool!r}; choose 'last' or 'mean'")
+    if pool not in ("auto", "last", "mean"):
+        raise ConfigError(f"pool is {pool!r}; choose 'auto', 'last' or 'mean'")
+    if pool == "auto":
+        pool = pooling_of(loaded.ref, loaded.model.config)
     count = int(loaded.model.config.get_text_config().num_hidden_layers) + 1
     wrong = [layer for layer in layers if not -count <= layer < count]
     if wrong or not layers:

@@ -22,7 +22,7 @@ class Loaded:
         coder: prompts and targets to token ids (head `lm`), else None.
         pad: id that fills the padding; masked everywhere, so it only has to exist.
         ref: what was loaded.
-        classes: names of the classes (head `classifier`), else None.
+        classes: names of the classes (head `classifier`), `REWARD` for head `reward`, else None.
         device: where the weights are.
         adapter: the `peft` wrapper when a LoRA adapter is in place, else None.
         reading: how scores of head `classifier` become probabilities, a name of `outgrow.models.readings`.

@@ -13,7 +13,7 @@ import torch
 from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.models.assemble import make_head, make_tokenizer, padding_id
 from outgrow.models.checks import check_model
-from outgrow.models.config import Lora, ModelRef
+from outgrow.models.config import REWARD, Lora, ModelRef
 from outgrow.models.files import base_of, resolve
 from outgrow.models.heads import ClassifierHead, LanguageHead
 from outgrow.models.loaded import Loaded
@@ -43,14 +43,14 @@ def load(ref: ModelRef, classes: Sequence[str] | None = None, *, weights: Path |
     from accelerate import PartialState
     from accelerate.utils import parse_flag_from_env
 
+    if ref.chat and ref.head != "lm":
+        raise ConfigError(f"chat: true needs head 'lm'; head '{ref.head}' reads the prompt as it is")
     if ref.head == "classifier":
         if classes is None or len(classes) < 2 or len(set(classes)) < len(classes):
             raise DataError(f"head 'classifier' needs at least two different classes, found {classes}")
-        if ref.chat:
-            raise ConfigError("chat: true needs head 'lm'; a classifier reads the prompt as it is")
         classes = tuple(classes)
     else:
-        classes = None
+        classes = REWARD if ref.head == "reward" else None
     saved = _saved(weights, ref, classes)
     base = base_of(ref)
     adapter = None if base is None or saved.get("kind") == "full" else Path(str(resolve(ref.model)))

@@ -10,7 +10,25 @@ from outgrow.objectives.identity import identity
 from outgrow.objectives.imitation import Imitation, imitation
 from outgrow.objectives.spec import ObjectiveSpec
 
-OBJECTIVES = Registry("objective", ObjectiveSpec, {"imitation": ObjectiveSpec("imitation", Imitation)})
+_OURS = {
+    "cross_entropy": "cross_entropy:CrossEntropy",
+    "confidence": "confidence:Confidence",
+    "product": "self_training:Product",
+    "confidence_term": "self_training:ConfidenceTerm",
+    "adaptconf": "self_training:AdaptConf",
+    "window": "self_training:Window",
+    "reverse": "noise:Reverse",
+    "generalised_cross_entropy": "noise:GeneralisedCrossEntropy",
+    "symmetric_cross_entropy": "noise:SymmetricCrossEntropy",
+    "forward_correction": "noise:ForwardCorrection",
+    "early_learning": "noise:EarlyLearning",
+}
+OBJECTIVES = Registry(
+    "objective",
+    ObjectiveSpec,
+    {"imitation": ObjectiveSpec("imitation", Imitation)}
+    | {name: ObjectiveSpec(name, f"{__name__}.{place}") for name, place in _OURS.items()},
+)
 
 if TYPE_CHECKING:
     from outgrow.objectives.base import Batch, Losses, Objective, Outputs, Targets, Tokens

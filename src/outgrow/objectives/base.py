@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+OfOptions = bool | Literal["if any"]
 State = Mapping[str, Any]
 """What an objective keeps from step to step: tensors and plain JSON values by name. It is part of a checkpoint."""
 
@@ -44,6 +45,21 @@ class Tokens:
 
 
 @dataclass(frozen=True)
+class Scored:
+    """The options of a micro-batch for head `reward`, flat; those of a row stand together.
+
+    Attributes:
+        row: the training row each option belongs to.
+        share: probability of each option within its row.
+        most: most options of a row in the whole training, so that shapes do not depend on the micro-batch.
+    """
+
+    row: Int[Tensor, "options"]
+    share: Float[Tensor, "options"]
+    most: int
+
+
+@dataclass(frozen=True)
 class Batch:
     """A micro-batch as an objective sees it.
 
@@ -53,7 +69,9 @@ class Batch:
         normalise: `mean` over a row's target tokens or sum over them (`token`).
         tokens: the target tokens (head `lm`), else None.
         classes: probability of each class in each row (head `classifier`), else None.
+        scored: the options (head `reward`), else None.
         fields: further numbers of each row by name (`TrainRow.fields`), such as what a reference model thinks of it.
+        index: place of each row in `Targets`.
     """
 
     row_ids: tuple[str, ...]
@@ -62,6 +80,8 @@ class Batch:
     tokens: Tokens | None = None
     classes: Float[Tensor, "rows classes"] | None = None
     fields: Mapping[str, Float[Tensor, "rows ..."]] = field(default_factory=dict)
+    index: Int[Tensor, "rows"] | None = None
+    scored: Scored | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +90,7 @@ class Outputs:
 
     Attributes:
         logits: head `lm`: one row per place of `Tokens.place`, one column per vocabulary entry; head `classifier`: one
-            row per training row, one column per class.
+            row per training row, one column per class; head `reward`: one row per option of `Batch.scored`, one column.
     """
 
     logits: Float[Tensor, "places scores"]
@@ -123,10 +143,11 @@ class Objective(Protocol):
         ...
 
     @property
-    def of_options(self) -> bool:
+    def of_options(self) -> OfOptions:
         """Whether it weighs the options of a row against each other (`outgrow.objectives.choices`).
 
-        Every row of head `lm` then needs options; otherwise a hard row is learned by its target alone.
+        Every row of head `lm` then needs options; with "if any" rows get those that their questions have. Otherwise a
+        hard row is learned by its target alone.
         """
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from outgrow.core.errors import ConfigError
@@ -28,6 +28,11 @@ class Choices(NamedTuple):
     mask: Bool[Tensor, "rows options"]
     target: Float[Tensor, "rows options"]
 
+    @property
+    def logs(self) -> Float[Tensor, "rows options"]:
+        """Natural-log probabilities of the options."""
+        return self.logits.log_softmax(1)
+
 
 def choices(outputs: Outputs, batch: Batch) -> Choices:
     """Scores and targets of the options of each row, whatever the head is.
@@ -37,6 +42,9 @@ def choices(outputs: Outputs, batch: Batch) -> Choices:
     """
     if batch.classes is not None:
         return Choices(outputs.logits.float(), torch.ones_like(batch.classes, dtype=torch.bool), batch.classes)
+    if batch.scored is not None:
+        scored = batch.scored
+        return _by_row(scored.row, scored.share, scored.most, outputs.logits.float()[:, 0], len(batch.weight))
     tokens = batch.tokens
     assert tokens is not None
     if not bool(tokens.soft.all()):
@@ -44,10 +52,19 @@ def choices(outputs: Outputs, batch: Batch) -> Choices:
             "this objective weighs options against each other, but some rows have none; it has to declare "
             "of_options = True, so that rows get them"
         )
-    counts = torch.bincount(tokens.row, minlength=len(batch.weight))
-    column = torch.arange(len(tokens.row), device=counts.device) - (counts.cumsum(0) - counts)[tokens.row]
-    shape, place = (len(counts), max(tokens.most, int(counts.max()))), (tokens.row, column)
-    mask = torch.zeros(shape, dtype=torch.bool, device=counts.device).index_put(place, torch.ones_like(tokens.soft[:1]))
+    return _by_row(tokens.row, tokens.share, tokens.most, -answer_nll(outputs.logits, tokens), len(batch.weight))
+
+
+def _by_row(
+    row: Int[Tensor, "options"], share: Float[Tensor, "options"], most: int, scores: Float[Tensor, "options"], rows: int
+) -> Choices:
+    """Options that stand flat, row after row, as a table."""
+    counts = torch.bincount(row, minlength=rows)
+    column = torch.arange(len(row), device=counts.device) - (counts.cumsum(0) - counts)[row]
+    shape, place = (len(counts), max(most, int(counts.max()))), (row, column)
+    here = torch.ones((), dtype=torch.bool, device=counts.device)
+    mask = torch.zeros(shape, dtype=torch.bool, device=counts.device).index_put(place, here)
     lowest = torch.full(shape, torch.finfo(torch.float32).min, device=counts.device)
-    logits = lowest.index_put(place, -answer_nll(outputs.logits, tokens))
-    return Choices(logits, mask, torch.zeros(shape, device=counts.device).index_put(place, tokens.share))
+    return Choices(
+        lowest.index_put(place, scores), mask, torch.zeros(shape, device=counts.device).index_put(place, share)
+    )

@@ -13,7 +13,7 @@ from outgrow.core.errors import ConfigError
 from outgrow.core.hashing import seed_of
 from outgrow.core.journal import Records
 from outgrow.models.batches import Progress, Stage
-from outgrow.models.classifying import classify
+from outgrow.models.classifying import classify, rewards, with_option
 from outgrow.models.generation import Generation, generate, uniform
 from outgrow.models.loaded import Loaded
 from outgrow.models.scoring import LengthNormalise, score_options, softmax
@@ -76,9 +76,11 @@ def answer(
     """
     queries = pose(task, examples, variants, turns)
     kind = _decoding(decoding, loaded, queries)
-    check_samples(samples, temperature, certain=kind != "classify")
+    check_samples(samples, temperature, certain=kind not in ("classify", "reward"))
     asking = _Asking(loaded, queries, samples, temperature, seed, journal, progress)
-    if kind == "options":
+    if kind == "reward":
+        answers = asking.by_reward()
+    elif kind == "options":
         answers = asking.by_options(length_normalise)
     elif kind == "classify":
         answers = asking.by_class()
@@ -98,6 +100,14 @@ def _prompt(loaded: Loaded, query: Query) -> Prompt:
 
 def _decoding(decoding: Decoding, loaded: Loaded, queries: Sequence[Query]) -> str:
     options = [query.wording.options is not None for query in queries]
+    if loaded.ref.head == "reward":
+        if decoding not in ("auto", "options"):
+            raise ConfigError(f"decoding '{decoding}' needs another head; this model has head 'reward'")
+        if not all(options):
+            raise ConfigError("head 'reward' compares options; this task has wordings without")
+        if any(query.turns for query in queries):
+            raise ConfigError("demonstrations need head 'lm'; this model has head 'reward'")
+        return "reward"
     if loaded.classes is not None:
         if decoding not in ("auto", "classify"):
             raise ConfigError(f"decoding '{decoding}' needs head 'lm'; this model has head 'classifier'")
@@ -165,6 +175,24 @@ class _Asking:
             for query, several, row in zip(self.queries, answers, logprobs, strict=True):
                 pick = self._pick(np.exp(row), query, sample)
                 several.append(scored_answer(pick, classes, classes, row, np.exp(row)))
+        return answers
+
+    def by_reward(self) -> list[list[Found]]:
+        """One pass per sample over every option behind its question, all passes but the first with dropout."""
+        answers: list[list[Found]] = [[] for _ in self.queries]
+        texts = [with_option(query.wording.prompt, option) for query in self.queries for option in query.options]
+        for sample in range(self.samples):
+            found = iter(
+                rewards(
+                    self.loaded, texts, dropout_seed=seed_of("sample", self.seed, sample) if sample else None,
+                    stage=Stage(self.journal, f"reward {sample}"), progress=self._after(sample * len(self.queries)),
+                )
+            )  # fmt: skip
+            for query, several in zip(self.queries, answers, strict=True):
+                own = np.array([next(found) for _ in query.options])
+                logprobs = own - np.logaddexp.reduce(own)
+                pick = self._pick(np.exp(logprobs), query, sample)
+                several.append(scored_answer(pick, query.options, query.values, logprobs, np.exp(logprobs)))
         return answers
 
     def by_text(self, task: Task) -> list[list[Found]]:

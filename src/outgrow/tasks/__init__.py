@@ -77,6 +77,7 @@ _OURS = (
     _benchmark("mmlu", "mmlu:Mmlu", "four-way questions of 57 subjects"),
     _benchmark("openbookqa", "openbookqa:OpenBookQA", "elementary science questions: four options"),
     _benchmark("piqa", "piqa:Piqa", "which of two ways reaches a practical goal"),
+    _benchmark("preferences", "preferences:Preferences", "which of two responses is preferred; JSON Lines of your own"),
     _benchmark("sciq", "sciq:SciQ", "science examination questions: four options"),
     _benchmark("slurp", "slurp:Slurp", "spoken commands: scenario, intent, or slots as JSON"),
 )

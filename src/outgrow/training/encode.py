@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,11 @@ from torch import Tensor
 
 from outgrow.core.errors import DataError
 from outgrow.models.batching import Group, Sequences, collate, make_pack
+from outgrow.models.classifying import with_option
 from outgrow.models.heads import LanguageHead
 from outgrow.models.loaded import Loaded
 from outgrow.models.prompts import classifier_inputs, encode_prompts, fit_length
-from outgrow.objectives.base import Batch, Targets, Tokens
+from outgrow.objectives.base import Batch, Scored, Targets, Tokens
 from outgrow.training.rows import TrainRow
 
 
@@ -28,10 +29,12 @@ class Encoded:
 
     Attributes:
         rows: the rows, those of weight 0 left out.
-        groups: prompt and answers of each row; for a classifier there are no answers.
+        groups: prompt and answers of each row; for a classifier there are no answers, and for head `reward` the prompt
+            is the row's options, each behind the question, one after the other.
         targets: options of each row and their probabilities; for a classifier these are the classes.
         truncated: prompts that were cut on the left.
         mismatches: targets and options that joint tokenisation would have split otherwise.
+        parts: lengths of a row's options (head `reward`).
     """
 
     rows: list[TrainRow]
@@ -39,6 +42,7 @@ class Encoded:
     targets: Targets
     truncated: int
     mismatches: int
+    parts: tuple[tuple[int, ...], ...] | None = None
 
     def tokens(self, row: int) -> int:
         """Tokens of a row that are read or predicted, padding aside."""
@@ -55,6 +59,8 @@ def encode(loaded: Loaded, rows: list[TrainRow], max_length: int) -> Encoded:
         DataError: a target that alone is longer than `max_length`, or a class that the model does not know.
     """
     limit = min(max_length, loaded.max_length)
+    if loaded.ref.head == "reward":
+        return _encode_options(loaded, rows, limit)
     if loaded.classes is not None:
         return _encode_classes(loaded, rows, limit)
     coder = loaded.coder
@@ -69,13 +75,33 @@ def encode(loaded: Loaded, rows: list[TrainRow], max_length: int) -> Encoded:
         groups.append(fit_length(group, limit, coder, f"training row {row.row_id!r}"))
         truncated += len(groups[-1].prompt) < len(prompt)
     mismatches = coder.mismatches([prompt for prompt, _ in flat], [target for _, target in flat])
+    return Encoded(rows, groups, _targets(rows, options, _shares(rows, options)), truncated, mismatches)
+
+
+def _shares(rows: Sequence[TrainRow], options: Sequence[tuple[str, ...]]) -> Float[np.ndarray, "rows options"]:
     share = np.zeros((len(rows), max(map(len, options))))
     for i, (row, texts) in enumerate(zip(rows, options, strict=True)):
         if row.target is not None:
             share[i, texts.index(row.target)] = 1.0
         else:
             share[i, : len(texts)] = row.probabilities
-    return Encoded(rows, groups, _targets(rows, options, share), truncated, mismatches)
+    return share
+
+
+def _encode_options(loaded: Loaded, rows: list[TrainRow], limit: int) -> Encoded:
+    """Each option behind its question, as a text of its own."""
+    bare = next((row for row in rows if row.options is None), None)
+    if bare is not None:
+        raise DataError(f"training row {bare.row_id!r} has no options, and head 'reward' learns which option is better")
+    options = [row.options or () for row in rows]
+    flat = [with_option(row.prompt, text) for row, texts in zip(rows, options, strict=True) for text in texts]
+    ids, truncated = encode_prompts(loaded, flat, limit)
+    found, groups, parts = iter(ids), [], []
+    for texts in options:
+        own = [next(found) for _ in texts]
+        groups.append(Group([token for tokens in own for token in tokens], []))
+        parts.append(tuple(map(len, own)))
+    return Encoded(rows, groups, _targets(rows, options, _shares(rows, options)), truncated, 0, tuple(parts))
 
 
 def _encode_classes(loaded: Loaded, rows: list[TrainRow], limit: int) -> Encoded:
@@ -128,12 +154,22 @@ def micro_batch(
         name: torch.tensor([row.fields[name] for row in own], dtype=torch.float32, device=device)
         for name in own[0].fields
     }
+    index = torch.tensor(rows, device=device)
     groups = [encoded.groups[i] for i in rows]
     share = encoded.targets.share[rows]
+    counts = [len(encoded.targets.options[i]) for i in rows]
+    flat = np.concatenate([row[:count] for row, count in zip(share, counts, strict=True)])
+    shares: Tensor = torch.from_numpy(flat).to(device, torch.float32)
+    if encoded.parts is not None:
+        texts = [text for i, group in zip(rows, groups, strict=True) for text in _cut(group.prompt, encoded.parts[i])]
+        owner = torch.tensor(np.repeat(np.arange(len(rows)), counts), device=device)
+        scored = Scored(owner, shares, share.shape[1])
+        sequences = classifier_inputs(texts, loaded.pad, device)
+        return sequences, Batch(ids, weight, normalise, fields=fields, index=index, scored=scored)
     if loaded.classes is not None:
         sequences = classifier_inputs([group.prompt for group in groups], loaded.pad, device)
         classes: Tensor = torch.from_numpy(share).to(device, torch.float32)
-        return sequences, Batch(ids, weight, normalise, classes=classes, fields=fields)
+        return sequences, Batch(ids, weight, normalise, classes=classes, fields=fields, index=index)
     assert isinstance(loaded.head, LanguageHead)
     sequences, targets = collate(
         [make_pack([encoded.groups[i] for i in pack]) for pack in packs],
@@ -142,16 +178,21 @@ def micro_batch(
         unmasked=loaded.head.abilities.unmasked,
         device=device,
     )
-    counts = [len(encoded.targets.options[i]) for i in rows]
-    shares = np.concatenate([row[:count] for row, count in zip(share, counts, strict=True)])
     tokens = Tokens(
         place=targets.place,
         token=targets.token,
         answer=targets.answer,
         row=targets.group,
         length=targets.length,
-        share=torch.from_numpy(shares).to(device, torch.float32),
+        share=shares,
         soft=torch.tensor([row.options is not None for row in own], device=device),
         most=share.shape[1],
     )
-    return sequences, Batch(ids, weight, normalise, tokens=tokens, fields=fields)
+    return sequences, Batch(ids, weight, normalise, tokens=tokens, fields=fields, index=index)
+
+
+def _cut(tokens: list[int], lengths: Sequence[int]) -> Iterator[list[int]]:
+    start = 0
+    for length in lengths:
+        yield tokens[start : start + length]
+        start += length

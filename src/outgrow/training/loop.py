@@ -160,7 +160,7 @@ def _check_objective(loaded: Loaded, rows: Sequence[TrainRow], objective: Object
             "read by 'softmax' alone; load the model with head: classifier"
         )
     bare = next((row for row in rows if row.options is None), None)
-    if objective.of_options and bare is not None:
+    if objective.of_options is True and bare is not None:
         raise DataError(
             f"training row {bare.row_id!r} has no options, but the objective '{objective.name}' weighs options against "
             "each other; give the row its options (a hard target is one of them), or load the model with head: "

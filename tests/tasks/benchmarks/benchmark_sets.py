@@ -175,6 +175,13 @@ def virtue(i: int) -> dict[str, Any]:
     return {"label": int(i % 5 == 0), "scenario": f"Ann gave away her {TOOLS[i // 5]}. [SEP] {trait}"}
 
 
+def preference(i: int) -> dict[str, Any]:
+    if i == 18:
+        return {"prompt": f"Name a use of the {TOOLS[i]}.", "chosen": f"It {USES[i]}.", "rejected": "None."}
+    talk = f"\n\nHuman: Hello.\n\nAssistant: Hello.\n\nHuman: Name a use of the {TOOLS[i]}.\n\nAssistant:"
+    return {"chosen": f"{talk} It {USES[i]}.", "rejected": f"{talk} It sings."}
+
+
 def utilitarian(i: int) -> dict[str, Any]:
     return {"baseline": f"I found my {TOOLS[i]}.", "less_pleasant": f"I lost my {TOOLS[i]}."}
 
@@ -182,6 +189,11 @@ def utilitarian(i: int) -> dict[str, Any]:
 def rows(make: Any, start: int, stop: int) -> list[dict[str, Any]]:
     """Rows `start` to `stop` - 1."""
     return [make(i) for i in range(start, stop)]
+
+
+def said(tool: str) -> str:
+    """The dialogue of a preference up to the responses."""
+    return f"Human: Hello.\n\nAssistant: Hello.\n\nHuman: Name a use of the {tool}.\n\nAssistant:"
 
 
 # train 0 to 11, the other file 12 to 19: of 12 the default halves give 6, 1 (of 1.2) and 5
@@ -220,6 +232,15 @@ MADE = {
             "Which work does a sieve do?": "sifts flour",
         },
         {"posed": "content"},
+    ),
+    "preferences": Made(
+        {"hh_train.jsonl": rows(preference, 0, 12), "hh_test.jsonl": rows(preference, 12, 20)},
+        HALVED,
+        {
+            said("spade"): "It digs.",
+            said("saw"): "It cuts planks.",
+            f"Name a use of the {TOOLS[18]}.": f"It {USES[18]}.",
+        },
     ),
     "cosmos_qa": Made(
         {"train.csv": rows(cosmos, 0, 12), "valid.csv": rows(cosmos, 12, 20)},

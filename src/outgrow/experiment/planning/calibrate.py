@@ -121,7 +121,7 @@ def measure_models(machine: Machine, planner: Planner, say: Callable[[str], None
     paces: dict[str, Pace] = dict(machine.paces)
     for step in (step for job in planner.jobs() for step in job.steps):
         ref = step.request.model
-        if ref is None or ref.head == "classifier" or (raw := configuration(ref)) is None:
+        if ref is None or ref.head != "lm" or (raw := configuration(ref)) is None:
             continue
         uses: list[tuple[str, Lora | None]] = [("write" if step.work.answer_bound else "ask", None)]
         if step.training is not None:

@@ -20,7 +20,7 @@ from outgrow.experiment.planning.training_passes import training_passes
 from outgrow.experiment.work import NOTHING, Pass, Passes, PlannedWork
 from outgrow.models.assemble import make_tokenizer
 from outgrow.models.batches import default_budget
-from outgrow.models.config import ModelRef
+from outgrow.models.config import REWARD, ModelRef
 from outgrow.models.files import resolve
 from outgrow.models.shapes import Shape
 from outgrow.supervisors.asking import Asking
@@ -74,7 +74,8 @@ class Counter:
     ) -> None:
         self.ref, self.shape, self.task, self.sample, self.device = ref, shape, task, sample, device
         self.devices = devices
-        self.loaded = counting(ref, shape, tokenizer, task.classes if ref.head == "classifier" else None)
+        classes = task.classes if ref.head == "classifier" else REWARD
+        self.loaded = counting(ref, shape, tokenizer, classes)
         # ids as they are: which prompts share a pack in training follows from their order
         coder = None if self.loaded.coder is None else LightCoder(tokenizer, chat=ref.chat, thinking=ref.thinking)
         self.trainee = replace(self.loaded, coder=coder)

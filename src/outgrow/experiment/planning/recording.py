@@ -200,7 +200,7 @@ def _model(positions: int, generate: Any) -> Any:
 def counting(ref: ModelRef, shape: Shape, tokenizer: Any, classes: tuple[str, ...] | None) -> Loaded:
     """A model to be asked by the code that asks real ones; `head.seen` has its passes, `head.texts` its texts."""
     device = torch.device("cpu")
-    if ref.head == "classifier":
+    if ref.head != "lm":
         assert classes is not None
         head: Any = CountingClassifier(len(classes), shape.positions)
         return Loaded(head, tokenizer, None, PAD, ref, classes, device)

@@ -1,0 +1,232 @@
+"""Sources that answer by a probe of a model's hidden states: how one is fitted, and how it answers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from outgrow.core.arrays import Float
+from outgrow.core.errors import ConfigError
+from outgrow.core.hashing import sha256_text
+from outgrow.core.lab import Probe, Student
+from outgrow.experiment.sketch import made_up_answers
+from outgrow.experiment.sources import ModelHandle, ProbeHandle, Sources, content_hash, model_folder
+from outgrow.experiment.steps import Size, StepRequest
+from outgrow.reliability.probes import LinearProbe, Shares, States, logistic, nearest_centroid
+from outgrow.store import Artefact, Step, Work
+from outgrow.supervisors.asking import Asking
+from outgrow.supervisors.queries import Found, answers_table, pose, scored_answer
+from outgrow.tasks.base import Task
+
+PROBE_VERSION = 1
+PROBE_ANSWER_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class FitProbe(StepRequest[Student]):
+    """A probe fitted to the labels of some questions.
+
+    Attributes:
+        sources: gets to know the result.
+        start: whose hidden states are read.
+        task: of the questions.
+        rows: training rows (`core.tables.ROWS`), weights settled.
+        states: hidden states of the rows' questions, row by row.
+        probe: how they are read.
+        name: what answers of the result are called.
+        sealed: the rows hold gold.
+    """
+
+    sources: Sources
+    start: ModelHandle
+    task: Task
+    rows: pa.Table
+    states: States
+    probe: Probe
+    name: str
+    sealed: bool
+
+    @property
+    def what(self) -> str:
+        """What is fitted."""
+        return f"fitting {self.name}"
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """With whether gold is in it."""
+        return {"detail": self.name, "sealed": self.sealed}
+
+    @cached_property
+    def step(self) -> Step:
+        """What identifies the result."""
+        config = {
+            **self.sources.deciding(self.start.ref, self.task), "probe": asdict(self.probe), "sealed": self.sealed,
+        }  # fmt: skip
+        return Step("probe", PROBE_VERSION, config, {"model": self.start.source.key, "rows": content_hash(self.rows)})
+
+    def make(self, work: Work) -> None:
+        """Fit."""
+        from safetensors.numpy import save_file
+
+        classes, shares = shares_of(self.rows)
+        weight = np.asarray(self.rows["weight"].to_numpy(), dtype=np.float64)
+        fit = nearest_centroid if self.probe.kind == "nearest_centroid" else partial(logistic, c=self.probe.c)
+        fitted = fit(self.states, shares * weight[:, None])
+        folder = work.out / "model"
+        folder.mkdir()
+        save_file({"mean": fitted.mean, "weight": fitted.weight, "bias": fitted.bias}, folder / "probe.safetensors")
+        about = {**asdict(self.probe), "classes": classes, "unit": fitted.unit, "model": self.start.ref.model}
+        facts = {**about, "trained": None if self.start.weights is None else self.start.source.key}
+        (folder / "probe.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        work.save_table(self.rows, "rows.parquet")
+        questions = len(set(self.rows["example_id"].to_pylist()))
+        work.save_json(
+            {"history": [], "scores": [], "chosen_step": 0, "steps": 0, "rows": self.rows.num_rows, "removed_rows": 0,
+             "questions": questions, "truncated_prompts": 0, "boundary_mismatches": 0}, "fit.json",
+        )  # fmt: skip
+
+    def read(self, artefact: Artefact) -> Student:
+        """The probe, which can be asked from now on."""
+        return self._student(artefact)
+
+    def sketch(self) -> Student:
+        """A probe that nobody fitted."""
+        return self._student(None)
+
+    def _student(self, artefact: Artefact | None) -> Student:
+        questions = len(set(self.rows["example_id"].to_pylist()))
+        student = Student(self.name, self.step.key, self.rows.num_rows, questions)
+        self.sources.know(ProbeHandle(student, self.start, artefact, self.probe))
+        return student
+
+    def size(self) -> Size:
+        """Its rows."""
+        return Size(rows=self.rows.num_rows)
+
+
+@dataclass(frozen=True, eq=False)
+class ProbeAnswer(StepRequest[pa.Table]):
+    """Answers (`core.tables.ANSWERS`) of a probe to the identity wordings of some questions.
+
+    Attributes:
+        sources: of the model.
+        handle: the probe.
+        task: words the questions.
+        examples: the questions.
+        states: their hidden states.
+        asking: one wording and one sample.
+        split: what the questions are called.
+    """
+
+    sources: Sources
+    handle: ProbeHandle
+    task: Task
+    examples: pa.Table
+    states: States
+    asking: Asking
+    split: str
+
+    def __post_init__(self) -> None:
+        """Refuse what a probe cannot be asked."""
+        if (self.asking.variants, self.asking.samples) != (1, 1):
+            raise ConfigError(
+                f"'{self.handle.source.name}' is a probe of hidden states, which answers each question once; ask it "
+                "with variants=1"
+            )
+
+    @property
+    def what(self) -> str:
+        """Who answers what."""
+        return f"{self.handle.source.name} answers {self.split}"
+
+    @property
+    def about(self) -> str:
+        """The split."""
+        return self.split
+
+    @cached_property
+    def step(self) -> Step:
+        """What identifies the answers."""
+        config = self.sources.deciding(self.handle.base.ref, self.task)
+        questions = sha256_text(self.examples["example_id"].to_pylist())
+        return Step(
+            "probe answer", PROBE_ANSWER_VERSION, config, {"model": self.handle.source.key, "questions": questions}
+        )
+
+    def make(self, work: Work) -> None:
+        """Read the classes off; each question's options share the probability, and those never labelled have none."""
+        assert self.handle.weights is not None
+        classes, probe = load_probe(self.handle.weights)
+        place = {name: i for i, name in enumerate(classes)}
+        queries, found = pose(self.task, self.examples, 1, ()), list[list[Found]]()
+        for query, logs in zip(queries, probe.logs(self.states), strict=True):
+            options = query.options or self.task.classes or classes
+            values = query.values or options
+            known = np.array([logs[place[value]] if value in place else -np.inf for value in values])
+            if not np.isfinite(known).any():
+                found.append([{"finish_reason": "scored"}])
+                continue
+            logprobs = np.maximum(known - np.logaddexp.reduce(known), -1e3)
+            found.append([scored_answer(int(known.argmax()), options, values, logprobs, np.exp(logprobs))])
+        table = answers_table(queries, found, source="model", metadata={"decoding": "probe"})
+        work.save_table(self.task.canonicalise(table))
+
+    def read(self, artefact: Artefact) -> pa.Table:
+        """The answers."""
+        return artefact.table()
+
+    def sketch(self) -> pa.Table:
+        """Made-up answers."""
+        return made_up_answers(self.task, self.examples, "model", 1, 1, 0)
+
+    def size(self) -> Size:
+        """A prompt each."""
+        return Size(prompts=self.examples.num_rows)
+
+
+def shares_of(rows: pa.Table) -> tuple[list[str], Shares]:
+    """Classes in alphabetical order, and the probability of each in the label of each row."""
+    labels = [
+        {row["target"]: 1.0} if row["target"] is not None else dict(row["probabilities"])
+        for row in rows.select(["target", "probabilities"]).to_pylist()
+    ]
+    classes = sorted({name for label in labels for name in label})
+    place = {name: i for i, name in enumerate(classes)}
+    shares: Float[np.ndarray, "n classes"] = np.zeros((len(labels), len(classes)))
+    for i, label in enumerate(labels):
+        for name, share in label.items():
+            shares[i, place[name]] += share
+    return classes, shares
+
+
+@dataclass(frozen=True)
+class ReadProbe:
+    """What the result of a step says of a probe: how it reads, and the key of the training behind its model, if any."""
+
+    probe: Probe
+    trained: str | None
+
+
+def probe_of(artefact: Artefact) -> ReadProbe | None:
+    """The probe in the result of a step; None where a model was trained."""
+    if not any(name.endswith("probe.json") for name in artefact.files):
+        return None
+    facts = json.loads((model_folder(artefact) / "probe.json").read_text(encoding="utf-8"))
+    return ReadProbe(Probe(**{each.name: facts[each.name] for each in fields(Probe)}), facts["trained"])
+
+
+def load_probe(artefact: Artefact) -> tuple[list[str], LinearProbe]:
+    """The classes of a fitted probe, and the probe."""
+    from safetensors.numpy import load_file
+
+    folder = model_folder(artefact)
+    facts, arrays = (
+        json.loads((folder / "probe.json").read_text(encoding="utf-8")),
+        load_file(folder / "probe.safetensors"),
+    )
+    return facts["classes"], LinearProbe(arrays["mean"], arrays["weight"], arrays["bias"], facts["unit"])
