@@ -39,6 +39,7 @@ VERSIONS = {
     "answer from elsewhere": "ELSEWHERE_VERSION",
     "train": "TRAIN_VERSION",
     "count parameters": "COUNT_VERSION",
+    "pretrain": "PRETRAIN_VERSION",
     "probe": "PROBE_VERSION",
     "probe answer": "PROBE_ANSWER_VERSION",
     "hidden states": "STATES_VERSION",
@@ -225,6 +226,24 @@ def probes(folder):
     return result
 
 
+def reader(folder):
+    """A model that reads the texts of questions before it learns labels."""
+    from safetensors.numpy import load_file
+
+    raw = {
+        "task": world("choice"), "supervisors": [NANO], "student": {"model": "microworld/nano"}, "train": TRAIN,
+        "methods": ["generative_finetuning", "generative_ceiling"], "jobs": 1, "seeds": [0],
+    }  # fmt: skip
+    result = Result()
+    outgrow.run(parse_recipe(raw), store=folder / "store", out=folder / "out", jobs=1)
+    found = steps_in(Store(folder / "store", unsealed=True), result)
+    (read,) = found["pretrain"]  # both arms begin with it
+    result.number("loss", *(h["loss"] for h in read.json("fit.json")["history"]))
+    for name, tensor in sorted(load_file(read.path("model") / "model.safetensors").items()):
+        result.number(name, math.sqrt((tensor.astype("f8") ** 2).sum()))
+    return result
+
+
 def questions(step, version, make):
     """Questions, gold and wordings of a task, and how it reads answers."""
 
@@ -296,7 +315,7 @@ def cases():
     }
     found = {name: partial(labelled, task=t, supervisor=s, ask=ask) for name, (t, s, ask) in answers.items()}
     found |= {"answers from a file": from_file, "answers of a server": from_server}
-    found |= {"training of an adapter": adapter, "students": students, "probes": probes}
+    found |= {"training of an adapter": adapter, "students": students, "probes": probes, "reader": reader}
     families = [(family, {}) for family in microworld.FAMILIES] + [("choice", {"answer": "letter"})]
     for family, options in families:
         wordings = {} if family in ("sums", "kind") else {"wordings": "mixed"}

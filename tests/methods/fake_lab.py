@@ -100,6 +100,7 @@ class FakeLab:
     variants: int = 5
     asked: list[tuple[str, int | None]] = field(default_factory=list)
     trained: list[Trained] = field(default_factory=list)
+    pretrained: list[tuple[Source, list[str], dict[str, Any]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -146,6 +147,10 @@ class FakeLab:
         self.trained.append(Trained(start, rows, objective, weights, **settings))
         name = settings.get("stage") or "arm"
         return Student(name, f"key-{name}", rows.num_rows)
+
+    def pretrain(self, start, questions, *, stage="", settings=None):
+        self.pretrained.append((start, questions["example_id"].to_pylist(), dict(settings or {})))
+        return Student(stage, f"key-{stage}")
 
     def derive(self, start, rows, probe, *, stage=""):
         self.trained.append(Trained(start, rows, None, "mean_one", stage, probe=probe))

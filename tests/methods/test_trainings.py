@@ -157,6 +157,18 @@ def test_its_control_never_asks_the_supervisor():
     assert student.name == "own labels"
 
 
+def test_generative_finetuning_reads_the_pool_before_it_is_taught_and_so_does_its_ceiling():
+    lab, student = run("generative_finetuning", epochs=2.0)
+    assert lab.pretrained == [(fake.STUDENT, ["q1", "q2", "q3", "q4"], {"epochs": 2.0})]
+    (trained,) = lab.trained
+    assert (trained.start.name, trained.stage, trained.targets) == ("texts", "weak labels", WEAK)
+    assert student.name == "weak labels"
+    lab, _ = run("generative_ceiling", lab=lab_with(truth=TRUTH))
+    assert lab.pretrained[0][0] == fake.STUDENT
+    assert (lab.trained[0].start.name, set(lab.trained[0].targets.values())) == ("texts", {"a"})
+    assert METHODS["generative_finetuning"].ceiling == METHODS["generative_ceiling"].ceiling == "generative_ceiling"
+
+
 # What is chosen without gold ----------------------------------------------------------------------------------------
 
 

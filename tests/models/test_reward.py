@@ -6,7 +6,8 @@ import torch
 
 from outgrow.core.errors import ConfigError, DataError
 from outgrow.models import ModelRef, load, save
-from outgrow.models.classifying import classify, rewards, with_option
+from outgrow.models.classifying import classify, rewards
+from outgrow.models.config import with_option
 from outgrow.objectives import choices, imitation
 from outgrow.objectives.base import Outputs
 from outgrow.training import TrainConfig, TrainRow, fit

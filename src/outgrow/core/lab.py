@@ -177,6 +177,19 @@ class Lab(Protocol):
         """
         ...
 
+    def pretrain(
+        self, start: Source, questions: pa.Table, *, stage: str = "", settings: Mapping[str, Any] = MappingProxyType({})
+    ) -> Student:
+        """A base model after language modelling on the texts of questions, to be trained on labels under its own head.
+
+        Args:
+            start: a causal base model.
+            questions: as for `ask`: identity wordings, and where they have options each option behind its wording.
+            stage: as for `train`.
+            settings: what differs from the recipe's `train`; a `lora` is left out, all weights are trained.
+        """
+        ...
+
     def derive(self, start: Source, rows: pa.Table, probe: Probe, *, stage: str = "") -> Student:
         """A source that answers identity wordings by a probe of the hidden states of `start`, which is not trained.
 

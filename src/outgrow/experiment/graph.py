@@ -213,9 +213,9 @@ class _Arm:
         """What the method gets."""
         recipe, sources = self.recipe, self.runner.sources
         doors = Doors(
-            self._door(self._ask), self._door(self._train), self._door(self._derive), _plain(self._score),
-            self._door(self._activations), _plain(self._do), self._door(self._known_gold), self._door(self._in_form_of),
-            self._door(self._gold) if self.uses_gold else sealed(self.name),
+            self._door(self._ask), self._door(self._train), self._door(self._pretrain), self._door(self._derive),
+            _plain(self._score), self._door(self._activations), _plain(self._do), self._door(self._known_gold),
+            self._door(self._in_form_of), self._door(self._gold) if self.uses_gold else sealed(self.name),
         )  # fmt: skip
         models = zip(recipe.models, recipe.model_names, strict=True)
         return MethodLab(
@@ -290,13 +290,28 @@ class _Arm:
             if recipe.evaluation.checkpoints else None,
             reference=None if reference is None else runner.sources.model(reference),
         )  # fmt: skip
+        self._staged(stage, student)
+        return student
+
+    def _staged(self, stage: str, student: Student) -> None:
+        """Write a training down, and note where the arm takes more steps than others."""
         self.stages.append(Stage(stage, student, self.asked()))
-        usual = total_steps(self.splits["pool"].num_rows, recipe.train)
+        usual = total_steps(self.splits["pool"].num_rows, self.recipe.train)
         if (taken := sum(each.student.steps for each in self.stages)) > usual:
             self.notes[:] = [note for note in self.notes if not note.startswith("Takes ")]
             self.notes.append(
                 f"Takes {taken} optimiser steps in {len(self.stages)} trainings where others take {usual}."
             )
+
+    def _pretrain(self, start: Source, questions: pa.Table, *, stage: str, settings: Any) -> Student:
+        split = self._split_of(questions)
+        whole, ids = self.runner.examples(split), questions["example_id"].combine_chunks()
+        config = TrainConfig(**{**self.recipe.train.model_dump(), **settings})
+        student = self.runner.pretrain(
+            self.runner.sources.model(start), whole.filter(pc.is_in(whole["example_id"], value_set=ids)),
+            name=self.name, config=config, seed=self.seed,
+        )  # fmt: skip
+        self._staged(stage, student)
         return student
 
     def _about(self, rows: pa.Table) -> pa.Table:
@@ -309,7 +324,7 @@ class _Arm:
     def _derive(self, start: Source, rows: pa.Table, probe: Probe, *, stage: str) -> Student:
         examples, model = self._about(rows), self.runner.sources.model(start)
         student = self.runner.derive(model, rows, probe, name=self.name, examples=examples, sealed=self.uses_gold)
-        self.stages.append(Stage(stage, student, self.asked()))
+        self._staged(stage, student)
         return student
 
     def _validation(self, select: Select) -> dict[str, str] | None:

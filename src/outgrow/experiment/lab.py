@@ -28,6 +28,7 @@ class Doors:
 
     ask: Callable[[Source, pa.Table, How | None, int | None], pa.Table]
     train: Callable[..., Student]
+    pretrain: Callable[..., Student]
     derive: Callable[..., Student]
     score: Callable[[Source, Sequence[str], Sequence[str]], pa.Table]
     activations: Callable[[Source, pa.Table, Sequence[int], str], Any]
@@ -75,7 +76,8 @@ class MethodLab:
         self.known, self.supervisor_train = splits["known"], splits["supervisor_train"]
         self.supervisors, self.models, self.student = supervisors, models, student
         self.training = training
-        self._ask, self._train, self._derive, self._score = doors.ask, doors.train, doors.derive, doors.score
+        self._ask, self._train, self._pretrain, self._derive = doors.ask, doors.train, doors.pretrain, doors.derive
+        self._score = doors.score
         self._activations, self._do, self._known_gold = doors.activations, doors.do, doors.known_gold
         self._in_form_of, self._gold = doors.in_form_of, doors.gold
         self._notes = notes
@@ -104,6 +106,12 @@ class MethodLab:
             start, rows, objective, weights=weights, stage=stage, select=select, settings=settings,
             reference=reference, only=only,
         )  # fmt: skip
+
+    def pretrain(
+        self, start: Source, questions: pa.Table, *, stage: str = "", settings: Mapping[str, Any] = MappingProxyType({})
+    ) -> Student:
+        """See `core.lab.Lab.pretrain`."""
+        return self._pretrain(start, questions, stage=stage, settings=settings)
 
     def derive(self, start: Source, rows: pa.Table, probe: Probe, *, stage: str = "") -> Student:
         """See `core.lab.Lab.derive`."""

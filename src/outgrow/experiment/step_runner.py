@@ -14,18 +14,19 @@ import pyarrow.compute as pc
 from outgrow.core.errors import ConfigError, SealedError
 from outgrow.core.gold import choose_objective
 from outgrow.core.lab import How, Probe, Source, Student
-from outgrow.core.tables import ANSWERS
+from outgrow.core.tables import ANSWERS, iter_examples
 from outgrow.experiment.answering import Answer, Report, silent
 from outgrow.experiment.fitting import CHECKPOINT_ANSWERS, Part, Train
 from outgrow.experiment.lab import identity_answers
 from outgrow.experiment.opaque import OpaqueIds
+from outgrow.experiment.pretraining import Pretrain
 from outgrow.experiment.probing import FitProbe, ProbeAnswer, probe_of
 from outgrow.experiment.question_tables import Questions
 from outgrow.experiment.readings import HiddenStates, Reference
 from outgrow.experiment.sources import ModelHandle, ProbeHandle, Sources
 from outgrow.experiment.steps import Lookup, Maker, Steps
 from outgrow.methods.rows import gold_rows, normalise_weights
-from outgrow.models.config import ModelRef
+from outgrow.models.config import ModelRef, with_option
 from outgrow.objectives import Imitation
 from outgrow.recipe.recipe import Labelling, Recipe
 from outgrow.reliability import DecoyQuestions, with_decoys
@@ -260,6 +261,17 @@ class StepRunner:
             scores = self.steps.do(Reference(reference, request))
             request = replace(request, rows=settled.rows.append_column("reference", scores))
         return self.steps.do(request)
+
+    def pretrain(self, start: ModelHandle, examples: pa.Table, *, name: str, config: TrainConfig, seed: int) -> Student:
+        """`start` after language modelling on the identity wordings of `examples`, each with each of its options."""
+        texts = list[str]()
+        for example in iter_examples(examples):
+            wording = self.task.wording(example, 0)
+            texts += [with_option(wording.prompt, option) for option in wording.options or ()] or [wording.prompt]
+        steps = total_steps(len(texts), config)
+        return self.steps.do(
+            Pretrain(self.sources, start, self.task, tuple(texts), config, seed, steps, name, self.report)
+        )
 
     def derive(
         self, start: ModelHandle, rows: pa.Table, probe: Probe, *, name: str, examples: pa.Table, sealed: bool = False

@@ -18,6 +18,7 @@ from outgrow.methods.early_stopping import (
     early_stopping,
     early_stopping_gold,
 )
+from outgrow.methods.generative_finetuning import GenerativeFinetuning, generative_ceiling, generative_finetuning
 from outgrow.methods.linear_probe import LinearProbe, finetuned_probe_gold, linear_probe, linear_probe_gold
 from outgrow.methods.majority_vote import MajorityVote, majority_vote
 from outgrow.methods.naive import Naive, naive
@@ -56,6 +57,7 @@ _OURS = (
     MethodSpec("product_loss", ProductLoss, product_loss),
     MethodSpec("bootstrapping", Bootstrapping, bootstrapping),
     MethodSpec("self_training", SelfTraining, self_training),
+    MethodSpec("generative_finetuning", GenerativeFinetuning, generative_finetuning, ceiling="generative_ceiling"),
     MethodSpec("early_stopping", EarlyStopping, early_stopping),
     MethodSpec("strong_regularised", StrongRegularised, strong_regularised),
     MethodSpec("probe_relabelling", ProbeRelabelling, probe_relabelling),
@@ -70,6 +72,14 @@ _OURS = (
     MethodSpec("early_stopping_gold", EarlyStoppingGold, early_stopping_gold, uses_gold=True, control=True),
     MethodSpec("linear_probe_gold", LinearProbe, linear_probe_gold, uses_gold=True, control=True),
     MethodSpec("finetuned_probe_gold", LinearProbe, finetuned_probe_gold, uses_gold=True, control=True),
+    MethodSpec(
+        "generative_ceiling",
+        GenerativeFinetuning,
+        generative_ceiling,
+        uses_gold=True,
+        control=True,
+        ceiling="generative_ceiling",
+    ),
     MethodSpec("strong_ceiling", StrongCeiling, strong_ceiling, uses_gold=True, control=True),
 )
 

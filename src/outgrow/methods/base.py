@@ -112,6 +112,7 @@ class MethodSpec:
         choose: the method as a function of tables, where it only chooses rows.
         needs: what `choose` needs beside answers: questions with "known" gold, or "given" labels.
         weighted: whether rows of `choose` differ in weight.
+        ceiling: the method that has the same steps with gold: PGR counts up to its arm.
     """
 
     name: str
@@ -122,6 +123,7 @@ class MethodSpec:
     choose: Choose | None = None
     needs: Literal["known", "given"] | None = None
     weighted: bool = False
+    ceiling: str = "strong_ceiling"
 
     @classmethod
     def choosing(

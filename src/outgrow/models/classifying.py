@@ -35,11 +35,6 @@ def classify(
     return readout.logprobs.numpy()
 
 
-def with_option(prompt: str, option: str) -> str:
-    """What head `reward` reads: the question and one of its options, with a blank between."""
-    return f"{prompt.rstrip()} {option.lstrip()}"
-
-
 @split
 def rewards(
     loaded: Loaded,

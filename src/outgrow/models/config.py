@@ -13,6 +13,11 @@ REWARD = ("reward",)
 """The one class of head `reward`."""
 
 
+def with_option(prompt: str, option: str) -> str:
+    """What head `reward` reads: the question and one of its options, with a blank between."""
+    return f"{prompt.rstrip()} {option.lstrip()}"
+
+
 class ModelRef(Settled):
     """A model by name, and the parts of it that are used.
 

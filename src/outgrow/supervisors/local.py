@@ -13,7 +13,8 @@ from outgrow.core.errors import ConfigError
 from outgrow.core.hashing import seed_of
 from outgrow.core.journal import Records
 from outgrow.models.batches import Progress, Stage
-from outgrow.models.classifying import classify, rewards, with_option
+from outgrow.models.classifying import classify, rewards
+from outgrow.models.config import with_option
 from outgrow.models.generation import Generation, generate, uniform
 from outgrow.models.loaded import Loaded
 from outgrow.models.scoring import LengthNormalise, score_options, softmax

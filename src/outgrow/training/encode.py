@@ -15,7 +15,7 @@ from torch import Tensor
 
 from outgrow.core.errors import DataError
 from outgrow.models.batching import Group, Sequences, collate, make_pack
-from outgrow.models.classifying import with_option
+from outgrow.models.config import with_option
 from outgrow.models.heads import LanguageHead
 from outgrow.models.loaded import Loaded
 from outgrow.models.prompts import classifier_inputs, encode_prompts, fit_length

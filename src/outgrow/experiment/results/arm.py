@@ -70,10 +70,11 @@ def measured(paired: ev.PairedScores, name: str) -> dict[str, Any]:
 
 
 def gap(cell: CollectedCell, arm: str, floor: str) -> dict[str, Any]:
-    """What an arm recovers of the gap between `floor` and the strong ceiling."""
-    ceiling = next((other.id for other in cell.recipe.methods if other.name == "strong_ceiling"), None)
+    """What an arm recovers of the gap between `floor` and its ceiling."""
+    own = next(METHODS[other.name] for other in cell.recipe.methods if other.id == arm)
+    ceiling = next((other.id for other in cell.recipe.methods if other.name == own.ceiling), None)
     if ceiling is None:
-        reason = "the recipe has no strong_ceiling"
+        reason = f"the recipe has no {own.ceiling}"
     elif cell.unanswered:
         reason = f"the supervisor was not asked {cell.unanswered} of {len(cell.test.ids)} test questions"
     else:
