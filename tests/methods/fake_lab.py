@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from outgrow.core.errors import SealedError
 from outgrow.core.lab import ONCE, Source, Student
-from outgrow.core.tables import ANSWERS, EXAMPLES, GOLD, build
+from outgrow.core.tables import ANSWERS, EXAMPLES, GOLD, build, with_column
 from outgrow.methods.rows import normalise_weights
 
 SUPERVISOR, STUDENT = Source("sup", "key-sup"), Source("student", "key-student")
@@ -96,6 +96,7 @@ class FakeLab:
     said: dict[str, dict[str, str]] = field(default_factory=dict)  # source -> question -> what it says when asked once
     states: dict[str, list[float]] = field(default_factory=dict)  # question -> hidden state
     models: tuple[Source, ...] = ()
+    texts: dict[str, str] = field(default_factory=dict)  # question -> its words; by default its id
     seed: int = 0
     variants: int = 5
     asked: list[tuple[str, int | None]] = field(default_factory=list)
@@ -116,7 +117,9 @@ class FakeLab:
         return self._questions(lambda i: i in self.held_out)
 
     def _questions(self, wanted):
-        return examples_table(i for i in self.answers["example_id"].unique().to_pylist() if wanted(i))
+        table = examples_table(i for i in self.answers["example_id"].unique().to_pylist() if wanted(i))
+        words = [self.texts.get(i, i) for i in table["example_id"].to_pylist()]
+        return with_column(table, "question", pa.array(words, pa.string()))
 
     @property
     def supervisor_train(self):

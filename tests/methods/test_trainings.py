@@ -204,6 +204,35 @@ def test_early_stopping_by_gold_is_an_oracle():
     assert (lab.trained[0].select, lab.trained[0].targets) == ("gold", WEAK)
 
 
+@pytest.mark.parametrize(
+    ("errors", "wrong"), [("longest", {"q1", "q3"}), ("shortest", {"q2", "q4"}), ("hardest", {"q2", "q3"})]
+)
+def test_errors_are_as_many_as_the_supervisors_on_questions_of_the_kind(errors, wrong):
+    """The supervisor is wrong about two of four. Questions are 8, 3, 5 and 2 characters long; states of q2 and q3 lie
+    with the other class."""
+    said = {"q1": ["b"], "q2": ["b"], "q3": ["b"], "q4": ["b"]}
+    truth = {"q1": "a", "q2": "b", "q3": "a", "q4": "b"}
+    lab = fake.FakeLab(
+        fake.answers_table(said, probabilities={(q, 0): {"a": 0.5, "b": 0.5} for q in said}), truth,
+        states={"q1": [1.0, 0.0], "q2": [0.9, 0.1], "q3": [0.1, 0.9], "q4": [0.0, 1.0]},
+        texts={"q1": "12345678", "q2": "123", "q3": "12345", "q4": "12"},
+    )  # fmt: skip
+    run("error_structure", lab=lab, errors=errors)
+    assert {row.split("/")[0] for row, target in lab.trained[0].targets.items() if target != truth[row[:2]]} == wrong
+    assert (lab.trained[0].select, lab.notes) == ("last", ["2 of 4 labels are wrong, as many as the supervisor's."])
+
+
+def test_random_errors_follow_the_seed():
+    said, truth = {f"q{i}": ["ab"[i % 2]] for i in range(40)}, {f"q{i}": "a" for i in range(40)}
+    found = []
+    for seed in (0, 1):
+        lab = fake.FakeLab(fake.answers_table(said), truth | {"q0": "b"}, seed=seed)
+        run("error_structure", lab=lab)
+        found.append({row for row, target in lab.trained[0].targets.items() if target != lab.truth[row.split("/")[0]]})
+    assert [len(each) for each in found] == [21, 21]
+    assert found[0] != found[1]
+
+
 # Hidden states -------------------------------------------------------------------------------------------------------
 
 

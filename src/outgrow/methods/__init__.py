@@ -18,6 +18,7 @@ from outgrow.methods.early_stopping import (
     early_stopping,
     early_stopping_gold,
 )
+from outgrow.methods.error_structure import ErrorStructure, error_structure
 from outgrow.methods.generative_finetuning import GenerativeFinetuning, generative_ceiling, generative_finetuning
 from outgrow.methods.linear_probe import LinearProbe, finetuned_probe_gold, linear_probe, linear_probe_gold
 from outgrow.methods.majority_vote import MajorityVote, majority_vote
@@ -70,6 +71,7 @@ _OURS = (
     MethodSpec("own_gold", OwnGold, own_gold, uses_gold=True, control=True),
     MethodSpec("zero_shot_self_training", ZeroShotSelfTraining, zero_shot_self_training, control=True),
     MethodSpec("early_stopping_gold", EarlyStoppingGold, early_stopping_gold, uses_gold=True, control=True),
+    MethodSpec("error_structure", ErrorStructure, error_structure, uses_gold=True, control=True),
     MethodSpec("linear_probe_gold", LinearProbe, linear_probe_gold, uses_gold=True, control=True),
     MethodSpec("finetuned_probe_gold", LinearProbe, finetuned_probe_gold, uses_gold=True, control=True),
     MethodSpec(
