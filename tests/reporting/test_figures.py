@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections import Counter
 from xml.etree import ElementTree
@@ -9,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from outgrow.reporting.figures.arms import draw_accuracy
-from outgrow.reporting.figures.draw import draw_all
+from outgrow.reporting.figures.draw import draw_all, draw_ladders
 from outgrow.reporting.figures.drawn import to_inline
 from outgrow.reporting.figures.labels import draw_label_mix
 from outgrow.reporting.figures.reliability import draw_by_entropy, draw_heat, draw_risk_coverage
@@ -18,7 +19,7 @@ from outgrow.reporting.figures.style import house_style, label
 from outgrow.reporting.figures.training import draw_loss, draw_validation, thin
 from outgrow.reporting.run import as_results, read_folder
 
-ALL = {"arms", "pgr", "strata", "by_entropy", "risk_coverage", "heat", "label_mix", "loss", "validation"}
+ALL = {"arms", "pgr", "strata", "by_entropy", "risk_coverage", "heat", "label_mix", "loss", "validation", "agreement"}
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +49,69 @@ def test_a_full_run_has_every_figure_with_caption_and_data(drawn):
 def test_a_run_without_reliability_strata_curves_and_gap_has_accuracy_alone(results):
     results.update(reliability=None, strata=[])
     for each in results["arms"]:
-        each.update(curves=[], label_mix=None)
+        each.update(curves=[], label_mix=None, agreement={})
         each["pgr"] = {"value": None, "low": None, "high": None, "defined": False}
     assert set(draw_all(as_results(results))) == {"arms"}
+
+
+def test_arms_that_answer_one_question_stand_together(results):
+    """Stopping, probes and errors, each in the order of its methods, where an arm of theirs is there."""
+    methods = {"majority_vote": "early_stopping_gold", "soft_labels": "linear_probe", "all_answers": "error_structure"}
+    for each in results["arms"]:
+        each["method"] = methods.get(each["name"], each["method"])
+    drawn = draw_all(as_results(results))
+    assert drawn["stopping"].data["arm"].to_pylist() == ["naive", "majority_vote"]
+    assert drawn["probes"].data["arm"].to_pylist() == ["soft_labels", "naive", "strong_ceiling"]
+    assert drawn["error_structure"].data["arm"].to_pylist() == ["naive", "all_answers"]
+    of = {each["name"]: each for each in results["arms"]}
+    assert drawn["stopping"].data["value"].to_pylist() == [of[a]["pgr"]["value"] for a in ("naive", "majority_vote")]
+    assert drawn["probes"].data["value"].to_pylist()[0] == of["soft_labels"]["accuracy"]["value"]
+
+
+def test_agreement_is_drawn_for_every_arm_that_has_some(results):
+    results["arms"][1]["agreement"] = {"overall": 0.5, "when_right": 0.75, "when_wrong": 0.125}
+    results["arms"][2]["agreement"] = {}
+    data = draw_all(as_results(results))["agreement"].data.to_pylist()
+    assert data[1] == {"arm": "majority_vote", "overall": 0.5, "when_right": 0.75, "when_wrong": 0.125}
+    assert [row["arm"] for row in data] == [each["name"] for each in results["arms"] if each["name"] != "all_answers"]
+
+
+def ladder(results):
+    """Cells of two supervisors and two students; the chain is an arm beside naive."""
+    cells = []
+    for weak, floor in (("tiny", 0.4), ("mini", 0.5)):
+        for strong in ("small", "base"):
+            cell = copy.deepcopy(results)
+            cell["supervisor"]["name"], cell["student"] = weak, {"name": strong, "model": strong}
+            cell["supervisor"]["floor"]["value"] = floor
+            cell["arms"] = cell["arms"][:2] + cell["arms"][-1:]
+            cell["arms"][1].update(name="chain", method="bootstrapping")
+            for arm, share in zip(cell["arms"], (0.25, 0.5, 1.0), strict=True):
+                arm["pgr"] = {"value": share + floor, "low": share, "high": 1.0, "defined": True}
+                arm["elicited"] = {**arm["pgr"], "value": share}
+                arm["agreement"] = {"overall": floor, "when_right": share, "when_wrong": 0.1}
+            cells.append(as_results(cell))
+    return cells
+
+
+def test_a_ladder_has_the_elicited_share_agreement_and_the_chain_beside_one_hop(results):
+    drawn = draw_ladders(ladder(results))
+    assert set(drawn) == {"ladder", "ladder_pgr", "ladder_elicited", "ladder_agreement", "ladder_chain"}
+    elicited = drawn["ladder_elicited"].data.to_pylist()
+    assert {row["value"] for row in elicited if row["arm"] == "chain"} == {0.5}
+    agreement = drawn["ladder_agreement"].data.to_pylist()
+    assert {row["overall"] for row in agreement} == {0.4}  # of the weakest supervisor's students
+    assert [row["student"] for row in agreement] == ["small", "base"] * 3
+    chain = drawn["ladder_chain"].data.to_pylist()
+    assert [(row["arm"], row["supervisor"], round(row["value"], 2)) for row in chain] == [
+        ("naive", "tiny", 0.65), ("chain", "tiny", 0.9), ("naive", "mini", 0.75), ("chain", "mini", 1.0),
+    ]  # fmt: skip
+    assert all(each.caption.endswith(".") for each in drawn.values())
+
+
+def test_a_ladder_without_a_chain_has_no_figure_of_it(results):
+    cells = [cell.model_copy(update={"arms": cell.arms[:1] + cell.arms[2:]}) for cell in ladder(results)]
+    assert "ladder_chain" not in draw_ladders(cells)
 
 
 @pytest.mark.usefixtures("style")

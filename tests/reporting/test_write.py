@@ -48,7 +48,7 @@ def page(report):
 
 def test_every_figure_lies_there_as_svg_and_csv(report):
     names = {path.stem for path in (report / "figures").iterdir()}
-    assert len(names) == 9
+    assert len(names) == 10
     assert {path.name for path in (report / "figures").iterdir()} == {f"{n}.{s}" for n in names for s in ("svg", "csv")}
 
 
@@ -107,7 +107,7 @@ def test_markdown_holds_no_html_and_links_only_its_figures(report):
     targets = re.findall(r"(?<!\\)\]\(([^)]*)\)", text)
     assert targets
     assert all(re.fullmatch(r"figures/[a-z_]+\.(svg|csv)", target) for target in targets)
-    assert text.count("![") == 9
+    assert text.count("![") == 10
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from outgrow.reporting.figures.arms import draw_accuracy, draw_recovered
 from outgrow.reporting.figures.drawn import Drawn
+from outgrow.reporting.figures.families import FAMILIES, draw_agreement, draw_family
 from outgrow.reporting.figures.labels import draw_label_mix
-from outgrow.reporting.figures.ladder import draw_ladder, draw_ladder_pgr
+from outgrow.reporting.figures.ladder import draw_agreement as draw_ladder_agreement
+from outgrow.reporting.figures.ladder import draw_chain, draw_ladder, draw_ladder_elicited, draw_ladder_pgr
 from outgrow.reporting.figures.reliability import draw_by_entropy, draw_heat, draw_risk_coverage
 from outgrow.reporting.figures.strata import draw_strata
 from outgrow.reporting.figures.style import house_style
@@ -24,10 +27,18 @@ DRAWINGS: dict[str, Callable[[Results], Drawn | None]] = {
     "label_mix": draw_label_mix,
     "loss": draw_loss,
     "validation": draw_validation,
+    "agreement": draw_agreement,
+    **{family.key: partial(draw_family, family=family) for family in FAMILIES},
 }
 
 
-LADDER: dict[str, Callable[[Sequence[Results]], Drawn | None]] = {"ladder": draw_ladder, "ladder_pgr": draw_ladder_pgr}
+LADDER: dict[str, Callable[[Sequence[Results]], Drawn | None]] = {
+    "ladder": draw_ladder,
+    "ladder_pgr": draw_ladder_pgr,
+    "ladder_elicited": draw_ladder_elicited,
+    "ladder_agreement": draw_ladder_agreement,
+    "ladder_chain": draw_chain,
+}
 """The figures of a run of several cells."""
 
 

@@ -41,6 +41,96 @@ def draw_ladder_pgr(cells: Sequence[Results]) -> Drawn | None:
     )  # fmt: skip
 
 
+def draw_ladder_elicited(cells: Sequence[Results]) -> Drawn | None:
+    """Elicited share against student, a line per supervisor; None where it is undefined everywhere."""
+    return _draw(
+        cells, "ladder_elicited", "Elicited share along the ladder", "elicited",
+        lambda arm: arm.elicited if arm.elicited.defined else None, lambda x: share(x, 1), references=False,
+        caption="(student − student before training) / (ceiling − student before training), with its 95 % interval: "
+        "what labels brought out, however good the supervisor is.",
+    )  # fmt: skip
+
+
+def draw_agreement(cells: Sequence[Results]) -> Drawn | None:
+    """Agreement with the weakest supervisor against student, a panel per arm; None where no arm has any."""
+    weakest = min(cells, key=lambda cell: (math.isnan(cell.supervisor.floor.value), cell.supervisor.floor.value))
+    cells = [cell for cell in cells if cell.supervisor.name == weakest.supervisor.name]
+    students = [cell.student.name for cell in cells]
+    parts = (("all questions", INK, "overall"), ("supervisor right", RIGHT, "when_right"),
+             ("supervisor wrong", WRONG, "when_wrong"))  # fmt: skip
+    names = [arm.name for arm in cells[0].arms if not math.isnan(arm.agreement.overall)]
+    rows = [
+        (arm.name, cell.student.name, *(getattr(arm.agreement, part) for _, _, part in parts))
+        for name in names for cell in cells for arm in cell.arms if arm.name == name
+    ]  # fmt: skip
+    if not rows:
+        return None
+    figure = canvas(max(4.2, 3.1 * len(names)), 3.4)
+    panels: list[Axes] = list(figure.subplots(1, len(names), sharey=True, squeeze=False)[0])
+    for name, axes in zip(names, panels, strict=True):
+        own = [row for row in rows if row[0] == name]
+        for place, (words, colour, _) in enumerate(parts, start=2):
+            xs = [students.index(str(row[1])) for row in own]
+            axes.plot(xs, [row[place] for row in own], marker="o", markersize=4, color=colour, label=words)
+        axes.set_title(name, fontsize=9)
+        axes.set_xticks(range(len(students)), students)
+        axes.set_xlim(-0.35, len(students) - 0.65)
+        axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:g}")
+        axes.grid(axis="y")
+    panels[0].set_ylabel("says what the supervisor says, %", fontsize=8)
+    panels[-1].legend(fontsize=7, frameon=False, loc="best")
+    return Drawn(
+        key="ladder_agreement",
+        title="Agreement along the ladder",
+        caption=f"Share of test questions on which students of {weakest.supervisor.name}, the weakest supervisor, give "
+        "its answer: on all, where it is right, and where it is wrong.",
+        alt="Lines for agreement on all questions, where the supervisor is right and where it is wrong, over students.",
+        svg=to_svg(figure),
+        data=data_table(("arm", "student", *(part for _, _, part in parts)), rows),
+    )
+
+
+def draw_chain(cells: Sequence[Results]) -> Drawn | None:
+    """PGR of the largest student by supervisor, in one hop and through a chain of models; None without a chain."""
+    top = cells[-1].student.name
+    cells = [cell for cell in cells if cell.student.name == top]
+    rows = [
+        (arm.name, cell.supervisor.name, arm.pgr.value, arm.pgr.low, arm.pgr.high)
+        for cell in cells for arm in cell.arms if arm.method in ("naive", "bootstrapping") and arm.pgr.defined
+    ]  # fmt: skip
+    names = list(dict.fromkeys(row[0] for row in rows))
+    weak = [cell.supervisor.name for cell in cells]
+    if not any(arm.method == "bootstrapping" and arm.name in names for arm in cells[0].arms):
+        return None
+    figure = canvas(5.2, 3.4)
+    axes = figure.subplots()
+    for place, name in enumerate(names):
+        shift = (place - (len(names) - 1) / 2) * 0.06
+        own = [(weak.index(str(w)) + shift, v, low, high) for n, w, v, low, high in rows if n == name]
+        colour = COLOURS[place % len(COLOURS)]
+        axes.plot([x for x, *_ in own], [v for _, v, _, _ in own], marker="o", color=colour, label=name)
+        for x, _, low, high in own:
+            axes.plot([x, x], [low, high], color=colour, linewidth=1.0)
+    axes.set_xticks(range(len(weak)), weak)
+    axes.set_xlim(-0.35, len(weak) - 0.65)
+    for y in (0.0, 1.0):
+        axes.axhline(y, color=MUTED, linewidth=0.8)
+    axes.yaxis.set_major_formatter(lambda y, _: share(y, 1))
+    axes.set_ylabel(f"PGR of {top}", fontsize=8)
+    axes.grid(axis="y")
+    axes.legend(fontsize=7, frameon=False, loc="best")
+    return Drawn(
+        key="ladder_chain",
+        title="One hop and a chain",
+        caption=f"PGR of {top}, the last student, taught by each supervisor at once or through the models between "
+        "(bootstrapping), with 95 % intervals.",
+        alt="Lines for naive training and bootstrapping over the supervisors.",
+        svg=to_svg(figure),
+        data=data_table(("arm", "supervisor", "value", "low", "high"), rows),
+        wide=False,
+    )
+
+
 def _draw(
     cells: Sequence[Results], key: str, title: str, axis: str, read: Callable[[Arm], Estimate | None],
     form: Callable[[float], str], *, references: bool, caption: str,
