@@ -23,6 +23,7 @@ from outgrow.cli.run import run
 from outgrow.cli.schema import schema
 from outgrow.cli.show import show
 from outgrow.cli.status import status
+from outgrow.cli.study import study
 from outgrow.core.lean import start_without_pandas
 
 VERBS: dict[Callable[..., None], str | None] = {
@@ -43,6 +44,7 @@ VERBS: dict[Callable[..., None], str | None] = {
     objectives: None,
     supervisors: None,
     metrics: None,
+    study: "outgrow study simulable_errors --seeds 3",
     doctor: None,
 }
 """Each verb with an example."""

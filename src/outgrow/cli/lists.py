@@ -22,7 +22,7 @@ def tasks(kind: Name = None, plugin: Plugin = None) -> None:
     """List the kinds of task, or the options of one."""
     from outgrow.tasks import TASKS
 
-    _list(TASKS, kind, lambda task: task.config_model())
+    list_registry(TASKS, kind, lambda task: task.config_model())
 
 
 def methods(name: Name = None, plugin: Plugin = None) -> None:
@@ -32,31 +32,31 @@ def methods(name: Name = None, plugin: Plugin = None) -> None:
     def role(method: Any) -> str:
         return ", ".join([*(["control"] if method.control else []), *(["uses gold"] if method.uses_gold else [])])
 
-    _list(METHODS, name, lambda method: method.config, role)
+    list_registry(METHODS, name, lambda method: method.config, role)
 
 
 def objectives(name: Name = None, plugin: Plugin = None) -> None:
     """List the objectives that a method can be given, or the settings of one."""
     from outgrow.objectives import OBJECTIVES
 
-    _list(OBJECTIVES, name, lambda objective: objective.settings())
+    list_registry(OBJECTIVES, name, lambda objective: objective.settings())
 
 
 def supervisors(kind: Name = None, plugin: Plugin = None) -> None:
     """List the kinds of supervisor, or the settings of one."""
     from outgrow.supervisors import SUPERVISORS
 
-    _list(SUPERVISORS, kind, lambda supervisor: supervisor.config_model())
+    list_registry(SUPERVISORS, kind, lambda supervisor: supervisor.config_model())
 
 
 def metrics(name: Name = None, plugin: Plugin = None) -> None:
     """List the metrics that a recipe may add to accuracy."""
     from outgrow.evaluation import METRICS
 
-    _list(METRICS, name)
+    list_registry(METRICS, name)
 
 
-def _list(
+def list_registry(
     registry: Registry[Any],
     name: str | None,
     settings: Callable[[Any], type[BaseModel]] | None = None,

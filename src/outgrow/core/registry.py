@@ -85,7 +85,7 @@ class Origin:
             return OURS
         if name in PLUGIN_MODULES:
             return PLUGIN_MODULES[name]
-        for point, origin in (pair for what in WHATS for pair in installed(f"outgrow.{what}s")):
+        for point, origin in (pair for what in WHATS for pair in installed(group_of(what))):
             if point.module.partition(".")[0] == top:
                 return origin
         path = getattr(sys.modules.get(name), "__file__", None)
@@ -104,8 +104,15 @@ class Origin:
 
 OURS = Origin("outgrow")
 SESSION = Origin("this program")
-WHATS = ("method", "task", "objective", "supervisor", "metric")
+WHATS = ("method", "task", "objective", "supervisor", "metric", "study")
 """What there are registries of."""
+
+
+def group_of(what: str) -> str:
+    """The group of entry points of a registry: `outgrow.methods`, `outgrow.studies`."""
+    return f"outgrow.{what.removesuffix('y')}ies" if what.endswith("y") else f"outgrow.{what}s"
+
+
 PLUGIN_MODULES: dict[str, Origin] = {}
 """Modules made of plugin files (`outgrow.core.plugins`)."""
 LOADING: ContextVar[Origin | None] = ContextVar("LOADING", default=None)
@@ -138,13 +145,13 @@ class Registry(MutableMapping[str, T]):
     nobody who does not use it.
 
     Args:
-        what: what an entry is, in words ("method"); entry points are those of the group `outgrow.<what>s`.
+        what: what an entry is, in words ("method"); entry points are those of the group `group_of(what)`.
         kind: the class of the specifications.
         ours: the names that ship with this package, each with its specification or `module:attribute` of it.
     """
 
     def __init__(self, what: str, kind: type[Any], ours: Mapping[str, T | str]) -> None:
-        self.what, self.kind, self.group = what, kind, f"outgrow.{what}s"
+        self.what, self.kind, self.group = what, kind, group_of(what)
         self.clashes: dict[str, str] = {}
         self._entries = {name: Entry(name, OURS, partial(resolve, value)) for name, value in ours.items()}
         self._complete = False

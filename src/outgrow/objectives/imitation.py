@@ -30,7 +30,12 @@ class Imitation:
         from outgrow.objectives.base import Losses
         from outgrow.objectives.losses import class_rows_nll, row_units, token_rows_nll
 
-        if batch.tokens is None:
+        if batch.scored is not None:
+            from outgrow.objectives.options import choices
+
+            view = choices(outputs, batch)
+            losses = -(view.target * view.logs).sum(1)
+        elif batch.tokens is None:
             losses = class_rows_nll(outputs.logits, batch)
         else:
             losses = token_rows_nll(outputs.logits, batch, batch.tokens)

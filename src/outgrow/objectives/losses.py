@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from outgrow.objectives.base import Batch, Outputs, Tokens
+from outgrow.objectives.base import Batch, Tokens
 
 
 def answer_nll(logits: Float[Tensor, "places vocabulary"], tokens: Tokens) -> Float[Tensor, "answers"]:
@@ -34,13 +34,8 @@ def token_rows_nll(logits: Float[Tensor, "places vocabulary"], batch: Batch, tok
     return rows.index_add(0, tokens.row, torch.where(soft_answer, -tokens.share * normalised, hard))
 
 
-def class_rows_nll(logits: Float[Tensor, "scores classes"], batch: Batch) -> Float[Tensor, "rows"]:
-    """Row losses of the heads `classifier` and `reward`: cross-entropy in nats against the row's probabilities."""
-    if batch.scored is not None:
-        from outgrow.objectives.options import choices
-
-        view = choices(Outputs(logits), batch)
-        return -(view.target * view.logs).sum(1)
+def class_rows_nll(logits: Float[Tensor, "rows classes"], batch: Batch) -> Float[Tensor, "rows"]:
+    """Row losses of head `classifier`: cross-entropy in nats against the row's class probabilities."""
     assert batch.classes is not None
     return functional.cross_entropy(logits.float(), batch.classes, reduction="none")
 
