@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from outgrow.reporting.trained import export as export
     from outgrow.reporting.write import write_report
     from outgrow.store.status import status as status
+    from outgrow.studies import study as study
     from outgrow.tasks import load
 
     explore, load_task, report = write_explorer, load, write_report
@@ -81,6 +82,7 @@ _HOMES = {
     "run": "reporting.result",
     "show": "models.show",
     "status": "store.status",
+    "study": "studies",
     "write_rows": "io.export",
     "write_table": "io",
 }

@@ -122,9 +122,13 @@ def test_bootstrapping_with_few_questions_uses_them_all_and_says_so():
     assert lab.notes == ["The pool has fewer than 2 questions for each link, so every link learns all of them."]
 
 
-def test_bootstrapping_needs_models_between():
-    with pytest.raises(PrerequisiteError, match=r"give the recipe some \(models\)"):
-        run("bootstrapping")
+def test_bootstrapping_without_models_between_is_naive_training_and_says_so():
+    lab, _ = run("bootstrapping")
+    (trained,) = lab.trained
+    assert (trained.targets, trained.select, trained.start) == (WEAK, "weak", fake.STUDENT)
+    assert lab.notes == [
+        "The recipe has no model between the supervisor and this student (models): this is naive training."
+    ]
 
 
 def test_parts_are_disjoint_keep_groups_together_and_follow_the_seed():

@@ -20,11 +20,12 @@ def study(
     """Carry out a small experiment that ends in a table and a figure."""
     from outgrow.cli.lists import list_registry
     from outgrow.studies import STUDIES
+    from outgrow.studies import study as carry_out
 
     if name is None:
         list_registry(STUDIES, None)
         return
-    found = STUDIES.require(name).run(None if seeds is None else range(seeds))
+    found = carry_out(name, seeds=None if seeds is None else range(seeds))
     table = plain_table(*found.table.column_names)
     for row in found.table.to_pylist():
         table.add_row(*(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row.values()))

@@ -63,6 +63,19 @@ def cells_of(recipe: Recipe) -> tuple[Cell, ...]:
     )
 
 
+def models_of(recipe: Recipe, cell: Cell) -> tuple[int, ...]:
+    """Places of the further base models that methods of a cell may use, in the recipe's order.
+
+    All of them, or in `grid: smaller` those larger than the cell's supervisor and smaller than its student.
+    """
+    places = range(len(recipe.models))
+    if recipe.grid != "smaller":
+        return tuple(places)
+    low = max(_parameters(recipe.supervisors[i]) for i in cell.supervisors)
+    high = _parameters(recipe.students[cell.student])
+    return tuple(i for i in places if low < _parameters(recipe.models[i]) < high)
+
+
 def _parameters(model: object) -> int:
     if isinstance(model, LocalSupervisor | ModelRef):
         return int(find_shape(model, {}).parameters)

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from outgrow.core.errors import ConfigError, SealedError
 from outgrow.core.lab import How, Probe, Select, Source, Student
-from outgrow.experiment.cells import Cell, cells_of
+from outgrow.experiment.cells import Cell, cells_of, models_of
 from outgrow.experiment.lab import Doors, MethodLab, first_variants, sealed
 from outgrow.experiment.readings import HiddenStates, Score
 from outgrow.experiment.step_runner import StepRunner, gold_values, identity_values
@@ -217,7 +217,7 @@ class _Arm:
             _plain(self._score), self._door(self._activations), _plain(self._do), self._door(self._known_gold),
             self._door(self._in_form_of), self._door(self._gold) if self.uses_gold else sealed(self.name),
         )  # fmt: skip
-        models = zip(recipe.models, recipe.model_names, strict=True)
+        models = [(recipe.models[i], recipe.model_names[i]) for i in models_of(recipe, self.cell)]
         return MethodLab(
             seed=self.seed, splits={split: self.opaque.hide(table, self.seed) for split, table in self.splits.items()},
             supervisors=self.supervisors,

@@ -10,7 +10,6 @@ import pyarrow as pa
 from pydantic import Field
 
 from outgrow.core.encoding import encode
-from outgrow.core.errors import PrerequisiteError
 from outgrow.core.lab import ONCE, Lab, Source, Student
 from outgrow.methods.base import MethodConfig
 from outgrow.methods.rows import LabelForm, weak_rows
@@ -33,12 +32,10 @@ class Bootstrapping(MethodConfig):
 def bootstrapping(lab: Lab, config: Bootstrapping) -> Student:
     """Train each of the recipe's models on the labels of the one before, the student last (arXiv 2312.09390)."""
     if not lab.models:
-        raise PrerequisiteError(
-            "bootstrapping goes through models between the supervisor and the student; give the recipe some (models)"
-        )
+        lab.note("The recipe has no model between the supervisor and this student (models): this is naive training.")
     links = (*lab.models, lab.student)
     parts = disjoint(lab.pool, len(links), lab.seed)
-    if min(part.num_rows for part in parts) < config.fresh:
+    if len(links) > 1 and min(part.num_rows for part in parts) < config.fresh:
         parts = [lab.pool] * len(links)
         lab.note(f"The pool has fewer than {config.fresh} questions for each link, so every link learns all of them.")
     teacher: Source = lab.supervisors[0]

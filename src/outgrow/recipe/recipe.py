@@ -155,7 +155,8 @@ class Recipe(Labelling):
         reliability: how answers are rated.
         student: the strong model, before training; of several `students` the first.
         students: strong models, where there are several: a cell of results each.
-        models: further base models that methods may use, between weak and strong.
+        models: further base models that methods may use, between weak and strong; with `grid: smaller` a cell has
+            those that are between its supervisor and its student in size.
         grid: which supervisors teach which student: every student is taught by all supervisors `together`, by `each`
             in a cell of its own, or by each that is `smaller`.
         methods: the arms, in the order of the report.

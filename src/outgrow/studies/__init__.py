@@ -1,10 +1,28 @@
 """Small experiments that ship: each needs no model and ends in a table and a figure within a minute."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from outgrow.core.registry import Registry
 from outgrow.studies.base import Study, StudySpec
 
-_OURS = {"simulable_errors": StudySpec("simulable_errors", f"{__name__}.simulable_errors:simulable_errors", seeds=5)}
+_OURS = {"simulable_errors": StudySpec("simulable_errors", f"{__name__}.simulable_errors:simulable_errors", seeds=8)}
 
 STUDIES = Registry("study", StudySpec, _OURS)
 
-__all__ = ["STUDIES", "Study", "StudySpec"]
+
+def study(name: str, *, seeds: Sequence[int] | None = None) -> Study:
+    """Carry out a small experiment that ships or was registered; `Study.write` keeps its table and figure.
+
+    Args:
+        name: one of `STUDIES`.
+        seeds: of the repetitions; None takes as many as the study needs.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    return STUDIES.require(name).run(seeds)
+
+
+__all__ = ["STUDIES", "Study", "StudySpec", "study"]

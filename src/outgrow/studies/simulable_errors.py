@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from outgrow.core.arrays import Bool, Float, Int
 from outgrow.evaluation import Joint, gap_recovered
-from outgrow.reporting.figures.drawn import CONTROL, METHOD, MUTED, Drawn, data_table
+from outgrow.reporting.figures.drawn import CONTROL, INK, METHOD, MUTED, Drawn, data_table
 from outgrow.reporting.formatting import share
 from outgrow.studies.base import Study
 
@@ -117,7 +117,7 @@ def _draw(table: pa.Table) -> Drawn:
             xs = [i + (place - 0.5) * 0.38 for i in range(len(rows))]
             axes.bar(xs, [row["pgr"] for row in rows], width=0.36, color=colour, alpha=0.8, label=f"{errors} errors")
             for x, row in zip(xs, rows, strict=True):
-                axes.plot([x, x], [row["low"], row["high"]], color="black", linewidth=1.0)
+                axes.plot([x, x], [row["low"], row["high"]], color=INK, linewidth=1.0)
         axes.set_xticks(range(len(PIXELS)), [f"{k} pixels" for k in PIXELS])
         for y in (0.0, 1.0):
             axes.axhline(y, color=MUTED, linewidth=0.8)
