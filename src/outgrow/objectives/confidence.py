@@ -34,7 +34,7 @@ class Confidence(OfChoices):
         warmup: share of the steps over which it rises.
         balance: harden to the class shares of the labels.
         hard: False takes the prediction as it is, which makes the second term the student's entropy.
-        window: how many of the last rows thresholds come from.
+        window: how many of the last rows thresholds come from; with 256 rows they lag behind, and students fell apart.
         level: `options` weighs a row's options; `tokens` takes a text's tokens, each hardened by itself; `auto` weighs
             options where rows have them.
     """
@@ -44,7 +44,7 @@ class Confidence(OfChoices):
     warmup: Share = 0.2
     balance: bool = True
     hard: bool = True
-    window: Annotated[int, Field(ge=1)] = 256
+    window: Annotated[int, Field(ge=1)] = 64
     level: Literal["auto", "options", "tokens"] = "auto"
 
     @property
