@@ -52,11 +52,15 @@ def test_a_recipe_runs_dry(small):
     if recipe.task.kind == "table" and not (SHARED / next(iter(recipe.task.paths().values()))).exists():
         pytest.skip("the recipe's files are not in ../shared/data")
     jobs = [job for job in plan(recipe) if job.stage == "arm"]
-    # Cells that need the same training ask for it once: the later ones have nothing left to do.
-    arms = [next(job for job in jobs if job.name.partition(", ")[0] == arm.id) for arm in recipe.methods]
+    # Cells that need the same training ask for it once: others have nothing left to do.
+    arms = [
+        max((job for job in jobs if job.name.partition(", ")[0] == arm.id), key=lambda job: job.rows)
+        for arm in recipe.methods
+    ]
     assert len(jobs) == len(recipe.methods) * len(cells_of(recipe))
     assert all(arm.rows > 0 for arm in arms)
-    assert len({arm.steps for arm in arms}) == 1  # the same budget for every arm (definition 6)
+    once = [arm for arm in arms if not arm.name.startswith(("bootstrapping", "nearest_centroid"))]
+    assert len({arm.steps for arm in once}) == 1  # the same budget for every arm that trains once (definition 6)
 
 
 @pytest.mark.parametrize("name", PAPER01)
