@@ -13,7 +13,7 @@ import pytest
 
 from outgrow.core.errors import ConfigError, SealedError
 from outgrow.core.hashing import sha256_text
-from outgrow.core.lab import How
+from outgrow.core.lab import ONCE, How, Probe
 from outgrow.experiment.cells import Cell, cells_of
 from outgrow.experiment.dry import count_jobs, counted_steps, plan
 from outgrow.experiment.graph import Job, jobs_of, perform
@@ -183,6 +183,66 @@ def test_scores_are_log_probabilities_and_activations_come_in_the_order_of_the_q
     assert all(value < 0 for value in scores["logprob"].to_pylist())
     assert both.shape == (2, 2, 32)
     np.testing.assert_allclose(both[1, 1], alone[0, 0], rtol=1e-4, atol=1e-5)
+
+
+def test_a_probe_can_be_asked_once_and_neither_trained_nor_asked_in_other_wordings(recipe, monkeypatch, tmp_path):
+    def action(lab):
+        rows = answer_rows(lab.ask(lab.supervisors[0], lab.pool, variants=1))
+        probe = lab.derive(lab.student, rows, Probe("logistic"))
+        said = lab.ask(probe, lab.validation, ONCE)
+        with pytest.raises(ConfigError, match="answers each question once; ask it with variants=1"):
+            lab.ask(probe, lab.pool)
+        with pytest.raises(ConfigError, match="is a probe, not a model on this machine: it can only be asked"):
+            lab.train(probe, rows)
+        every = answer_rows(lab.ask(lab.supervisors[0], lab.pool))
+        with pytest.raises(ConfigError, match="reads identity wordings alone"):
+            lab.derive(lab.student, every, Probe())
+        gold = rows.set_column(2, rows.schema.field("source"), pa.array(["gold"] * rows.num_rows))
+        with pytest.raises(SealedError, match="kept for gold"):
+            lab.derive(lab.student, gold, Probe())
+        return said, rows.num_rows, probe, lab.validation
+
+    (said, labels, probe, validation), _ = within(recipe, monkeypatch, tmp_path, action)
+    assert (probe.n_rows, probe.steps) == (labels, 0)
+    assert said["example_id"].to_pylist() == validation["example_id"].to_pylist()
+    for shares in said["probabilities"].to_pylist():
+        assert math.fsum(p for _, p in shares) == pytest.approx(1.0)
+    assert set(said["finish_reason"].to_pylist()) == {"scored"}
+
+
+def test_reading_texts_changes_the_model_under_its_own_head_and_only_base_models_do(recipe, monkeypatch, tmp_path):
+    def action(lab):
+        rows = answer_rows(lab.ask(lab.supervisors[0], lab.pool, variants=1))
+        reader = lab.pretrain(lab.student, lab.pool, settings={"epochs": 1})
+        before, after = (lab.activations(source, lab.pool, [-1]) for source in (lab.student, reader))
+        taught = lab.train(reader, rows, stage="labels")
+        with pytest.raises(ConfigError, match="was trained already; only base models go on reading texts"):
+            lab.pretrain(taught, lab.pool)
+        return reader, float(np.abs(before - after).max()), lab.ask(taught, lab.validation, ONCE)
+
+    (reader, moved, said), _ = within(recipe, monkeypatch, tmp_path, action)
+    assert reader.steps > 0
+    assert moved > 1e-3
+    assert said["value"].null_count < said.num_rows
+
+
+def test_a_checkpoint_is_chosen_by_labels_that_a_method_gives(recipe, monkeypatch, tmp_path):
+    """Labels that are the first checkpoint's own answers choose the first checkpoint, or one that says the same."""
+
+    def action(lab):
+        rows = answer_rows(lab.ask(lab.supervisors[0], lab.pool, variants=1))
+        settings = {"checkpoints": 3, "epochs": 3}
+        first = lab.train(lab.student, rows, stage="a", select="last", settings={**settings, "epochs": 1})
+        labels = lab.ask(first, lab.validation, ONCE).select(["example_id", "value"])
+        chosen = lab.train(lab.student, rows, stage="b", select=labels, settings=settings)
+        usual = lab.train(lab.student, rows, stage="c", settings=settings)
+        with pytest.raises(ConfigError, match=r"takes questions of lab\.validation"):
+            lab.train(lab.student, rows, select=lab.ask(lab.supervisors[0], lab.pool, variants=1))
+        return chosen, usual
+
+    (chosen, usual), _ = within(recipe, monkeypatch, tmp_path, action)
+    assert chosen.key != usual.key
+    assert 0 < chosen.chosen_step <= chosen.steps
 
 
 def test_cells_pair_supervisors_with_students_as_the_grid_says(folder):
