@@ -226,6 +226,18 @@ def test_reading_texts_changes_the_model_under_its_own_head_and_only_base_models
     assert said["value"].null_count < said.num_rows
 
 
+def test_a_prompted_model_is_asked_behind_its_demonstrations(recipe, monkeypatch, tmp_path):
+    def action(lab):
+        rows = answer_rows(lab.ask(lab.supervisors[0], lab.pool, variants=1)).slice(0, 3)
+        prompted = lab.prompt(lab.student, rows)
+        return prompted, lab.ask(prompted, lab.validation, ONCE), lab.ask(lab.student, lab.validation, ONCE)
+
+    (prompted, said, plain), runner = within(recipe, monkeypatch, tmp_path, action)
+    assert (prompted.n_rows, prompted.steps) == (3, 0)
+    assert len(runner.sources.find(prompted).turns) == 3
+    assert said["logprob"].to_pylist() != plain["logprob"].to_pylist()
+
+
 def test_a_checkpoint_is_chosen_by_labels_that_a_method_gives(recipe, monkeypatch, tmp_path):
     """Labels that are the first checkpoint's own answers choose the first checkpoint, or one that says the same."""
 

@@ -40,6 +40,7 @@ VERSIONS = {
     "train": "TRAIN_VERSION",
     "count parameters": "COUNT_VERSION",
     "pretrain": "PRETRAIN_VERSION",
+    "prompt": "PROMPT_VERSION",
     "probe": "PROBE_VERSION",
     "probe answer": "PROBE_ANSWER_VERSION",
     "hidden states": "STATES_VERSION",
@@ -244,6 +245,22 @@ def reader(folder):
     return result
 
 
+def shots(folder):
+    """What a model says behind three weak labels."""
+    raw = {
+        "task": world("choice"), "supervisors": [NANO], "student": {"model": "microworld/nano"}, "train": TRAIN,
+        "methods": [{"name": "few_shot", "shots": 3}, "strong_ceiling"], "jobs": 1, "seeds": [0],
+    }  # fmt: skip
+    result = Result()
+    outgrow.run(parse_recipe(raw), store=folder / "store", out=folder / "out", jobs=1)
+    (prompt,) = steps_in(Store(folder / "store", unsealed=True), result)["prompt"]
+    result.exact("turns", prompt.json("turns.json"))
+    (student,) = [each for each in json.loads((folder / "out" / "provenance.json").read_text())["trained"]
+                  if each["name"] == "few_shot"]  # fmt: skip
+    assert student["key"] == prompt.key
+    return result
+
+
 def questions(step, version, make):
     """Questions, gold and wordings of a task, and how it reads answers."""
 
@@ -316,6 +333,7 @@ def cases():
     found = {name: partial(labelled, task=t, supervisor=s, ask=ask) for name, (t, s, ask) in answers.items()}
     found |= {"answers from a file": from_file, "answers of a server": from_server}
     found |= {"training of an adapter": adapter, "students": students, "probes": probes, "reader": reader}
+    found |= {"shots": shots}
     families = [(family, {}) for family in microworld.FAMILIES] + [("choice", {"answer": "letter"})]
     for family, options in families:
         wordings = {} if family in ("sums", "kind") else {"wordings": "mixed"}

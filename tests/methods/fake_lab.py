@@ -159,6 +159,10 @@ class FakeLab:
         self.trained.append(Trained(start, rows, None, "mean_one", stage, probe=probe))
         return Student(stage or "probe", "key-probe", rows.num_rows)
 
+    def prompt(self, start, rows, *, stage=""):
+        self.trained.append(Trained(start, rows, None, "mean_one", stage))
+        return Student("prompted", "key-prompted", rows.num_rows)
+
     def activations(self, source, questions, layers, *, pool="last"):
         assert source == STUDENT
         return np.array([[self.states[q]] * len(layers) for q in questions["example_id"].to_pylist()])

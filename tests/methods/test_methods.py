@@ -427,6 +427,7 @@ def test_gold_is_declared_by_the_oracles_and_the_reference_alone():
     assert {name for name, spec in METHODS.items() if spec.control} == {
         "random_filtering",
         "shuffled_reweighting",
+        "few_shot",
         "nearest_centroid",
         "zero_shot_self_training",
         *oracles,

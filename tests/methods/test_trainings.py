@@ -90,6 +90,19 @@ def test_probes_on_gold_are_declared():
         run("linear_probe_gold")
 
 
+def test_few_shot_shows_some_weak_labels_that_follow_the_seed():
+    said = {f"q{i}": ["ab"[i % 2]] for i in range(30)}
+    shown = []
+    for seed in (0, 0, 1):
+        lab, student = run("few_shot", lab=fake.FakeLab(fake.answers_table(said), seed=seed), shots=4)
+        assert (student.name, lab.trained[0].start) == ("prompted", fake.STUDENT)
+        shown.append(lab.trained[0].targets)
+    assert len(shown[0]) == 4
+    assert shown[0] == shown[1] != shown[2]
+    with pytest.raises(PrerequisiteError, match="few_shot shows 9 labels, and the supervisor gave 3"):
+        run("few_shot", shots=9)
+
+
 # Chains and rounds ---------------------------------------------------------------------------------------------------
 
 
@@ -281,6 +294,7 @@ def test_relabelling_stays_within_the_options_of_a_question():
 
 # Of all of them ------------------------------------------------------------------------------------------------------
 
+SETTINGS = {"few_shot": {"shots": 2}}
 OTHERS = sorted({name for name, spec in METHODS.items() if not spec.choose} - {"oracle_filtering", "own_gold"})
 
 
@@ -300,7 +314,7 @@ def test_a_method_depends_on_answers_and_seed_alone_and_not_on_the_order_of_rows
         lab = fake.FakeLab(
             answers, truth, held_out=("v1", "v2"), said=Everybody(), states=states, models=models, seed=3
         )
-        METHODS[name].function(lab, METHODS[name].config())
+        METHODS[name].function(lab, METHODS[name].config(**SETTINGS.get(name, {})))
         columns = ("row_id", "target", "probabilities", "weight")
         return [
             (each.start, each.stage, sorted(zip(*(map(str, each.column(c)) for c in columns), strict=True)))
@@ -315,6 +329,6 @@ def test_what_trains_by_an_objective_leaves_room_for_none_of_the_recipe():
     """`lab.train` takes the arm's objective where a method gives none; these two are made of theirs."""
     for name in OTHERS:
         lab = lab_with(truth=TRUTH, said=Everybody(), states={q: [1.0, 2.0] for q in SAID}, models=chain().models)
-        METHODS[name].function(lab, METHODS[name].config())
+        METHODS[name].function(lab, METHODS[name].config(**SETTINGS.get(name, {})))
         given = {each.objective for each in lab.trained}
         assert (given != {None}) == (name in ("confidence_loss", "product_loss")), name

@@ -201,6 +201,16 @@ class Lab(Protocol):
         """
         ...
 
+    def prompt(self, start: Source, rows: pa.Table, *, stage: str = "") -> Student:
+        """`start`, a base language model, as it is, with rows as demonstrations before each question.
+
+        Args:
+            start: the model.
+            rows: training rows about questions of the lab, in the order they are shown.
+            stage: as for `train`.
+        """
+        ...
+
     def score(self, source: Source, prompts: Sequence[str], targets: Sequence[str]) -> pa.Table:
         """Log-probabilities of targets after prompts by teacher forcing.
 

@@ -214,8 +214,9 @@ class _Arm:
         recipe, sources = self.recipe, self.runner.sources
         doors = Doors(
             self._door(self._ask), self._door(self._train), self._door(self._pretrain), self._door(self._derive),
-            _plain(self._score), self._door(self._activations), _plain(self._do), self._door(self._known_gold),
-            self._door(self._in_form_of), self._door(self._gold) if self.uses_gold else sealed(self.name),
+            self._door(self._prompt), _plain(self._score), self._door(self._activations), _plain(self._do),
+            self._door(self._known_gold), self._door(self._in_form_of),
+            self._door(self._gold) if self.uses_gold else sealed(self.name),
         )  # fmt: skip
         models = [(recipe.models[i], recipe.model_names[i]) for i in models_of(recipe, self.cell)]
         return MethodLab(
@@ -324,6 +325,12 @@ class _Arm:
     def _derive(self, start: Source, rows: pa.Table, probe: Probe, *, stage: str) -> Student:
         examples, model = self._about(rows), self.runner.sources.model(start)
         student = self.runner.derive(model, rows, probe, name=self.name, examples=examples, sealed=self.uses_gold)
+        self._staged(stage, student)
+        return student
+
+    def _prompt(self, start: Source, rows: pa.Table, *, stage: str) -> Student:
+        examples, model = self._about(rows), self.runner.sources.model(start)
+        student = self.runner.prompt(model, rows, name=self.name, examples=examples, sealed=self.uses_gold)
         self._staged(stage, student)
         return student
 

@@ -30,6 +30,7 @@ class Doors:
     train: Callable[..., Student]
     pretrain: Callable[..., Student]
     derive: Callable[..., Student]
+    prompt: Callable[..., Student]
     score: Callable[[Source, Sequence[str], Sequence[str]], pa.Table]
     activations: Callable[[Source, pa.Table, Sequence[int], str], Any]
     do: Callable[[Any], Any]
@@ -77,7 +78,7 @@ class MethodLab:
         self.supervisors, self.models, self.student = supervisors, models, student
         self.training = training
         self._ask, self._train, self._pretrain, self._derive = doors.ask, doors.train, doors.pretrain, doors.derive
-        self._score = doors.score
+        self._prompt, self._score = doors.prompt, doors.score
         self._activations, self._do, self._known_gold = doors.activations, doors.do, doors.known_gold
         self._in_form_of, self._gold = doors.in_form_of, doors.gold
         self._notes = notes
@@ -116,6 +117,10 @@ class MethodLab:
     def derive(self, start: Source, rows: pa.Table, probe: Probe, *, stage: str = "") -> Student:
         """See `core.lab.Lab.derive`."""
         return self._derive(start, rows, probe, stage=stage)
+
+    def prompt(self, start: Source, rows: pa.Table, *, stage: str = "") -> Student:
+        """See `core.lab.Lab.prompt`."""
+        return self._prompt(start, rows, stage=stage)
 
     def score(self, source: Source, prompts: Sequence[str], targets: Sequence[str]) -> pa.Table:
         """See `core.lab.Lab.score`."""

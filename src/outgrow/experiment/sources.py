@@ -19,6 +19,7 @@ from outgrow.recipe.recipe import Labelling
 from outgrow.store import Artefact
 from outgrow.supervisors.asking import Elsewhere
 from outgrow.supervisors.config import FileSupervisor, LocalSupervisor
+from outgrow.supervisors.queries import Turn
 from outgrow.tasks.base import Task
 from outgrow.training.config import TrainConfig
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from outgrow.models.loaded import Loaded
 
 
+TURNS = "turns.json"
+"""Demonstrations in the result of a step, as pairs of prompt and answer."""
 CHAT_VERSION = 2
 """Of how answers stand in a chat: from the template's opening to the token that ends a turn."""
 
@@ -39,13 +42,22 @@ class ModelHandle:
         ref: the base model.
         weights: the result of the training that made it; None for a base model, and where results are made up.
         train: settings of that training; None for a base model.
+        shown: the result of a step that holds demonstrations, which stand before each question.
     """
 
     source: Source
     ref: ModelRef
     weights: Artefact | None = None
     train: TrainConfig | None = None
+    shown: Artefact | None = None
     kind: Literal["local"] = "local"
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """The demonstrations."""
+        if self.shown is None:
+            return ()
+        return tuple(Turn(prompt, answer) for prompt, answer in self.shown.json(TURNS))
 
     @property
     def folder(self) -> Path | None:

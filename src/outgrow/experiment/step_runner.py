@@ -21,9 +21,10 @@ from outgrow.experiment.lab import identity_answers
 from outgrow.experiment.opaque import OpaqueIds
 from outgrow.experiment.pretraining import Pretrain
 from outgrow.experiment.probing import FitProbe, ProbeAnswer, probe_of
+from outgrow.experiment.prompting import Prompt
 from outgrow.experiment.question_tables import Questions
 from outgrow.experiment.readings import HiddenStates, Reference
-from outgrow.experiment.sources import ModelHandle, ProbeHandle, Sources
+from outgrow.experiment.sources import TURNS, ModelHandle, ProbeHandle, Sources
 from outgrow.experiment.steps import Lookup, Maker, Steps
 from outgrow.methods.rows import gold_rows, normalise_weights
 from outgrow.models.config import ModelRef, with_option
@@ -194,6 +195,7 @@ class StepRunner:
             states = self.states(handle.base, examples, handle.probe)
             return self.steps.do(ProbeAnswer(self.sources, handle, task, examples, states, asking, split))
         if isinstance(handle, ModelHandle):
+            asking = asking.shown(handle.turns) if handle.turns else asking
             handle = replace(handle, source=Source(source.name, source.key))
         return self.steps.do(Answer(self.sources, handle, task, examples, asking, split, self.report, self.usage))
 
@@ -290,6 +292,17 @@ class StepRunner:
         here = states[place.to_numpy()]
         return self.steps.do(FitProbe(self.sources, start, self.task, settled, here, probe, name, sealed))
 
+    def prompt(
+        self, start: ModelHandle, rows: pa.Table, *, name: str, examples: pa.Table, sealed: bool = False
+    ) -> Student:
+        """`start` as it is, with `rows` about `examples` as demonstrations before each question; see `train`.
+
+        Raises:
+            SealedError: as `train`.
+        """
+        _check_sealed(name, rows, sealed=sealed)
+        return self.steps.do(Prompt(self.sources, start, self.task, examples, rows, name, sealed))
+
     def tune_supervisor(self, index: int, seed: int) -> Source:
         """Supervisor `index` of the recipe, tuned on gold of `supervisor_train` unless it is taken as it is."""
         supervisor = self.recipe.supervisors[index]
@@ -312,6 +325,9 @@ class StepRunner:
         assert isinstance(self.recipe, Recipe)
         assert isinstance(self.steps, Maker | Lookup)
         start, result = self.sources.base(ref, student.name), self.steps.store.open(student.key)
+        if TURNS in result.files:
+            self.sources.know(replace(start, source=student, shown=result))
+            return
         if (read := probe_of(result)) is None:
             self.sources.adopt(student, start, self.recipe.train, result)
             return
@@ -335,8 +351,9 @@ class StepRunner:
     def _weights(self, student: Student) -> Any:
         handle = self.sources.find(student)
         assert isinstance(handle, ModelHandle | ProbeHandle)
-        assert handle.weights is not None
-        return handle.weights
+        result = getattr(handle, "shown", None) or handle.weights
+        assert result is not None
+        return result
 
 
 def _check_sealed(name: str, rows: pa.Table, *, sealed: bool) -> None:

@@ -19,6 +19,7 @@ from outgrow.methods.early_stopping import (
     early_stopping_gold,
 )
 from outgrow.methods.error_structure import ErrorStructure, error_structure
+from outgrow.methods.few_shot import FewShot, few_shot
 from outgrow.methods.generative_finetuning import GenerativeFinetuning, generative_ceiling, generative_finetuning
 from outgrow.methods.linear_probe import LinearProbe, finetuned_probe_gold, linear_probe, linear_probe_gold
 from outgrow.methods.majority_vote import MajorityVote, majority_vote
@@ -64,6 +65,7 @@ _OURS = (
     MethodSpec("probe_relabelling", ProbeRelabelling, probe_relabelling),
     MethodSpec("probe_filtering", ProbeFiltering, probe_filtering),
     MethodSpec("linear_probe", LinearProbe, linear_probe),
+    MethodSpec("few_shot", FewShot, few_shot, control=True),
     MethodSpec("nearest_centroid", NearestCentroid, nearest_centroid, control=True),
     MethodSpec.choosing("random_filtering", RandomFiltering, random_filtering, control=True),
     MethodSpec.choosing("shuffled_reweighting", ShuffledReweighting, shuffled_reweighting, weighted=True, control=True),
