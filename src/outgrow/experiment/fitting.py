@@ -244,3 +244,11 @@ class Train(StepRequest[Student]):
     def train(self) -> TrainConfig | None:
         """Settings of this training."""
         return self.config
+
+
+def save_untrained(work: Work, rows: pa.Table) -> None:
+    """What a training leaves of its rows and facts, for a source that takes its rows without an optimiser step."""
+    work.save_table(rows, "rows.parquet")
+    nothing = dict.fromkeys(("chosen_step", "steps", "removed_rows", "truncated_prompts", "boundary_mismatches"), 0)
+    questions = len(set(rows["example_id"].to_pylist()))
+    work.save_json({"history": [], "scores": [], "rows": rows.num_rows, "questions": questions, **nothing}, "fit.json")

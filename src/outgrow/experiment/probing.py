@@ -14,6 +14,7 @@ from outgrow.core.arrays import Float
 from outgrow.core.errors import ConfigError
 from outgrow.core.hashing import sha256_text
 from outgrow.core.lab import Probe, Student
+from outgrow.experiment.fitting import save_untrained
 from outgrow.experiment.sketch import made_up_answers
 from outgrow.experiment.sources import ModelHandle, ProbeHandle, Sources, content_hash, model_folder
 from outgrow.experiment.steps import Size, StepRequest
@@ -83,12 +84,7 @@ class FitProbe(StepRequest[Student]):
         about = {**asdict(self.probe), "classes": classes, "unit": fitted.unit, "model": self.start.ref.model}
         facts = {**about, "trained": None if self.start.weights is None else self.start.source.key}
         (folder / "probe.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        work.save_table(self.rows, "rows.parquet")
-        questions = len(set(self.rows["example_id"].to_pylist()))
-        work.save_json(
-            {"history": [], "scores": [], "chosen_step": 0, "steps": 0, "rows": self.rows.num_rows, "removed_rows": 0,
-             "questions": questions, "truncated_prompts": 0, "boundary_mismatches": 0}, "fit.json",
-        )  # fmt: skip
+        save_untrained(work, self.rows)
 
     def read(self, artefact: Artefact) -> Student:
         """The probe, which can be asked from now on."""

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from outgrow.core.lab import Student
+from outgrow.experiment.fitting import save_untrained
 from outgrow.experiment.sources import TURNS, ModelHandle, Sources, content_hash
 from outgrow.experiment.steps import Size, StepRequest
 from outgrow.store import Artefact, Step, Work
@@ -60,11 +61,7 @@ class Prompt(StepRequest[Student]):
         """Write the demonstrations down."""
         worded = render_rows(self.task, self.rows, self.examples)
         work.save_json([[row.prompt, row.target] for row in worded], TURNS)
-        work.save_table(self.rows, "rows.parquet")
-        work.save_json(
-            {"history": [], "scores": [], "chosen_step": 0, "steps": 0, "rows": self.rows.num_rows, "removed_rows": 0,
-             "questions": self.rows.num_rows, "truncated_prompts": 0, "boundary_mismatches": 0}, "fit.json",
-        )  # fmt: skip
+        save_untrained(work, self.rows)
 
     def read(self, artefact: Artefact) -> Student:
         """The model, which can be asked from now on."""
