@@ -20,7 +20,7 @@ class Family:
         key: of the figure.
         title: of the figure.
         caption: what it shows.
-        methods: of the arms; at least two arms make a figure.
+        methods: of the arms, with a setting `by` behind a colon if it matters; at least two arms make a figure.
         needed: one of these has to be among them.
         recovered: PGR, else accuracy.
     """
@@ -57,9 +57,10 @@ FAMILIES = (
     Family(
         "error_structure",
         "Recovered by the structure of errors",
-        "Labels with as many errors as the supervisor makes: its own (naive), or gold that was changed at random, on "
-        "the longest or shortest questions, or on those that are hardest for the student.",
-        ("naive", "error_structure"),
+        "Labels with as many errors as the supervisor makes: its own, or gold that was changed at random, on the "
+        "longest or shortest questions, or on those that are hardest for the student. Students of changed labels keep "
+        "their last checkpoint, as early_stopping by=last does; naive training may have stopped before.",
+        ("naive", "early_stopping:last", "error_structure"),
         ("error_structure",),
         recovered=True,
     ),
@@ -68,7 +69,12 @@ FAMILIES = (
 
 def draw_family(results: Results, family: Family) -> Drawn | None:
     """The arms of a family as bars with intervals; None with fewer than two of them."""
-    arms = [arm for method in family.methods for arm in results.arms if arm.method == method]
+    arms = [
+        arm
+        for method in family.methods
+        for arm in results.arms
+        if method in (arm.method, f"{arm.method}:{arm.config.get('by')}")
+    ]
     read: Callable[[Arm], Estimate] = (lambda arm: arm.pgr) if family.recovered else (lambda arm: arm.accuracy)
     arms = [arm for arm in arms if not math.isnan(read(arm).value)]
     if len(arms) < 2 or not any(arm.method in family.needed for arm in arms):
