@@ -32,7 +32,7 @@ def encode_prompts(loaded: Loaded, prompts: Sequence[str], limit: int) -> tuple[
     tokenizer, texts = loaded.tokenizer, list(prompts)
     if not texts:
         return [], 0
-    options = {"return_attention_mask": False, "return_token_type_ids": False}
+    options = {"return_attention_mask": False, "return_token_type_ids": False, "verbose": False}  # we cut ourselves
     whole = tokenizer(texts, **options)["input_ids"]
     long = [i for i, ids in enumerate(whole) if len(ids) > limit]
     if long:
