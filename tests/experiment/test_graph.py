@@ -216,12 +216,16 @@ def test_reading_texts_changes_the_model_under_its_own_head_and_only_base_models
         reader = lab.pretrain(lab.student, lab.pool, settings={"epochs": 1})
         before, after = (lab.activations(source, lab.pool, [-1]) for source in (lab.student, reader))
         taught = lab.train(reader, rows, stage="labels")
+        with pytest.raises(ConfigError, match="was trained; only base models are shown demonstrations"):
+            lab.prompt(taught, rows)
         with pytest.raises(ConfigError, match="was trained already; only base models go on reading texts"):
             lab.pretrain(taught, lab.pool)
-        return reader, float(np.abs(before - after).max()), lab.ask(taught, lab.validation, ONCE)
+        return reader, float(np.abs(before - after).max()), lab.ask(taught, lab.validation, ONCE), taught
 
-    (reader, moved, said), _ = within(recipe, monkeypatch, tmp_path, action)
+    (reader, moved, said, taught), runner = within(recipe, monkeypatch, tmp_path, action)
     assert reader.steps > 0
+    assert runner.sources.ref_of(taught) == recipe.students[0]  # whose folder is there on every machine
+    assert Path(runner.sources.ref_of(reader).model).name == "model"
     assert moved > 1e-3
     assert said["value"].null_count < said.num_rows
 

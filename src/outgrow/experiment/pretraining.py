@@ -105,7 +105,8 @@ class Pretrain(StepRequest[Student]):
 
     def _student(self, place: str) -> Student:
         student = Student(self.name, self.step.key, len(self.texts), len(self.texts), self.steps, self.steps)
-        self.sources.know(ModelHandle(student, self.start.ref.model_copy(update={"model": place, "revision": None})))
+        ref = self.start.ref.model_copy(update={"model": place, "revision": None})
+        self.sources.know(ModelHandle(student, ref, origin=self.start.ref))
         return student
 
     @property

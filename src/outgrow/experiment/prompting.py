@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from outgrow.core.errors import ConfigError
 from outgrow.core.lab import Student
 from outgrow.experiment.fitting import save_untrained
 from outgrow.experiment.sources import TURNS, ModelHandle, Sources, content_hash
@@ -40,6 +41,11 @@ class Prompt(StepRequest[Student]):
     rows: pa.Table
     name: str
     sealed: bool
+
+    def __post_init__(self) -> None:
+        """Refuse a model that was trained, which a reader of the results would not find again."""
+        if self.start.weights is not None:
+            raise ConfigError(f"'{self.start.source.name}' was trained; only base models are shown demonstrations")
 
     @property
     def what(self) -> str:

@@ -43,6 +43,7 @@ class ModelHandle:
         weights: the result of the training that made it; None for a base model, and where results are made up.
         train: settings of that training; None for a base model.
         shown: the result of a step that holds demonstrations, which stand before each question.
+        origin: the base model before it went on reading texts (`pretraining.Pretrain`), whose folder `ref` names.
     """
 
     source: Source
@@ -50,6 +51,7 @@ class ModelHandle:
     weights: Artefact | None = None
     train: TrainConfig | None = None
     shown: Artefact | None = None
+    origin: ModelRef | None = None
     kind: Literal["local"] = "local"
 
     @property
@@ -144,7 +146,7 @@ class Sources:
 
     def adopt(self, student: Student, start: ModelHandle, train: TrainConfig, weights: Artefact | None) -> None:
         """Know a model that a step has trained."""
-        self.know(ModelHandle(student, start.ref, weights, train))
+        self.know(ModelHandle(student, start.ref, weights, train, origin=start.origin))
 
     def know(self, handle: Handle) -> None:
         """Know somebody who can be asked."""
@@ -173,9 +175,14 @@ class Sources:
         return handle
 
     def ref_of(self, source: Source) -> ModelRef:
-        """The base model behind a source on this machine, trained, read by a probe, or as it is."""
+        """The base model behind a source on this machine, trained, read by a probe, or as it is.
+
+        Whoever has all its weights needs no folder of another step, which may lie on another machine.
+        """
         handle = self.find(source)
-        return (handle.base if isinstance(handle, ProbeHandle) else self.model(source)).ref
+        model = handle.base if isinstance(handle, ProbeHandle) else self.model(source)
+        whole = model.train is not None and model.train.lora is None
+        return model.origin if whole and model.origin is not None else model.ref
 
     def load(self, handle: ModelHandle, seed: int = 0) -> Loaded:
         """The model in memory."""
