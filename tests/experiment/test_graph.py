@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from outgrow.core.errors import ConfigError, SealedError
+from outgrow.core.errors import ConfigError, DataError, SealedError
 from outgrow.core.hashing import sha256_text
 from outgrow.core.lab import ONCE, How, Probe
 from outgrow.experiment.cells import Cell, cells_of
@@ -197,6 +197,8 @@ def test_a_probe_can_be_asked_once_and_neither_trained_nor_asked_in_other_wordin
         every = answer_rows(lab.ask(lab.supervisors[0], lab.pool))
         with pytest.raises(ConfigError, match="reads identity wordings alone"):
             lab.derive(lab.student, every, Probe())
+        with pytest.raises(DataError, match="no row has a weight above 0"):
+            lab.derive(lab.student, rows.slice(0, 0), Probe())
         gold = rows.set_column(2, rows.schema.field("source"), pa.array(["gold"] * rows.num_rows))
         with pytest.raises(SealedError, match="kept for gold"):
             lab.derive(lab.student, gold, Probe())

@@ -60,6 +60,13 @@ def test_soft_labels_that_are_asked_for_have_to_be_there():
         run("product_loss", soft=False)
 
 
+@pytest.mark.parametrize("name", ["confidence_loss", "product_loss"])
+def test_a_supervisor_without_an_answer_leaves_no_row(name):
+    lab = fake.FakeLab(fake.answers_table({"q1": [None], "q2": [None]}))
+    run(name, lab=lab)
+    assert lab.trained[0].rows.num_rows == 0
+
+
 def test_product_loss_has_its_objective():
     lab, _ = run("product_loss", alpha=0.5)
     assert lab.trained[0].objective == Product(alpha=0.5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
-from outgrow.core.errors import ConfigError
+from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.hashing import sha256_text
 from outgrow.core.lab import Student
 from outgrow.experiment.answering import Report
@@ -86,7 +86,12 @@ class Pretrain(StepRequest[Student]):
         from outgrow.models.loading import save
         from outgrow.training.loop import fit
 
-        loaded = self.sources.load(replace(self.start, ref=self._reader), self.seed)
+        try:
+            loaded = self.sources.load(replace(self.start, ref=self._reader), self.seed)
+        except DataError as error:
+            raise ConfigError(
+                f"{self.start.ref.model} cannot go on reading texts, which takes a causal language model: {error}"
+            ) from error
         tell = work.telling(partial(self.report, self.what))
         fitted = fit(
             loaded, self.rows, imitation, self._plain, seed=self.seed, total_steps=self.steps,

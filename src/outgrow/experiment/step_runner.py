@@ -285,9 +285,9 @@ class StepRunner:
             SealedError: as `train`.
         """
         _check_sealed(name, rows, sealed=sealed)
+        settled = normalise_weights(rows).rows
         if (wordings := set(rows["variant"].to_pylist())) != {0}:
             raise ConfigError(f"a probe reads identity wordings alone; '{name}' has rows of the wordings {wordings}")
-        settled = normalise_weights(rows).rows
         states, place = self.states(start, examples, probe), pc.index_in(settled["example_id"], examples["example_id"])
         here = states[place.to_numpy()]
         return self.steps.do(FitProbe(self.sources, start, self.task, settled, here, probe, name, sealed))

@@ -112,7 +112,7 @@ def weak_rows(answers: pa.Table, form: LabelForm = "auto") -> pa.Table:
     """
     rows = answer_rows(answers)
     shares = answers.filter(answers["value"].is_valid())["probabilities"]
-    if form == "hard" or (form == "auto" and shares.null_count):
+    if not len(shares) or form == "hard" or (form == "auto" and shares.null_count):
         return rows
     if shares.null_count:
         raise PrerequisiteError(
