@@ -351,7 +351,8 @@ class StepRunner:
     def _weights(self, student: Student) -> Any:
         handle = self.sources.find(student)
         assert isinstance(handle, ModelHandle | ProbeHandle)
-        result = getattr(handle, "shown", None) or handle.weights
+        shown = handle.shown if isinstance(handle, ModelHandle) else None
+        result = shown or handle.weights
         assert result is not None
         return result
 

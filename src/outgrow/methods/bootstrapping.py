@@ -13,7 +13,7 @@ from outgrow.core.encoding import encode
 from outgrow.core.lab import ONCE, Lab, Source, Student
 from outgrow.methods.base import MethodConfig
 from outgrow.methods.rows import LabelForm, weak_rows
-from outgrow.reliability.hashing import hash_order
+from outgrow.reliability.hashing import hash_ranks
 
 
 class Bootstrapping(MethodConfig):
@@ -57,9 +57,7 @@ def _said(lab: Lab, teacher: Source, questions: pa.Table) -> pa.Table:
 def disjoint(questions: pa.Table, parts: int, seed: int) -> list[pa.Table]:
     """Questions in so many parts of about equal size, drawn by hash; groups stay together."""
     group = encode(questions["group_id"])
-    order = hash_order(["parts", seed], group.names.to_pylist())
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
-    cuts = np.linspace(0, len(order), parts + 1).round().astype(np.int64)
-    of = place[group.codes]
+    ranks = hash_ranks(["parts", seed], group.names.to_pylist())
+    cuts = np.linspace(0, len(ranks), parts + 1).round().astype(np.int64)
+    of = ranks[group.codes]
     return [questions.filter(pa.array((of >= low) & (of < high))) for low, high in pairwise(cuts)]

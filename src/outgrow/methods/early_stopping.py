@@ -6,7 +6,7 @@ from typing import Literal
 
 import pyarrow.compute as pc
 
-from outgrow.core.lab import ONCE, Lab, Probe, Select, Student
+from outgrow.core.lab import ONCE, Lab, Probe, Student
 from outgrow.methods.base import MethodConfig
 from outgrow.methods.rows import answer_rows
 
@@ -29,12 +29,11 @@ class EarlyStoppingGold(MethodConfig):
 def early_stopping(lab: Lab, config: EarlyStopping) -> Student:
     """Naive training whose checkpoint is chosen by weak labels, by nearest class means without gold, or not at all."""
     rows = answer_rows(lab.ask(lab.supervisors[0], lab.pool, variants=1))
-    select: Select = config.by if config.by != "centroid" else None
-    if config.by == "centroid":
-        centroids = lab.derive(lab.student, rows, Probe("nearest_centroid"), stage="class means")
-        said = lab.ask(centroids, lab.validation, ONCE)
-        select = said.filter(pc.is_valid(said["value"]))
-    return lab.train(lab.student, rows, select=select)
+    if config.by != "centroid":
+        return lab.train(lab.student, rows, select=config.by)
+    centroids = lab.derive(lab.student, rows, Probe("nearest_centroid"), stage="class means")
+    labels = lab.ask(centroids, lab.validation, ONCE)
+    return lab.train(lab.student, rows, select=labels.filter(pc.is_valid(labels["value"])))
 
 
 def early_stopping_gold(lab: Lab, config: EarlyStoppingGold) -> Student:

@@ -58,8 +58,7 @@ def _order(lab: Lab, config: ErrorStructure, answers: pa.Table, truth: list[str]
         names = sorted(set(truth))
         label = np.array([names.index(value) for value in truth])
         states = lab.activations(lab.student, answers.select(["example_id"]), [-1], pool="auto")[:, 0]
-        folds = np.empty(len(ids), np.int64)
-        folds[shuffled] = np.arange(len(ids)) % 10
+        folds = np.argsort(shuffled) % 10
         score = out_of_fold(logistic, states, np.eye(len(names))[label], folds)[np.arange(len(ids)), label]
     else:
         where = pc.index_in(answers["example_id"], value_set=lab.pool["example_id"].combine_chunks())

@@ -15,7 +15,7 @@ from outgrow.core.lab import Lab, Student
 from outgrow.core.tables import with_column
 from outgrow.methods.base import MethodConfig
 from outgrow.methods.rows import answer_rows
-from outgrow.reliability.hashing import hash_order
+from outgrow.reliability.hashing import hash_ranks
 from outgrow.reliability.probes import (
     States,
     logistic,
@@ -80,9 +80,7 @@ class _Read:
         if config.probe == "neighbours":
             found = neighbour_shares(self.states, shares, k=config.k)
         else:
-            order = hash_order(["folds", seed], self.rows["example_id"].to_pylist())
-            folds = np.empty(len(order), np.int64)
-            folds[order] = np.arange(len(order)) % config.folds
+            folds = hash_ranks(["folds", seed], self.rows["example_id"].to_pylist()) % config.folds
             found = out_of_fold(
                 nearest_centroid if config.probe == "centroid" else logistic, self.states, shares, folds
             )
@@ -107,10 +105,8 @@ def probe_filtering(lab: Lab, config: ProbeFiltering) -> Student:
     else:
         trust = read.believed(config, lab.seed)[np.arange(len(read.label)), read.label]
         ids = read.rows["example_id"].to_pylist()
-        place = np.empty(len(ids), np.int64)
-        place[hash_order([lab.seed], ids)] = np.arange(len(ids))
         keep = np.ones(len(ids), dtype=bool)
-        keep[np.lexsort((place, trust))[: int(config.drop * len(ids) + 0.5)]] = False
+        keep[np.lexsort((hash_ranks([lab.seed], ids), trust))[: int(config.drop * len(ids) + 0.5)]] = False
     lab.note(f"{int((~keep).sum()):,} of {len(keep):,} labels were left out.")
     return lab.train(lab.student, read.rows.filter(pa.array(keep)))
 

@@ -30,3 +30,8 @@ def hash_order(prefix: Sequence[object], names: Iterable[str]) -> Int[np.ndarray
     """Positions of `names` in ascending order of sha256(prefix, name); equal names keep their order."""
     found = digests(prefix, names)
     return np.array(sorted(range(len(found)), key=found.__getitem__), dtype=np.int64)
+
+
+def hash_ranks(prefix: Sequence[object], names: Iterable[str]) -> Int[np.ndarray, "names"]:
+    """The rank of each name in `hash_order`, from 0."""
+    return np.argsort(hash_order(prefix, names), kind="stable")
