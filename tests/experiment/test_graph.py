@@ -212,6 +212,19 @@ def test_a_probe_can_be_asked_once_and_neither_trained_nor_asked_in_other_wordin
     assert set(said["finish_reason"].to_pylist()) == {"scored"}
 
 
+def test_a_probe_of_options_reads_one_state_for_each(recipe, monkeypatch, tmp_path):
+    def action(lab):
+        rows = answer_rows(lab.ask(lab.student, lab.pool, ONCE))
+        probe = lab.derive(lab.student, rows, Probe("contrast_consistent"))
+        return lab.ask(probe, lab.validation, ONCE), lab.ask(lab.student, lab.validation, ONCE)
+
+    (said, plain), _ = within(recipe, monkeypatch, tmp_path, action)
+    for shares, options in zip(said["probabilities"].to_pylist(), plain["probabilities"].to_pylist(), strict=True):
+        assert [name for name, _ in shares] == [name for name, _ in options]
+        assert math.fsum(p for _, p in shares) == pytest.approx(1.0)
+    assert len({tuple(shares) for shares in said["probabilities"].to_pylist()}) > 1
+
+
 def test_reading_texts_changes_the_model_under_its_own_head_and_only_base_models_do(recipe, monkeypatch, tmp_path):
     def action(lab):
         rows = answer_rows(lab.ask(lab.supervisors[0], lab.pool, variants=1))

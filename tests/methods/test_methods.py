@@ -428,6 +428,7 @@ def test_gold_is_declared_by_the_oracles_and_the_reference_alone():
         "random_filtering",
         "shuffled_reweighting",
         "few_shot",
+        "contrast_consistent_search",
         "nearest_centroid",
         "zero_shot_self_training",
         *oracles,

@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pyarrow.compute as pc
 import pytest
 
@@ -81,6 +82,16 @@ def test_probes_read_the_untrained_student():
     lab, _ = run("linear_probe", c=0.1, pool="mean")
     assert lab.trained[0].probe == Probe("logistic", -1, "mean", 0.1)
     assert lab.trained[0].column("target") == [None] * 3  # soft
+
+
+def test_contrast_consistent_search_asks_no_supervisor():
+    lab = lab_with(said={"student": {q: "b" for q in TRUTH}})
+    run("contrast_consistent_search", lab=lab, c=0.1, layer=2)
+    (fitted,) = lab.trained
+    assert lab.asked == [("student", 1)]
+    assert (fitted.start, fitted.probe) == (fake.STUDENT, Probe("contrast_consistent", 2, "auto", 0.1))
+    assert fitted.probe.of_options
+    assert set(fitted.targets.values()) == {"b"}
 
 
 def test_probes_on_gold_are_declared():
@@ -246,6 +257,24 @@ def test_errors_are_as_many_as_the_supervisors_on_questions_of_the_kind(errors, 
     assert (lab.trained[0].select, lab.notes) == ("last", ["2 of 4 labels are wrong, as many as the supervisor's."])
 
 
+def test_simulable_errors_are_what_a_rule_of_letters_would_say():
+    """Of 40 questions the supervisor says what the first syllable suggests, also of the 10 whose truth is the other."""
+    said, truth, texts, states = {}, {}, {}, {}
+    for i in range(40):
+        name, cue = f"q{i:02}", "ab"[i % 2]
+        said[name], truth[name] = [cue], cue if i % 4 < 3 else "ba"[i % 2]
+        texts[name], states[name] = f"{'sun' if cue == 'a' else 'moo'} of {i}", [1.0]
+    said["q00"], truth["q00"] = ["b"], "a"  # one more error, which no rule makes
+    shares = {(q, 0): {"a": 0.5, "b": 0.5} for q in said}
+    lab = fake.FakeLab(fake.answers_table(said, probabilities=shares), truth, texts=texts, states=states)
+    run("error_structure", lab=lab, errors="simulable")
+    wrong = {row.split("/")[0] for row, target in lab.trained[0].targets.items() if target != truth[row.split("/")[0]]}
+    misled = {q for q in said if q != "q00" and said[q] != [truth[q]]}
+    assert len(misled) == 10
+    assert len(wrong) == 11
+    assert misled < wrong
+
+
 def test_random_errors_follow_the_seed():
     said, truth = {f"q{i}": ["ab"[i % 2]] for i in range(40)}, {f"q{i}": "a" for i in range(40)}
     found = []
@@ -278,6 +307,18 @@ def test_relabelling_repairs_labels_that_their_surroundings_contradict(probe):
     found = {row.split("/")[0]: target for row, target in lab.trained[0].targets.items()}
     assert found == {f"q{i:02}": "a" if i % 2 == 0 else "b" for i in range(20)}
     assert lab.notes == ["The probe replaced 10.0% of the labels."]
+
+
+@pytest.mark.parametrize("probe", ["neighbours", "logistic", "centroid"])
+def test_forward_correction_counts_how_classes_are_labelled(probe):
+    """Of ten questions that lie with a, two are labelled b; of those with b, one is labelled a."""
+    lab = clusters({"q04", "q08", "q07"})
+    run("forward_correction", lab=lab, probe=probe, k=5)
+    (trained,) = lab.trained
+    assert trained.objective.classes == ("a", "b")
+    np.testing.assert_allclose(trained.objective.transition, [[0.8, 0.2], [0.1, 0.9]])
+    assert trained.targets["q04/sup/0/0"] == "b"
+    assert lab.notes == ["By the probe 85.0% of the labels are right."]
 
 
 @pytest.mark.parametrize("probe", ["neighbours", "logistic", "centroid", "topological"])
@@ -333,9 +374,9 @@ def test_a_method_depends_on_answers_and_seed_alone_and_not_on_the_order_of_rows
 
 
 def test_what_trains_by_an_objective_leaves_room_for_none_of_the_recipe():
-    """`lab.train` takes the arm's objective where a method gives none; these two are made of theirs."""
+    """`lab.train` takes the arm's objective where a method gives none; these are made of theirs."""
     for name in OTHERS:
         lab = lab_with(truth=TRUTH, said=Everybody(), states={q: [1.0, 2.0] for q in SAID}, models=chain().models)
         METHODS[name].function(lab, METHODS[name].config(**SETTINGS.get(name, {})))
         given = {each.objective for each in lab.trained}
-        assert (given != {None}) == (name in ("confidence_loss", "product_loss")), name
+        assert (given != {None}) == (name in ("confidence_loss", "product_loss", "forward_correction")), name

@@ -87,6 +87,15 @@ def test_forward_correction_estimates_its_matrix_from_soft_labels():
     np.testing.assert_allclose(state["transition"].numpy(), [[1.4 / 1.5, 0.1 / 1.5], [0.6 / 1.5, 0.9 / 1.5]], rtol=1e-6)
 
 
+def test_forward_correction_puts_its_classes_in_the_order_of_the_rows():
+    plain = ForwardCorrection(transition=((0.9, 0.1), (0.3, 0.7)))
+    named = ForwardCorrection(transition=((0.7, 0.3), (0.1, 0.9)), classes=("b", "a"))
+    targets = targets_of([[1.0, 0.0], [0.0, 1.0]], ("a", "b"))
+    torch.testing.assert_close(plain.prepare(targets)["transition"], named.prepare(targets)["transition"])
+    with pytest.raises(ConfigError, match=r"classes are \['b', 'c'\], and the rows have \['a', 'b'\]"):
+        ForwardCorrection(transition=((0.7, 0.3), (0.1, 0.9)), classes=("b", "c")).prepare(targets)
+
+
 @pytest.mark.parametrize(
     ("objective", "share", "message"),
     [

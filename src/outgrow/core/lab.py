@@ -60,19 +60,25 @@ Select: TypeAlias = Literal["weak", "gold", "last"] | pa.Table | None
 
 @dataclass(frozen=True)
 class Probe:
-    """How classes are read off the hidden states of a model that is kept as it is (`outgrow.reliability.probes`).
+    """How answers are read off the hidden states of a model that is kept as it is (`outgrow.reliability.probes`).
 
     Attributes:
-        kind: `nearest_centroid` or `logistic` regression.
+        kind: `nearest_centroid` or `logistic` regression, which read classes; or `contrast_consistent` search, which
+            reads each option behind its question, and learns no more from rows than which of two sides is true.
         layer: 0 is the embeddings, negative numbers count from the end.
         pool: `last` token of the prompt, `mean` over its tokens, or what a classifier of the model reads (`auto`).
-        c: inverse strength of the penalty of `logistic`.
+        c: inverse strength of the penalty of `logistic` and `contrast_consistent`.
     """
 
-    kind: Literal["nearest_centroid", "logistic"] = "nearest_centroid"
+    kind: Literal["nearest_centroid", "logistic", "contrast_consistent"] = "nearest_centroid"
     layer: int = -1
     pool: Literal["auto", "last", "mean"] = "auto"
     c: float = 1.0
+
+    @property
+    def of_options(self) -> bool:
+        """Whether it reads a state for each option of a question."""
+        return self.kind == "contrast_consistent"
 
 
 @runtime_checkable

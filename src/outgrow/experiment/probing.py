@@ -11,14 +11,15 @@ import numpy as np
 import pyarrow as pa
 
 from outgrow.core.arrays import Float
-from outgrow.core.errors import ConfigError
+from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.hashing import sha256_text
 from outgrow.core.lab import Probe, Student
 from outgrow.experiment.fitting import save_untrained
 from outgrow.experiment.sketch import made_up_answers
 from outgrow.experiment.sources import ModelHandle, ProbeHandle, Sources, content_hash, model_folder
 from outgrow.experiment.steps import Size, StepRequest
-from outgrow.reliability.probes import LinearProbe, Shares, States, logistic, nearest_centroid
+from outgrow.reliability.contrast import AnyStates, ContrastProbe, contrast_consistent
+from outgrow.reliability.probes import LinearProbe, Shares, logistic, nearest_centroid
 from outgrow.store import Artefact, Step, Work
 from outgrow.supervisors.asking import Asking
 from outgrow.supervisors.queries import Found, answers_table, pose, scored_answer
@@ -36,8 +37,9 @@ class FitProbe(StepRequest[Student]):
         sources: gets to know the result.
         start: whose hidden states are read.
         task: of the questions.
+        examples: the question of each row.
         rows: training rows (`core.tables.ROWS`), weights settled.
-        states: hidden states of the rows' questions, row by row.
+        states: hidden states of the rows' questions, row by row, or of their options.
         probe: how they are read.
         name: what answers of the result are called.
         sealed: the rows hold gold.
@@ -46,8 +48,9 @@ class FitProbe(StepRequest[Student]):
     sources: Sources
     start: ModelHandle
     task: Task
+    examples: pa.Table
     rows: pa.Table
-    states: States
+    states: AnyStates
     probe: Probe
     name: str
     sealed: bool
@@ -75,16 +78,31 @@ class FitProbe(StepRequest[Student]):
         from safetensors.numpy import save_file
 
         classes, shares = shares_of(self.rows)
-        weight = np.asarray(self.rows["weight"].to_numpy(), dtype=np.float64)
-        fit = nearest_centroid if self.probe.kind == "nearest_centroid" else partial(logistic, c=self.probe.c)
-        fitted = fit(self.states, shares * weight[:, None])
+        fitted = self._of_options(classes, shares) if self.probe.of_options else self._of_classes(shares)
         folder = work.out / "model"
         folder.mkdir()
         save_file({"mean": fitted.mean, "weight": fitted.weight, "bias": fitted.bias}, folder / "probe.safetensors")
-        about = {**asdict(self.probe), "classes": classes, "unit": fitted.unit, "model": self.start.ref.model}
+        unit = isinstance(fitted, LinearProbe) and fitted.unit
+        about = {**asdict(self.probe), "classes": classes, "unit": unit, "model": self.start.ref.model}
         facts = {**about, "trained": None if self.start.weights is None else self.start.source.key}
         (folder / "probe.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         save_untrained(work, self.rows)
+
+    def _of_classes(self, shares: Shares) -> LinearProbe:
+        if 1 < self.rows.num_rows == shares.shape[1]:
+            raise DataError(
+                f"{self.name}: each of {self.rows.num_rows:,} labels is another, and a probe reads classes that "
+                "questions share; choose a task with such classes, or another method"
+            )
+        weight = np.asarray(self.rows["weight"].to_numpy(), dtype=np.float64)
+        fit = nearest_centroid if self.probe.kind == "nearest_centroid" else partial(logistic, c=self.probe.c)
+        return fit(self.states, shares * weight[:, None])
+
+    def _of_options(self, classes: list[str], shares: Shares) -> ContrastProbe:
+        said = [classes[place] for place in shares.argmax(axis=1)]
+        options = [query.values or () for query in pose(self.task, self.examples, 1)]
+        places = np.array([values.index(value) for values, value in zip(options, said, strict=True)])
+        return contrast_consistent(self.states, places, c=self.probe.c)
 
     def read(self, artefact: Artefact) -> Student:
         """The probe, which can be asked from now on."""
@@ -123,7 +141,7 @@ class ProbeAnswer(StepRequest[pa.Table]):
     handle: ProbeHandle
     task: Task
     examples: pa.Table
-    states: States
+    states: AnyStates
     asking: Asking
     split: str
 
@@ -155,15 +173,17 @@ class ProbeAnswer(StepRequest[pa.Table]):
         )
 
     def make(self, work: Work) -> None:
-        """Read the classes off; each question's options share the probability, and those never labelled have none."""
+        """Read them off; each question's options share the probability, and classes never labelled have none."""
         assert self.handle.weights is not None
         classes, probe = load_probe(self.handle.weights)
         place = {name: i for i, name in enumerate(classes)}
-        queries, found = pose(self.task, self.examples, 1, ()), list[list[Found]]()
+        queries, found = pose(self.task, self.examples, 1), list[list[Found]]()
         for query, logs in zip(queries, probe.logs(self.states), strict=True):
             options = query.options or self.task.classes or classes
             values = query.values or options
-            known = np.array([logs[place[value]] if value in place else -np.inf for value in values])
+            known = logs
+            if isinstance(probe, LinearProbe):
+                known = np.array([logs[place[value]] if value in place else -np.inf for value in values])
             if not np.isfinite(known).any():
                 found.append([{"finish_reason": "scored"}])
                 continue
@@ -216,7 +236,7 @@ def probe_of(artefact: Artefact) -> ReadProbe | None:
     return ReadProbe(Probe(**{each.name: facts[each.name] for each in fields(Probe)}), facts["trained"])
 
 
-def load_probe(artefact: Artefact) -> tuple[list[str], LinearProbe]:
+def load_probe(artefact: Artefact) -> tuple[list[str], LinearProbe | ContrastProbe]:
     """The classes of a fitted probe, and the probe."""
     from safetensors.numpy import load_file
 
@@ -225,4 +245,7 @@ def load_probe(artefact: Artefact) -> tuple[list[str], LinearProbe]:
         json.loads((folder / "probe.json").read_text(encoding="utf-8")),
         load_file(folder / "probe.safetensors"),
     )
-    return facts["classes"], LinearProbe(arrays["mean"], arrays["weight"], arrays["bias"], facts["unit"])
+    mean, weight, bias = (arrays[name] for name in ("mean", "weight", "bias"))
+    if mean.ndim > 1:
+        return facts["classes"], ContrastProbe(mean, weight, bias)
+    return facts["classes"], LinearProbe(mean, weight, bias, facts["unit"])

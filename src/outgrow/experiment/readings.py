@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from outgrow.core.errors import ConfigError
 from outgrow.core.hashing import sha256_text
 from outgrow.core.tables import iter_examples
 from outgrow.experiment.fitting import Train
 from outgrow.experiment.sources import ModelHandle, Sources, settings_of
 from outgrow.experiment.steps import Size, StepRequest
-from outgrow.models.config import ModelRef
+from outgrow.models.config import ModelRef, with_option
 from outgrow.store import Artefact, Step, Work
 from outgrow.tasks.base import Task
 
@@ -153,6 +154,7 @@ class HiddenStates(StepRequest[Any]):
         examples: the questions.
         layers: 0 is the embeddings, negative numbers count from the end.
         pool: `last` token of the prompt, or `mean` over its tokens.
+        options: each option behind its question is read, and not the question alone.
     """
 
     sources: Sources
@@ -161,6 +163,7 @@ class HiddenStates(StepRequest[Any]):
     examples: pa.Table
     layers: tuple[int, ...]
     pool: str
+    options: bool = False
 
     @property
     def what(self) -> str:
@@ -171,6 +174,7 @@ class HiddenStates(StepRequest[Any]):
     def step(self) -> Step:
         """What identifies the states."""
         config = {**self.sources.deciding(self.handle.ref, self.task), "layers": list(self.layers), "pool": self.pool}
+        config |= {"options": True} if self.options else {}
         inputs = {"model": self.handle.source.key, "questions": sha256_text(self.examples["example_id"].to_pylist())}
         return Step("hidden states", STATES_VERSION, config, inputs)
 
@@ -180,23 +184,50 @@ class HiddenStates(StepRequest[Any]):
 
         from outgrow.models.hidden_states import hidden_states
 
-        prompts = [self.task.wording(example, 0).prompt for example in iter_examples(self.examples)]
-        states = hidden_states(self.sources.load(self.handle), prompts, self.layers, pool=self.pool)
-        save_file({"states": states.cpu().numpy()}, work.out / "states.safetensors")
+        states = hidden_states(self.sources.load(self.handle), self._prompts(), self.layers, pool=self.pool)
+        shape = (-1, self._n_options, *states.shape[1:]) if self.options else states.shape
+        save_file({"states": states.cpu().reshape(shape).numpy()}, work.out / "states.safetensors")
+
+    def __post_init__(self) -> None:
+        """Refuse to read options where there are none."""
+        if self.options and self._n_options < 2:
+            raise ConfigError(
+                f"task '{self.task.name}' has questions without options, and hidden states are to be read for each "
+                "option; choose a task of choices, or another method"
+            )
+
+    @cached_property
+    def _n_options(self) -> int:
+        return max(
+            (len(self.task.wording(each, 0).options or ()) for each in iter_examples(self.examples[:1])), default=2
+        )
+
+    def _prompts(self) -> list[str]:
+        wordings = [(each, self.task.wording(each, 0)) for each in iter_examples(self.examples)]
+        if not self.options:
+            return [wording.prompt for _, wording in wordings]
+        for example, wording in wordings:
+            if len(wording.options or ()) != self._n_options:
+                raise ConfigError(
+                    f"question {example.example_id!r} has {len(wording.options or ())} options, the first one "
+                    f"{self._n_options}; hidden states of options need as many for every question"
+                )
+        return [with_option(wording.prompt, text) for _, wording in wordings for text in wording.options or ()]
 
     def read(self, artefact: Artefact) -> Any:
-        """Float32 (questions, layers, width)."""
+        """Float32 (questions, layers, width), of options (questions, options, layers, width)."""
         from safetensors.numpy import load_file
 
         return load_file(artefact.path("states.safetensors"))["states"]
 
     def sketch(self) -> Any:
         """States of one dimension."""
-        return np.zeros((self.examples.num_rows, len(self.layers), 1), np.float32)
+        each = (self._n_options,) if self.options else ()
+        return np.zeros((self.examples.num_rows, *each, len(self.layers), 1), np.float32)
 
     def size(self) -> Size:
-        """A prompt each."""
-        return Size(prompts=self.examples.num_rows)
+        """A prompt each, or one for each option."""
+        return Size(prompts=self.examples.num_rows * (self._n_options if self.options else 1))
 
     @property
     def model(self) -> ModelRef | None:

@@ -31,8 +31,8 @@ from outgrow.models.config import ModelRef, with_option
 from outgrow.objectives import Imitation
 from outgrow.recipe.recipe import Labelling, Recipe
 from outgrow.reliability import DecoyQuestions, with_decoys
+from outgrow.reliability.contrast import AnyStates
 from outgrow.reliability.hashing import hash_order
-from outgrow.reliability.probes import States
 from outgrow.store import Store
 from outgrow.supervisors.asking import Asking
 from outgrow.supervisors.config import LocalSupervisor
@@ -199,10 +199,13 @@ class StepRunner:
             handle = replace(handle, source=Source(source.name, source.key))
         return self.steps.do(Answer(self.sources, handle, task, examples, asking, split, self.report, self.usage))
 
-    def states(self, handle: ModelHandle, examples: pa.Table, probe: Probe) -> States:
-        """Hidden states (questions, width) of the questions' identity wordings, as a probe reads them."""
-        step = HiddenStates(self.sources, handle, self.task, examples, (probe.layer,), probe.pool)
-        found: States = self.steps.do(step)[:, 0]
+    def states(self, handle: ModelHandle, examples: pa.Table, probe: Probe) -> AnyStates:
+        """Hidden states (questions, width) of the questions' identity wordings, as a probe reads them.
+
+        Those of options are (questions, options, width).
+        """
+        step = HiddenStates(self.sources, handle, self.task, examples, (probe.layer,), probe.pool, probe.of_options)
+        found: AnyStates = self.steps.do(step)[..., 0, :]
         return found
 
     # Training -----------------------------------------------------------------------------------------------
@@ -290,7 +293,8 @@ class StepRunner:
             raise ConfigError(f"a probe reads identity wordings alone; '{name}' has rows of the wordings {wordings}")
         states, place = self.states(start, examples, probe), pc.index_in(settled["example_id"], examples["example_id"])
         here = states[place.to_numpy()]
-        return self.steps.do(FitProbe(self.sources, start, self.task, settled, here, probe, name, sealed))
+        about = examples.take(place)
+        return self.steps.do(FitProbe(self.sources, start, self.task, about, settled, here, probe, name, sealed))
 
     def prompt(
         self, start: ModelHandle, rows: pa.Table, *, name: str, examples: pa.Table, sealed: bool = False

@@ -12,6 +12,7 @@ from outgrow.methods.calibrated import (
 )
 from outgrow.methods.confidence_filtering import ConfidenceFiltering, confidence_filtering
 from outgrow.methods.confidence_loss import ConfidenceLoss, confidence_loss
+from outgrow.methods.contrast_consistent_search import ContrastConsistentSearch, contrast_consistent_search
 from outgrow.methods.early_stopping import (
     EarlyStopping,
     EarlyStoppingGold,
@@ -27,7 +28,14 @@ from outgrow.methods.naive import Naive, naive
 from outgrow.methods.nearest_centroid import NearestCentroid, nearest_centroid
 from outgrow.methods.oracle_filtering import OracleFiltering, oracle_filtering
 from outgrow.methods.own_gold import OwnGold, own_gold
-from outgrow.methods.probe_labels import ProbeFiltering, ProbeRelabelling, probe_filtering, probe_relabelling
+from outgrow.methods.probe_labels import (
+    ForwardCorrection,
+    ProbeFiltering,
+    ProbeRelabelling,
+    forward_correction,
+    probe_filtering,
+    probe_relabelling,
+)
 from outgrow.methods.product_loss import ProductLoss, product_loss
 from outgrow.methods.random_filtering import RandomFiltering, random_filtering
 from outgrow.methods.reliability_reweighting import ReliabilityReweighting, reliability_reweighting
@@ -64,8 +72,10 @@ _OURS = (
     MethodSpec("strong_regularised", StrongRegularised, strong_regularised),
     MethodSpec("probe_relabelling", ProbeRelabelling, probe_relabelling),
     MethodSpec("probe_filtering", ProbeFiltering, probe_filtering),
+    MethodSpec("forward_correction", ForwardCorrection, forward_correction),
     MethodSpec("linear_probe", LinearProbe, linear_probe),
     MethodSpec("few_shot", FewShot, few_shot, control=True),
+    MethodSpec("contrast_consistent_search", ContrastConsistentSearch, contrast_consistent_search, control=True),
     MethodSpec("nearest_centroid", NearestCentroid, nearest_centroid, control=True),
     MethodSpec.choosing("random_filtering", RandomFiltering, random_filtering, control=True),
     MethodSpec.choosing("shuffled_reweighting", ShuffledReweighting, shuffled_reweighting, weighted=True, control=True),

@@ -1,4 +1,4 @@
-"""Weak labels judged by the untrained student's hidden states: replaced, or left out (EleutherAI/w2s)."""
+"""Weak labels judged by the untrained student's hidden states: replaced, left out (EleutherAI/w2s), corrected for."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from outgrow.core.lab import Lab, Student
 from outgrow.core.tables import with_column
 from outgrow.methods.base import MethodConfig
 from outgrow.methods.rows import answer_rows
+from outgrow.objectives import noise
 from outgrow.reliability.hashing import hash_ranks
 from outgrow.reliability.probes import (
     States,
@@ -54,6 +55,12 @@ class ProbeFiltering(ProbeRelabelling):
 
     probe: Literal["neighbours", "logistic", "centroid", "topological"] = "logistic"  # type: ignore[assignment]
     drop: Annotated[float, Field(ge=0, lt=1)] = 0.1
+
+
+class ForwardCorrection(ProbeRelabelling):
+    """How hidden states say how often a class is labelled another: as for relabelling, but by class means."""
+
+    probe: Literal["neighbours", "logistic", "centroid"] = "centroid"
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,23 @@ def probe_filtering(lab: Lab, config: ProbeFiltering) -> Student:
         keep[np.lexsort((hash_ranks([lab.seed], ids), trust))[: int(config.drop * len(ids) + 0.5)]] = False
     lab.note(f"{int((~keep).sum()):,} of {len(keep):,} labels were left out.")
     return lab.train(lab.student, read.rows.filter(pa.array(keep)))
+
+
+def forward_correction(lab: Lab, config: ForwardCorrection) -> Student:
+    """Train to predict what the supervisor's errors make of the truth (arXiv 1609.03683).
+
+    How often class k is labelled c is counted over the questions that a probe of the untrained student, fitted to the
+    labels of other questions, takes for k.
+    """
+    read = _read(lab, config)
+    names, found = read.values.to_pylist(), read.believed(config, lab.seed).argmax(axis=1)
+    counts = np.zeros((len(names), len(names)))
+    np.add.at(counts, (found, read.label), 1.0)
+    counts += np.diag(counts.sum(axis=1) == 0)  # a class that the probe never finds is taken to be labelled rightly
+    matrix = counts / counts.sum(axis=1, keepdims=True)
+    objective = noise.ForwardCorrection(transition=tuple(map(tuple, matrix.tolist())), classes=tuple(names))
+    lab.note(f"By the probe {np.trace(counts) / counts.sum():.1%} of the labels are right.")
+    return lab.train(lab.student, read.rows, objective)
 
 
 def _read(lab: Lab, config: ProbeRelabelling) -> _Read:

@@ -99,16 +99,19 @@ class ForwardCorrection(OfChoices):
 
     Attributes:
         transition: T, rows of shares in the order of the classes; null estimates it.
+        classes: names of the classes in the order of `transition`; null is the order of the rows' own options.
     """
 
     name: str = "forward_correction"
     transition: tuple[tuple[Share, ...], ...] | None = None
+    classes: tuple[str, ...] | None = None
 
     def prepare(self, targets: Any) -> State:
         """T.
 
         Raises:
-            ConfigError: classes differ from row to row, labels are hard and no T is given, or T is no such matrix.
+            ConfigError: classes differ from row to row, labels are hard and no T is given, T is no such matrix, or
+                `classes` are not those of the rows.
         """
         import numpy as np
         import torch
@@ -135,6 +138,11 @@ class ForwardCorrection(OfChoices):
                     f"transition has to be {count} rows of {count} shares that sum to 1, for the classes "
                     f"{list(targets.options[0])}"
                 )
+            if self.classes is not None:
+                if sorted(self.classes) != sorted(targets.options[0]):
+                    raise ConfigError(f"classes are {list(self.classes)}, and the rows have {list(targets.options[0])}")
+                order = [self.classes.index(name) for name in targets.options[0]]
+                matrix = matrix[np.ix_(order, order)]
         return {"transition": torch.from_numpy(matrix).float()}
 
     def row_losses(self, view: Choices, batch: Batch, progress: float, state: State) -> Tensor:
