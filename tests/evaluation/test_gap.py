@@ -6,10 +6,12 @@ import pytest
 from outgrow.evaluation import METRICS, MeanScore, PairedScores
 
 
-def performance_gap_recovered(student, floor, ceiling, groups, metric=METRICS["accuracy"]):
+def performance_gap_recovered(student, floor, ceiling, groups, metric=METRICS["accuracy"], chance=None):
     arms = {"student": student, "floor": floor, "ceiling": ceiling}
     counted = {name: np.stack([scores, np.ones(scores.shape)], axis=2) for name, scores in arms.items()}
-    return PairedScores(metric, groups, counted).gap_recovered("student", floor="floor", ceiling="ceiling")
+    return PairedScores(metric, groups, counted).gap_recovered(
+        "student", floor="floor", ceiling="ceiling", chance=chance
+    )
 
 
 def scores(*shares, n=500):
@@ -55,6 +57,22 @@ def test_pgr_is_undefined_unless_the_ceiling_is_clearly_above_the_floor():
     assert np.isnan([found.value, found.low, found.high]).all()
     assert "ceiling - floor = 0.0300, lower limit 0.0150" in found.reason
     assert "needed above 0.02" in found.reason
+
+
+def test_pgr_is_undefined_below_chance():
+    """Who guesses one of two recovers .2 of the gap from .4 to .9."""
+    arms = scores(0.5, 0.5), scores(0.4, 0.4), scores(0.9, 0.9), GROUPS
+    assert performance_gap_recovered(*arms).value == pytest.approx(0.2)
+    found = performance_gap_recovered(*arms, chance=0.5)
+    assert (found.defined, found.reason) == (
+        False,
+        "the supervisor is below chance: 0.4000, where guessing reaches 0.5000",
+    )
+    assert performance_gap_recovered(*arms, chance=0.4).defined
+    harm = MeanScore("harm", lambda predicted, gold: 0.0, higher_is_better=False)
+    assert not performance_gap_recovered(
+        scores(0.3, 0.3), scores(0.6, 0.6), scores(0.1, 0.1), GROUPS, harm, 0.5
+    ).defined
 
 
 def test_seeds_that_disagree_about_the_gap_leave_it_undefined():

@@ -93,10 +93,10 @@ class PairedScores:
         """The metric of one arm in each seed."""
         return [float(value) for value in self.metric.value(self.arms[arm].sum(axis=1))]
 
-    def gap_recovered(self, arm: str, *, floor: str, ceiling: str) -> PGR:
+    def gap_recovered(self, arm: str, *, floor: str, ceiling: str, chance: float | None = None) -> PGR:
         """Performance gap recovered by one arm; of a metric that is better when lower, from the negative values."""
         sign = 1 if self.metric.higher_is_better else -1
-        return gap_recovered(self.joint, arm, floor=floor, ceiling=ceiling, sign=sign)
+        return gap_recovered(self.joint, arm, floor=floor, ceiling=ceiling, sign=sign, chance=chance)
 
     def difference(self, a: str, b: str) -> Interval:
         """Arm `a` minus arm `b`, paired by question and seed."""

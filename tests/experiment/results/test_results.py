@@ -1,6 +1,7 @@
 """From answers to numbers: the blocks of results.json on small tables, expected values by hand."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -329,6 +330,29 @@ def test_without_a_ceiling_the_gap_says_why_it_is_undefined(tmp_path):
     assert found["defined"] is False
     assert found["value"] is None
     assert found["reason"] == "the recipe has no strong_ceiling"
+
+
+def test_chance_is_one_of_a_questions_options_or_of_the_tasks_classes():
+    two = split_of({"t1": "a", "t2": "b"})
+    texts, kinds = SimpleNamespace(classes=None), SimpleNamespace(classes=tuple("abcde"))
+    none, mixed = replace(two, choices=(None, None)), replace(two, choices=(("a", "b"), tuple("abcd")))
+    assert collector(test=two, runner=SimpleNamespace(task=texts)).chance == 0.5
+    assert collector(test=mixed, runner=SimpleNamespace(task=texts)).chance == 0.375
+    assert collector(test=none, runner=SimpleNamespace(task=kinds)).chance == 0.2
+    assert collector(test=none, runner=SimpleNamespace(task=texts)).chance is None
+
+
+def test_a_supervisor_below_chance_has_no_gap_and_an_untrained_student_has(tmp_path):
+    right = {
+        "arm:naive": [[1.0] * 100 + [0.0] * 100] * 2,
+        "arm:strong_ceiling": [[1.0] * 180 + [0.0] * 20] * 2,
+        "floor": [[1.0] * 80 + [0.0] * 120] * 2,
+        "zero_shot": [[1.0] * 80 + [0.0] * 120] * 2,
+    }
+    cell = paired(small_recipe(tmp_path, methods=["naive", "strong_ceiling"]), right)
+    cell.test, cell.unanswered = split_of({"t1": "a"}), 0
+    assert gap(cell, "naive", "floor")["reason"].startswith("the supervisor is below chance: 0.4000")
+    assert gap(cell, "naive", "zero_shot")["value"] == pytest.approx(0.2)
 
 
 def strata_collector(said=SAID):

@@ -78,7 +78,8 @@ def gap(cell: CollectedCell, arm: str, floor: str) -> dict[str, Any]:
     elif cell.unanswered:
         reason = f"the supervisor was not asked {cell.unanswered} of {len(cell.test.ids)} test questions"
     else:
-        return asdict(cell.paired.gap_recovered(f"arm:{arm}", floor=floor, ceiling=f"arm:{ceiling}"))
+        chance = None if floor == "zero_shot" else cell.chance
+        return asdict(cell.paired.gap_recovered(f"arm:{arm}", floor=floor, ceiling=f"arm:{ceiling}", chance=chance))
     return {"value": None, "low": None, "high": None, "defined": False, "reason": reason}
 
 

@@ -89,6 +89,13 @@ class CollectedCell:
         answers = self.runner.answer(source, split, **{"seed": 0, "full": False, **asked})
         return in_form_of(self.runner.plain_task, questions.gold, answers)
 
+    @property
+    def chance(self) -> float | None:
+        """Accuracy of guessing among a question's options, or the task's classes; None where there are none."""
+        classes = len(self.runner.task.classes or ())
+        counts = [len(choices or ()) or classes for choices in self.test.choices]
+        return float(np.mean([1 / count for count in counts])) if all(counts) else None
+
     def _answered_freely(self) -> dict[str, Example]:
         """Pool questions that are answered in the supervisor's own words, by id: training targets are whole texts."""
         if self.runner.task.classes is not None:
