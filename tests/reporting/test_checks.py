@@ -163,6 +163,13 @@ def test_w2s007_does_not_apply_to_a_single_arm(results):
     assert outcome("W2S007", results).severity == "not applicable"
 
 
+def test_w2s007_counts_all_trainings_of_an_arm(results, arm):
+    arm("soft_labels")["stages"] = [{"name": "first", "steps": [282] * 3}, {"name": "probe", "steps": [0] * 3}]
+    assert outcome("W2S007", results).severity == "ok"
+    arm("soft_labels")["stages"] = [{"name": "first", "steps": [282] * 3}, {"name": "second", "steps": [282] * 3}]
+    assert outcome("W2S007", results).finding == "Most arms took 282 steps, but not soft_labels (564)."
+
+
 def test_w2s008_fires_when_steps_ran_in_two_environments(results, provenance):
     provenance["steps"][0]["environment"] = "ffff"
     check = outcome("W2S008", results, provenance)

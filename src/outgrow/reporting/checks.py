@@ -145,7 +145,7 @@ def _single_seed(results: Results, _: Provenance | None) -> Outcome:
 
 
 def _steps(results: Results, _: Provenance | None) -> Outcome:
-    taken = {arm.name: arm.steps for arm in results.arms if arm.steps}
+    taken = {arm.name: arm.all_steps for arm in results.arms if arm.all_steps}
     if len(taken) < 2:
         return "not applicable", "Fewer than two arms recorded their steps."
     usual = max(set(taken.values()), key=lambda steps: (list(taken.values()).count(steps), steps))

@@ -20,15 +20,16 @@ def budget_table(results: Results) -> TableView:
         "budget",
         "Budget",
         "Per seed; a range where seeds differ. Rows of weight 0 are removed before training. Every arm takes "
-        "S optimiser steps, smaller sets repeat their rows; the chosen step is the checkpoint kept, one per seed. The "
-        "last columns are what the labels cost: answers the supervisor was asked for"
+        "S optimiser steps, smaller sets repeat their rows; an arm of several trainings has the steps of all, and rows "
+        "and chosen step of its last. The chosen step is the checkpoint kept, one per seed. The last columns are "
+        "what the labels cost: answers the supervisor was asked for"
         + (", and gold labels that the method bought." if bought else "."),
         results.arms,
         ("Arm", arm_cell),
         ("Rows", lambda arm: counts(arm.rows)),
         ("Questions", lambda arm: counts(arm.questions)),
         ("Removed", lambda arm: counts(arm.removed_rows)),
-        ("Steps S", lambda arm: counts(arm.steps)),
+        ("Steps S", lambda arm: counts(arm.all_steps)),
         ("Chosen step", lambda arm: listed(arm.chosen_step)),
         ("Asked of supervisor", lambda arm: counts(arm.asked)),
         *([("Gold bought", _gold_bought)] if bought else []),

@@ -138,7 +138,7 @@ def test_harmless_pairs_by_the_recipe_that_ships():
     from outgrow.recipe.recipe import load_recipe
 
     task = load_recipe("hh_harmless", [f"data_dir={SHARED}"]).build_task()
-    assert sizes(task) == {"supervisor_train": 1448, "validation": 300, "pool": 1170, "test": 1500}
+    assert sizes(task) == {"supervisor_train": 80, "validation": 200, "pool": 1270, "test": 1500}
     assert (task.audit.rows, task.audit.shared_between_files) == (4500, 82)
     pairs = rows_of(task)
     first = sum(example.choices[0] == gold for example, gold in pairs) / len(pairs)

@@ -81,6 +81,11 @@ class Arm(View):
     stages: tuple[Stage, ...] = ()
 
     @property
+    def all_steps(self) -> tuple[int, ...]:
+        """Steps of all its trainings together, per seed."""
+        return tuple(map(sum, zip(*(stage.steps for stage in self.stages), strict=True))) if self.stages else self.steps
+
+    @property
     def label_shift(self) -> float:
         """Total variation distance of the label mix before and after selection, in 0..1; NaN when unknown."""
         if self.label_mix is None:
