@@ -1,14 +1,12 @@
 """What arXiv 2312.09390 reports, seen in two runs: each sign with its interval, agreeing or not.
 
-python scripts/paper03_signs.py LADDER_RUN KIND_RUN [STUDY_TABLE]
+python scripts/paper03_signs.py LADDER_RUN KIND_RUN
 
-LADDER_RUN and KIND_RUN are folders that `outgrow run ladder` and `outgrow run paper03_kind` wrote, STUDY_TABLE is the
-table.csv of `outgrow study simulable_errors`.
+The folders are those that `outgrow run ladder` and `outgrow run paper03_kind` wrote. Questions count as independent.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import sys
@@ -71,7 +69,7 @@ def difference(a: Right, b: Right) -> Interval:
 
 def of_ladder(cells: Mapping[str, Mapping[str, Right]]) -> list[Sign]:
     """PGR by the supervisor's size, and what the confidence loss gains by the gap."""
-    by_weak = {name.split(" → ")[0].split("/")[-1]: cell for name, cell in cells.items() if name.endswith("base")}
+    by_weak = {name.removesuffix(" to base"): cell for name, cell in cells.items() if name.endswith(" to base")}
     naive = {weak: recovered(cell, "naive") for weak, cell in by_weak.items()}
     gain = {weak: recovered(cell, "confidence_loss") - naive[weak] for weak, cell in by_weak.items()}
     signs = [
@@ -90,7 +88,7 @@ def of_ladder(cells: Mapping[str, Mapping[str, Right]]) -> list[Sign]:
 
 def of_kind(cell: Mapping[str, Right]) -> list[Sign]:
     """Stopping, and which errors are left behind; in accuracy."""
-    last, weak, gold = (cell[f"arm:{name}"] for name in ("early_stopping", "naive", "early_stopping_gold"))
+    last, weak, gold = (cell[f"arm:{name}"] for name in ("early_stopping by=last", "naive", "early_stopping_gold"))
     errors = {name: cell[f"arm:error_structure errors={name}"] for name in ("random", "simulable")}
     return [
         Sign("gold stop beats weak stop", "accuracy, gold stop minus weak stop", difference(gold, weak)),
@@ -105,15 +103,11 @@ def of_kind(cell: Mapping[str, Right]) -> list[Sign]:
 
 def main() -> None:
     """Print a table."""
-    ladder, kind, *study = map(Path, sys.argv[1:])
+    ladder, kind = map(Path, sys.argv[1:])
     print("| paper | here | value | |\n|---|---|--:|---|")
     for sign in [*of_ladder(read(ladder)), *of_kind(read(kind)["all"])]:
         low, value, high = sign.found.low, sign.found.value, sign.found.high
         print(f"| {sign.says} | {sign.ours} | {value:+.3f} [{low:+.3f}, {high:+.3f}] | {sign.verdict} |")
-    for place in study:
-        with place.open(encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                print(f"| {row}")
 
 
 if __name__ == "__main__":

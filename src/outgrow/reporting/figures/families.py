@@ -58,8 +58,9 @@ FAMILIES = (
         "error_structure",
         "Recovered by the structure of errors",
         "Labels with as many errors as the supervisor makes: its own, or gold that was changed at random, on the "
-        "longest or shortest questions, or on those that are hardest for the student. Students of changed labels keep "
-        "their last checkpoint, as early_stopping by=last does; naive training may have stopped before.",
+        "longest or shortest questions, on those that are hardest for the student, or as a rule of letters errs. "
+        "Students of changed labels keep their last checkpoint, as early_stopping by=last does; naive training may "
+        "have stopped before.",
         ("naive", "early_stopping:last", "error_structure"),
         ("error_structure",),
         recovered=True,
