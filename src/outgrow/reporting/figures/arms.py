@@ -11,7 +11,7 @@ import pyarrow as pa
 from matplotlib.axes import Axes
 
 from outgrow.reporting.figures.drawn import COLOUR_OF, CONTROL, INK, LINE, MUTED, ORACLE, Drawn, data_table
-from outgrow.reporting.figures.style import canvas, dot, label, to_svg
+from outgrow.reporting.figures.style import canvas, dot, in_shares, label, to_svg
 from outgrow.reporting.formatting import bounds, percent, share
 from outgrow.reporting.schema import Accuracy, Arm, Results
 
@@ -81,14 +81,13 @@ def draw_recovered(results: Results) -> Drawn | None:
     for x, name in ((0.0, "floor"), (1.0, "ceiling")):
         _line(axes, x, MUTED, name)
     _dots(axes, groups)
-    axes.xaxis.set_major_formatter(lambda x, _: share(x, 1) if x not in (0.0, 1.0) else f"{x:g}")
+    in_shares(axes.xaxis)
     return Drawn(
         key="pgr",
         title="Performance gap recovered",
         caption="How much of the gap between the supervisor (0) and the student trained on gold (1) each arm "
-        "recovers: (student − floor) / (ceiling − floor), a ratio of means over seeds, with its 95 % interval from "
-        "10,000 draws of groups and seeds that are the same for all arms. Left of 0 the student is worse than its "
-        "teacher.",
+        "recovers: (student − floor) / (ceiling − floor), a ratio of means over seeds, with its 95 % "
+        "interval (Fieller's) over questions and seeds. Left of 0 the student is worse than its teacher.",
         alt="Dot plot of performance gap recovered with 95 % intervals for every arm.",
         svg=to_svg(figure),
         data=_data(groups),

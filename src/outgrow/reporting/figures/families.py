@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from outgrow.reporting.figures.drawn import COLOUR_OF, INK, MUTED, RIGHT, WRONG, Drawn, data_table
-from outgrow.reporting.figures.style import canvas, label, to_svg
+from outgrow.reporting.figures.style import canvas, in_shares, label, to_svg
 from outgrow.reporting.formatting import bounds, percent, share
 from outgrow.reporting.schema import Arm, Estimate, Results
 
@@ -95,7 +95,7 @@ def draw_family(results: Results, family: Family) -> Drawn | None:
     axes.axvline(0.0, color=MUTED, linewidth=0.8)
     if family.recovered:
         axes.axvline(1.0, color=MUTED, linewidth=0.8)
-        axes.xaxis.set_major_formatter(lambda x, _: share(x, 1) if x not in (0.0, 1.0) else f"{x:g}")
+        in_shares(axes.xaxis)
     else:
         axes.xaxis.set_major_formatter(lambda x, _: f"{100 * x:g}")
     axes.set_xlabel("PGR" if family.recovered else "test accuracy, %", loc="right", fontsize=8)

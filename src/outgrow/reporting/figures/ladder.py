@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from outgrow.reporting.figures.drawn import CONTROL, INK, METHOD, MUTED, ORACLE, RIGHT, WRONG, Drawn, data_table
-from outgrow.reporting.figures.style import canvas, to_svg
-from outgrow.reporting.formatting import share
+from outgrow.reporting.figures.style import canvas, in_shares, to_svg
 from outgrow.reporting.schema import Arm, Estimate, Results
 
 COLOURS = (METHOD, WRONG, RIGHT, CONTROL, INK)
@@ -24,8 +23,7 @@ Lines = dict[tuple[str, str], Points]
 def draw_ladder(cells: Sequence[Results]) -> Drawn | None:
     """Test accuracy against student, a line per supervisor, with zero-shot and ceiling; None without arms."""
     return _draw(
-        cells, "ladder", "Accuracy along the ladder", "test accuracy, %", lambda arm: arm.accuracy,
-        lambda x: f"{100 * x:g}", references=True,
+        cells, "ladder", "Accuracy along the ladder", "test accuracy, %", lambda arm: arm.accuracy, references=True,
         caption="Each panel is a way of training, each line a supervisor, each dot the mean test accuracy over seeds "
         "with its 95 % interval. The dashed line is the student before training, the upper one the student trained on "
         "gold; a mark at the left edge is the supervisor's own accuracy.",
@@ -36,7 +34,7 @@ def draw_ladder_pgr(cells: Sequence[Results]) -> Drawn | None:
     """Performance gap recovered against student, a line per supervisor; None where it is undefined everywhere."""
     return _draw(
         cells, "ladder_pgr", "Performance gap recovered along the ladder", "PGR",
-        lambda arm: arm.pgr if arm.pgr.defined else None, lambda x: share(x, 1), references=False,
+        lambda arm: arm.pgr if arm.pgr.defined else None, references=False,
         caption="(student − supervisor) / (ceiling − supervisor) for every student and supervisor, with its 95 % "
         "interval; pairs whose gap is not surely above two points have none.",
     )  # fmt: skip
@@ -46,7 +44,7 @@ def draw_ladder_elicited(cells: Sequence[Results]) -> Drawn | None:
     """Elicited share against student, a line per supervisor; None where it is undefined everywhere."""
     return _draw(
         cells, "ladder_elicited", "Elicited share along the ladder", "elicited",
-        lambda arm: arm.elicited if arm.elicited.defined else None, lambda x: share(x, 1), references=False,
+        lambda arm: arm.elicited if arm.elicited.defined else None, references=False,
         caption="(student − student before training) / (ceiling − student before training), with its 95 % interval: "
         "what labels brought out, however good the supervisor is.",
     )  # fmt: skip
@@ -115,7 +113,7 @@ def draw_chain(cells: Sequence[Results]) -> Drawn | None:
     axes.set_xlim(-0.35, len(weak) - 0.65)
     for y in (0.0, 1.0):
         axes.axhline(y, color=MUTED, linewidth=0.8)
-    axes.yaxis.set_major_formatter(lambda y, _: share(y, 1))
+    in_shares(axes.yaxis)
     axes.set_ylabel(f"PGR of {top}", fontsize=8)
     axes.grid(axis="y")
     axes.legend(fontsize=7, frameon=False, loc="best")
@@ -133,7 +131,7 @@ def draw_chain(cells: Sequence[Results]) -> Drawn | None:
 
 def _draw(
     cells: Sequence[Results], key: str, title: str, axis: str, read: Callable[[Arm], Estimate | None],
-    form: Callable[[float], str], *, references: bool, caption: str,
+    *, references: bool, caption: str,
 ) -> Drawn | None:  # fmt: skip
     students = list(dict.fromkeys(cell.student.name for cell in cells))
     supervisors = list(dict.fromkeys(cell.supervisor.name for cell in cells))
@@ -154,14 +152,18 @@ def _draw(
             _line(axes, lines[name, weak], weak, COLOURS[place % len(COLOURS)], (place - len(supervisors) / 2) * 0.04)
         if references:
             _references(axes, cells, students, supervisors)
+            axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:g}")
         else:
+            in_shares(axes.yaxis)
             axes.axhline(0.0, color=MUTED, linewidth=0.8)
             axes.axhline(1.0, color=ORACLE, linewidth=0.8)
         axes.set_title(name, fontsize=9)
         axes.set_xticks(range(len(students)), students)
         axes.set_xlim(-0.35, len(students) - 0.65)
-        axes.yaxis.set_major_formatter(lambda y, _: form(y))
         axes.grid(axis="y")
+    if references:
+        bottom, top = panels[0].get_ylim()
+        panels[0].set_ylim(max(bottom, -0.02), min(top, 1.02))
     panels[0].set_ylabel(axis, fontsize=8)
     panels[-1].legend(fontsize=7, frameon=False, loc="best")
     return Drawn(

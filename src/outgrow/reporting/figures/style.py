@@ -12,10 +12,12 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from outgrow.reporting.figures.drawn import COLOUR_OF, INK, LINE, MARKER_OF, MUTED, PAPER
-from outgrow.reporting.formatting import shorten
+from outgrow.reporting.formatting import share, shorten
 
 _SETTINGS: dict[str, Any] = {
     "svg.hashsalt": "outgrow",
@@ -92,6 +94,12 @@ def dot(axes: Axes, x: float, y: int | float, kind: str, **style: Any) -> None:
     colour = COLOUR_OF.get(kind, INK)
     face = PAPER if kind == "oracle" else colour
     axes.plot([x], [y], marker=MARKER_OF.get(kind, "o"), color=colour, markerfacecolor=face, **style)
+
+
+def in_shares(axis: Axis) -> None:
+    """Ticks at tenths, fifths or halves, written as shares with one digit; 0 and 1 as they are."""
+    axis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
+    axis.set_major_formatter(lambda x, _: f"{x:g}" if x in (0.0, 1.0) else share(x, 1))
 
 
 def heading(axes: Axes, text: str) -> None:
