@@ -97,9 +97,9 @@ def dot(axes: Axes, x: float, y: int | float, kind: str, **style: Any) -> None:
 
 
 def in_shares(axis: Axis) -> None:
-    """Ticks at tenths, fifths or halves, written as shares with one digit; 0 and 1 as they are."""
+    """Ticks at tenths, fifths or halves, written as shares with one digit, whole numbers with none."""
     axis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
-    axis.set_major_formatter(lambda x, _: f"{x:.0f}" if round(x, 6) in (0, 1) else share(x, 1))
+    axis.set_major_formatter(lambda x, _: share(x, 0 if round(x, 6).is_integer() else 1))
 
 
 def heading(axes: Axes, text: str) -> None:
