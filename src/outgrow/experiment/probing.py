@@ -25,7 +25,7 @@ from outgrow.supervisors.asking import Asking
 from outgrow.supervisors.queries import Found, answers_table, pose, scored_answer
 from outgrow.tasks.base import Task
 
-PROBE_VERSION = 1
+PROBE_VERSION = 2
 PROBE_ANSWER_VERSION = 1
 
 

@@ -87,7 +87,7 @@ def logistic(states: States, shares: Shares, *, c: float = 1.0) -> LinearProbe:
     if len(present) == 1:
         bias[present] = 0.0
         return LinearProbe(mean, weight, bias)
-    model = LogisticRegression(C=c, max_iter=2000)
+    model = LogisticRegression(C=c, max_iter=2000, tol=1e-8)  # the usual 1e-4 stops elsewhere on other processors
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The number of unique classes")  # many for few rows; they are classes still
         model.fit(centred[row] / scale, column, sample_weight=shares[row, column])
