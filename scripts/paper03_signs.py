@@ -8,7 +8,6 @@ The folders are those that `outgrow run ladder` and `outgrow run paper03_kind` w
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from outgrow.evaluation import Interval, Joint
+from outgrow.experiment.cells import cell_folder
 
 Right = np.ndarray  # seeds x questions, 1 where the answer is the truth
 CEILING = "arm:strong_ceiling"
@@ -43,8 +43,7 @@ def read(folder: Path) -> dict[str, dict[str, Right]]:
     """Per cell of a run which answers are right: `floor` and `arm:` with the arm's name."""
     cells = {}
     for cell in json.loads((folder / "results.json").read_text(encoding="utf-8"))["cells"]:
-        place = folder / "cells" / re.sub(r"[^A-Za-z0-9._=+-]+", "-", cell["name"]) if cell["name"] else folder
-        table = pq.read_table(place / "answers.parquet")
+        table = pq.read_table(folder / cell_folder(cell["name"]) / "answers.parquet")
         seeds = len(set(table["seed"].to_pylist()))
         gold = np.array(table["gold"].to_pylist(), dtype=object)
         said = {name: name for name in table.column_names if name.startswith("arm:")} | {"floor": "supervisor_value"}

@@ -165,6 +165,14 @@ class HiddenStates(StepRequest[Any]):
     pool: str
     options: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse to read options where there are none."""
+        if self.options and self._n_options < 2:
+            raise ConfigError(
+                f"task '{self.task.name}' has questions without options, and hidden states are to be read for each "
+                "option; choose a task of choices, or another method"
+            )
+
     @property
     def what(self) -> str:
         """Whose states."""
@@ -188,19 +196,11 @@ class HiddenStates(StepRequest[Any]):
         shape = (-1, self._n_options, *states.shape[1:]) if self.options else states.shape
         save_file({"states": states.cpu().reshape(shape).numpy()}, work.out / "states.safetensors")
 
-    def __post_init__(self) -> None:
-        """Refuse to read options where there are none."""
-        if self.options and self._n_options < 2:
-            raise ConfigError(
-                f"task '{self.task.name}' has questions without options, and hidden states are to be read for each "
-                "option; choose a task of choices, or another method"
-            )
-
     @cached_property
     def _n_options(self) -> int:
-        return max(
-            (len(self.task.wording(each, 0).options or ()) for each in iter_examples(self.examples[:1])), default=2
-        )
+        """Of the first question; two, should there be none."""
+        first = next(iter(iter_examples(self.examples.slice(0, 1))), None)
+        return 2 if first is None else len(self.task.wording(first, 0).options or ())
 
     def _prompts(self) -> list[str]:
         wordings = [(each, self.task.wording(each, 0)) for each in iter_examples(self.examples)]

@@ -28,6 +28,18 @@ class MethodConfig(Config):
     """Settings of one method; subclasses add fields."""
 
 
+class StatesConfig(MethodConfig):
+    """Settings of a method that reads hidden states.
+
+    Attributes:
+        layer: 0 is the embeddings, negative numbers count from the end.
+        pool: `last` token of the prompt, `mean` over its tokens, or what a classifier of the model reads (`auto`).
+    """
+
+    layer: int = -1
+    pool: Literal["auto", "last", "mean"] = "auto"
+
+
 @dataclass(frozen=True)
 class Known:
     """Questions whose gold was bought, apart from those to train on.

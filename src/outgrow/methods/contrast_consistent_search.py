@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from outgrow.core.lab import ONCE, Lab, Probe, Student
-from outgrow.methods.base import MethodConfig
+from outgrow.methods.base import StatesConfig
 from outgrow.methods.rows import weak_rows
 
 
-class ContrastConsistentSearch(MethodConfig):
+class ContrastConsistentSearch(StatesConfig):
     """Which states are read, and how far weights are held back.
 
     Attributes:
-        layer: 0 is the embeddings, negative numbers count from the end.
-        pool: `last` token of the option, `mean` over its tokens and the prompt's, or as a classifier reads (`auto`).
         c: inverse strength of the L2 penalty.
     """
 
-    layer: int = -1
-    pool: Literal["auto", "last", "mean"] = "auto"
     c: Annotated[float, Field(gt=0)] = 1.0
 
 

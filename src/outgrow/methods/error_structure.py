@@ -69,6 +69,11 @@ class _Read:
         return sorted({*self.truth, *self.answers["value"].to_pylist()})
 
     @cached_property
+    def everything(self) -> list[str]:
+        """What can be said where a question has no options of its own."""
+        return sorted(set(self.truth))
+
+    @cached_property
     def shuffled(self) -> Int[np.ndarray, "answers"]:
         """The answers in an order drawn by hash, which breaks ties."""
         return hash_order(["errors", self.lab.seed], self.answers["example_id"].to_pylist())
@@ -82,7 +87,7 @@ class _Read:
     def options(self, place: int) -> list[str]:
         """What else could be said to the question of an answer."""
         shares = self.answers["probabilities"][place].as_py()
-        return [value for value in (dict(shares) if shares else sorted(set(self.truth))) if value != self.truth[place]]
+        return [value for value in (dict(shares) if shares else self.everything) if value != self.truth[place]]
 
     def another(self, place: int) -> str:
         """One of them by chance."""

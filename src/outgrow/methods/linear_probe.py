@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from outgrow.core.lab import Lab, Probe, Student
-from outgrow.methods.base import MethodConfig
+from outgrow.methods.base import StatesConfig
 from outgrow.methods.rows import LabelForm, gold_rows, weak_rows
 
 
-class LinearProbe(MethodConfig):
+class LinearProbe(StatesConfig):
     """Which states are read, and how far weights are held back.
 
     Attributes:
-        layer: 0 is the embeddings, negative numbers count from the end.
-        pool: `last` token of the prompt, `mean` over its tokens, or what a classifier of the model reads (`auto`).
         c: inverse strength of the L2 penalty.
         labels: `soft` option probabilities, `hard` answers, or soft where there are any (`auto`).
     """
 
-    layer: int = -1
-    pool: Literal["auto", "last", "mean"] = "auto"
     c: Annotated[float, Field(gt=0)] = 1.0
     labels: LabelForm = "auto"
 

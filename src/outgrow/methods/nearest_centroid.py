@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from outgrow.core.lab import Lab, Probe, Student
-from outgrow.methods.base import MethodConfig
+from outgrow.methods.base import StatesConfig
 from outgrow.methods.rows import LabelForm, weak_rows
 
 
-class NearestCentroid(MethodConfig):
+class NearestCentroid(StatesConfig):
     """Which states are read.
 
     Attributes:
-        layer: 0 is the embeddings, negative numbers count from the end.
-        pool: `last` token of the prompt, `mean` over its tokens, or what a classifier of the model reads (`auto`).
         labels: `soft` option probabilities, `hard` answers, or soft where there are any (`auto`).
     """
 
-    layer: int = -1
-    pool: Literal["auto", "last", "mean"] = "auto"
     labels: LabelForm = "hard"
 
 

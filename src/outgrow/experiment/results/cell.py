@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -89,11 +90,14 @@ class CollectedCell:
         answers = self.runner.answer(source, split, **{"seed": 0, "full": False, **asked})
         return in_form_of(self.runner.plain_task, questions.gold, answers)
 
-    @property
+    def n_options(self, split: Split) -> list[int]:
+        """How many options each question of a split has, its own or the task's classes; 0 where there are none."""
+        return [len(choices or self.runner.task.classes or ()) for choices in split.choices]
+
+    @cached_property
     def chance(self) -> float | None:
-        """Accuracy of guessing among a question's options, or the task's classes; None where there are none."""
-        classes = len(self.runner.task.classes or ())
-        counts = [len(choices or ()) or classes for choices in self.test.choices]
+        """Accuracy of guessing at the test; None where there are questions without options."""
+        counts = self.n_options(self.test)
         return float(np.mean([1 / count for count in counts])) if all(counts) else None
 
     def _answered_freely(self) -> dict[str, Example]:

@@ -130,7 +130,7 @@ def _label_free(cell: CollectedCell) -> dict[str, Any]:
     """Accuracy of the labels without gold: by decoys where the recipe asks for them, else from the votes."""
     runner, seeds, pool = cell.runner, cell.seeds, cell.pool
     if runner.decoys is None:
-        sizes = [len(choices or runner.task.classes or ()) for choices in pool.choices]
+        sizes = cell.n_options(pool)
         options = dict(zip(pool.ids, sizes, strict=True)) if all(size > 1 for size in sizes) else None
         return accuracy_by_votes(runner.steps, seeds, pool, options)
     settings = cell.recipe.reliability.settings()
