@@ -22,13 +22,15 @@ from outgrow.objectives.of_choices import OfChoices, hardest
 from outgrow.objectives.self_training import AdaptConf, ConfidenceTerm, Product, Window
 
 P, HARD, SOFT = (0.7, 0.2, 0.1), (0.0, 1.0, 0.0), (0.5, 0.3, 0.2)
+OF_PAIRS = {"dpo", "ipo", "simpo", "orpo"}  # in test_preference
 T = ((0.8, 0.1, 0.1), (0.2, 0.7, 0.1), (0.1, 0.1, 0.8))
 
 
 def view_of(shares, targets):
     """The K-class view in float64 of rows with these probabilities."""
     logits = torch.log(torch.tensor(shares, dtype=torch.float64)).requires_grad_()
-    return Choices(logits, torch.ones_like(logits, dtype=torch.bool), torch.tensor(targets, dtype=torch.float64))
+    ones = torch.ones_like(logits)
+    return Choices(logits, ones.bool(), torch.tensor(targets, dtype=torch.float64), ones)
 
 
 def batch_of(rows):
@@ -195,7 +197,9 @@ def test_options_that_a_row_does_not_have_change_nothing(objective):
         target[:, :3] = torch.tensor([HARD, SOFT])
         state = objective.prepare(targets_of(target.numpy(), ("a",) * width))
         state = {name: value for name, value in state.items() if name not in ("prior", "offsets", "recent")}
-        losses = objective.row_losses(Choices(logits, logits > lowest, target), batch_of(2), 0.5, state)
+        losses = objective.row_losses(
+            Choices(logits, logits > lowest, target, torch.ones_like(logits)), batch_of(2), 0.5, state
+        )
         losses.sum().backward()
         found.append((losses.detach(), logits.grad[:, :3]))
         assert torch.isfinite(logits.grad).all()
@@ -208,7 +212,7 @@ def test_every_objective_of_ours_has_a_name_a_docstring_and_settings_that_make_i
         made = spec.build(spec.settings()())
         assert made.name == name
         assert spec.doc.endswith((".", ")"))
-    assert {each.name for each in OBJECTIVE_SETTINGS} == set(OBJECTIVES) - {"imitation"}
+    assert {each.name for each in OBJECTIVE_SETTINGS} | OF_PAIRS == set(OBJECTIVES) - {"imitation"}
 
 
 # Hardening ---------------------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ def view_of(second, target):
     """Two classes; the student's and the label's probability of the second."""
     p, t = torch.tensor(second, dtype=torch.float64), torch.tensor(target, dtype=torch.float64)
     logits = torch.stack([1 - p, p], dim=1).log().requires_grad_()
-    return Choices(logits, torch.ones_like(logits, dtype=torch.bool), torch.stack([1 - t, t], dim=1))
+    ones = torch.ones_like(logits)
+    return Choices(logits, ones.bool(), torch.stack([1 - t, t], dim=1), ones)
 
 
 def batch_of(rows):
@@ -68,7 +69,8 @@ def test_product_of_eight_tenths_and_six_tenths():
 def test_weight_of_adaptconf(most, weak, temperature, weight):
     """arXiv 2402.03749: read off the loss (1 - a) (-ln weak) + a (-ln most), the label being hard."""
     shares = torch.tensor([[most, weak, max(1 - most - weak, 1e-9)]], dtype=torch.float64)
-    view = Choices(shares.log(), torch.ones(1, 3, dtype=torch.bool), torch.tensor([[0.0, 1.0, 0.0]]).double())
+    ones = torch.ones(1, 3)
+    view = Choices(shares.log(), ones.bool(), torch.tensor([[0.0, 1.0, 0.0]]).double(), ones)
     loss = float(AdaptConf(temperature=float(temperature)).row_losses(view, batch_of(1), 0.0, {}))
     assert (loss + math.log(weak)) / (math.log(weak) - math.log(most)) == pytest.approx(weight, abs=1e-4)
 

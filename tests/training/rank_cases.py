@@ -6,7 +6,7 @@ came out to WORK.
 
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -15,7 +15,9 @@ from outgrow.models import ModelRef, load, save
 from outgrow.models.config import Lora
 from outgrow.models.ranks import ranks
 from outgrow.objectives import Losses, choices, imitation
+from outgrow.objectives.preference import Dpo
 from outgrow.training import TrainConfig, TrainRow, fit
+from outgrow.training.reference import reference_scores
 
 # lengths differ, so do the micro-batches of two ranks; weights are .1 or 1, and one row is soft
 ROWS = [
@@ -30,6 +32,11 @@ CHOICES = [
     for i in range(11)
     for options in [("yes", "no w7", "red")[: 2 + i % 2]]
 ]
+PAIRS = [  # half of the prompts are too long
+    TrainRow(f"p{i}", " ".join(f"w{i + j}" for j in range(1 + 4 * (i % 6))), None, options, (1.0, 0.0))
+    for i in range(11)
+    for options in [("yes w7", "no") if i % 2 else ("no", "w8 red blue")]
+]
 BASE = TrainConfig(batch_size=8, learning_rate=1e-3, weight_decay=0.1, micro_batch_tokens=24, max_grad_norm=0.5)
 LORA = {"lora": Lora(r=2, dropout=0.2), "learning_rate": 1e-2}
 CASES = {
@@ -39,6 +46,8 @@ CASES = {
     "bf16": ("lm", {"precision": "bf16"}),
     "adapter": ("lm", LORA),
     "classifier": ("bert", {"batch_size": 4, "micro_batch_tokens": 8}),  # with dropout
+    "pairs": ("lm", {"max_length": 16}),  # against a reference, prompts truncated
+    "pairs with an adapter": ("lm", {**LORA, "max_length": 16}),
     "options": ("lm", {}),  # with statistics that go from step to step
     "head": ("bert", {"batch_size": 4, "micro_batch_tokens": 8, "learning_rate": 0.1}),  # alone
     "recomputed": ("bert", {"batch_size": 4, "micro_batch_tokens": 8, "activation_checkpointing": True}),
@@ -62,7 +71,8 @@ class Levelling:
         return {"places": torch.tensor(targets.share.mean(0), dtype=torch.float32), "numbers": []}
 
     def __call__(self, outputs, batch, progress, state):
-        logits, _, target = choices(outputs, batch)
+        view = choices(outputs, batch)
+        logits, target = view.logits, view.target
         shares = logits.detach().softmax(1)
         losses = -(target * (logits - state["places"].log()).log_softmax(1)).sum(1)
         observed = {"shares": shares, "number": batch.fields["number"]}
@@ -82,13 +92,18 @@ def train(case, folders, work, progress=None):
     classes = ("yes", "no") if kind == "bert" else None
     ref = ModelRef(model=str(folders[kind]), head="lm" if classes is None else "classifier")
     loaded = load(ref, classes, seed=3)
-    objective = Levelling() if case == "options" else imitation
+    objective = Levelling() if case == "options" else Dpo(beta=0.5) if case.startswith("pairs") else imitation
+    config = BASE.model_copy(update=changes)
+    rows = CHOICES if case == "options" else ROWS if classes is None else CLASSES
+    if case.startswith("pairs"):
+        known = reference_scores(load(ref), PAIRS, config)
+        rows = [replace(row, fields={"reference": tuple(own)}) for row, own in zip(PAIRS, known, strict=True)]
     scores = iter([0.2, 0.3, 0.1])
     found = fit(
         loaded,
-        CHOICES if case == "options" else ROWS if classes is None else CLASSES,
+        rows,
         objective,
-        BASE.model_copy(update=changes),
+        config,
         seed=7,
         total_steps=STEPS,
         work=work,
@@ -123,10 +138,10 @@ def plain(result):
 
 
 FAST = {
-    "ddp": ("uneven", "classifier", "classifier, stopped", "options", "options, stopped"),
-    "fsdp": ("adapter", "adapter, stopped", "bf16"),
+    "ddp": ("uneven", "classifier", "classifier, stopped", "options", "options, stopped", "pairs"),
+    "fsdp": ("adapter", "adapter, stopped", "bf16", "pairs with an adapter"),
 }
-ALL = dict.fromkeys(FAST, (*CASES, "classifier, stopped", "adapter, stopped", "options, stopped"))
+ALL = dict.fromkeys(FAST, (*CASES, "classifier, stopped", "adapter, stopped", "options, stopped", "pairs, stopped"))
 
 
 def everything(folders, work, wanted):

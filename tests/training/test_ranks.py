@@ -1,6 +1,7 @@
 """One training over several processes, started as people start them."""
 
 import importlib.util
+import math
 import textwrap
 from pathlib import Path
 
@@ -51,6 +52,9 @@ def compare(launch, folders, work, kind):
             assert torch.equal(found, two[way, name]["weights"][key]), (way, case, key)
         if name == "bf16":
             assert_moved_alike(start, alone["weights"], together["weights"])
+        if name.startswith("pairs"):  # student and reference are one at the start, on two ranks too, and after a stop
+            assert together["history"][0]["loss"] == pytest.approx(math.log(2), abs=1e-6)
+            assert together["history"][-1]["margin"] > 0.1
         if name == "options":
             assert_same_statistics(alone["states"][0], together["states"], two[way, name]["states"])
         assert together["history"] == two[way, name]["history"]

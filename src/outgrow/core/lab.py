@@ -169,7 +169,7 @@ class Lab(Protocol):
 
         Args:
             start: a supervisor, a model, the student, or a model trained here.
-            rows: training rows (`core.tables.ROWS`) about questions of the lab.
+            rows: training rows or pairs (`core.tables.ROWS`, `PAIRS`) about questions of the lab.
             objective: the loss; imitation by default.
             weights: `mean_one` divides weights by their mean, `raw` takes them as they are.
             stage: names the training where a method has several.
@@ -179,6 +179,7 @@ class Lab(Protocol):
             settings: what differs from the recipe's `train`.
             reference: a model, kept as it is, whose log-probabilities of the rows the objective gets as the field
                 `reference` (`outgrow.training.reference`); where training starts from it, they are the student's own.
+                None is `start` for an objective that needs one (`needs_reference`), and nothing for others.
             only: `head` trains a classifier's last layer alone.
         """
         ...

@@ -81,6 +81,23 @@ ROWS = pa.schema(
         pa.field("weight", pa.float64(), nullable=False),
     ]
 )
+PAIRS = pa.schema(
+    [
+        pa.field("row_id", pa.string(), nullable=False),
+        pa.field("example_id", pa.string(), nullable=False),
+        pa.field("variant", pa.int64(), nullable=False),
+        pa.field("prompt", pa.string()),  # null until the lab has put the pair into words
+        pa.field("chosen", pa.string(), nullable=False),
+        pa.field("rejected", pa.string(), nullable=False),
+        pa.field("weight", pa.float64(), nullable=False),
+        pa.field("flip_probability", pa.float64(), nullable=False),  # that the two stand the wrong way round
+        pa.field("p_better", pa.float64()),  # what the judge makes of it: probability that the chosen one is better
+        pa.field("margin", pa.float64()),  # by how much the judge prefers the chosen one, in the judge's own units
+        pa.field("chosen_source", pa.string()),  # who wrote them, and who judged them
+        pa.field("rejected_source", pa.string()),
+        pa.field("judge", pa.string()),
+    ]
+)
 
 SPLITS = ("supervisor_train", "pool", "validation", "test", "known")
 
@@ -142,6 +159,11 @@ class Example:
     question: str
     choices: tuple[str, ...] | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+def of_pairs(table: pa.Table) -> bool:
+    """Whether training data are pairs (`PAIRS`) and not rows (`ROWS`)."""
+    return "chosen" in table.column_names
 
 
 def iter_examples(table: pa.Table) -> Iterable[Example]:

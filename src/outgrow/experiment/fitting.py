@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 TRAIN_VERSION = 4
 Part = Literal["all", "head"]
+SPENT = ("lr", "grad_norm", "tokens")
+"""What a history holds besides the step, the loss and what the objective shows."""
 CHECKPOINT_ANSWERS = "checkpoint_answers.parquet"
 """`example_id`, `value`, `logprob`, `probabilities`, `step`, `split` of every checkpoint; no gold."""
 
@@ -46,7 +48,7 @@ class Train(StepRequest[Student]):
         start: the model to begin with.
         task: words the rows.
         examples: the questions the rows are about.
-        rows: training rows (`core.tables.ROWS`), weights settled.
+        rows: training rows or pairs (`core.tables.ROWS`, `PAIRS`), weights settled.
         removed: rows of weight 0 that were left out.
         config: settings of the training.
         objective: the loss.
@@ -163,7 +165,7 @@ class Train(StepRequest[Student]):
             work.save_table(self._kept(work), CHECKPOINT_ANSWERS)
         work.save_table(self.rows, "rows.parquet")
         facts = {
-            "history": [{"step": h["step"], "loss": h["loss"]} for h in fitted.history],
+            "history": [{name: h[name] for name in h if name not in SPENT} for h in fitted.history],
             "scores": fitted.scores,
             "chosen_step": fitted.chosen_step,
             "steps": self.steps,

@@ -283,9 +283,12 @@ class _Arm:
         recipe, runner = self.recipe, self.runner
         config = TrainConfig(**{**recipe.train.model_dump(), **settings}) if settings else recipe.train
         steps = total_steps(self.splits["pool"].num_rows, config)
+        objective = objective or self.objective
+        if reference is None and getattr(objective, "needs_reference", False):
+            reference = start
         student = runner.train(
             runner.sources.model(start), rows, name=self.name, examples=self._about(rows), config=config,
-            seed=self.seed, steps=steps, objective=objective or self.objective, weights=weights,
+            seed=self.seed, steps=steps, objective=objective, weights=weights,
             validation=self._validation(select), sealed=self.uses_gold, only=only,
             kept={split: runner.examples(split) for split in ("validation", "test")}
             if recipe.evaluation.checkpoints else None,

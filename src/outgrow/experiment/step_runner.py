@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from outgrow.core.errors import ConfigError, SealedError
 from outgrow.core.gold import choose_objective
 from outgrow.core.lab import How, Probe, Source, Student
-from outgrow.core.tables import ANSWERS, iter_examples
+from outgrow.core.tables import ANSWERS, iter_examples, of_pairs
 from outgrow.experiment.answering import Answer, Report, silent
 from outgrow.experiment.fitting import CHECKPOINT_ANSWERS, Part, Train
 from outgrow.experiment.lab import identity_answers
@@ -232,7 +232,7 @@ class StepRunner:
 
         Args:
             start: the model to begin with.
-            rows: training rows (`core.tables.ROWS`).
+            rows: training rows or pairs (`core.tables.ROWS`, `PAIRS`).
             name: what answers of the result are called.
             examples: the rows' questions, and perhaps others.
             config: settings of the training.
@@ -362,7 +362,8 @@ class StepRunner:
 
 
 def _check_sealed(name: str, rows: pa.Table, *, sealed: bool) -> None:
-    if not sealed and "gold" in rows["source"].to_pylist():
+    sources = ("chosen_source", "rejected_source", "judge") if of_pairs(rows) else ("source",)
+    if not sealed and any("gold" in rows[name].to_pylist() for name in sources):
         raise SealedError(
             f"training rows of '{name}' have the source 'gold', which is kept for gold labels; "
             "declare the method uses_gold=True, or name the source of its labels otherwise"

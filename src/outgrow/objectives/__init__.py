@@ -22,6 +22,10 @@ _OURS = {
     "symmetric_cross_entropy": "noise:SymmetricCrossEntropy",
     "forward_correction": "noise:ForwardCorrection",
     "early_learning": "noise:EarlyLearning",
+    "dpo": "preference:Dpo",
+    "ipo": "preference:Ipo",
+    "simpo": "preference:SimPo",
+    "orpo": "preference:Orpo",
 }
 OBJECTIVES = Registry(
     "objective",

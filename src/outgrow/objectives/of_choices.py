@@ -20,7 +20,8 @@ TINY = 1e-6
 class OfChoices:
     """A loss per row from the probabilities of K classes and what the label says of them.
 
-    Subclasses write `row_losses`, and `observe`, `prepare` and `advance` if they keep statistics. They use methods of
+    Subclasses write `row_losses`, `monitor` if they show something, and `observe`, `prepare` and `advance` if they keep
+    statistics. They use methods of
     tensors alone, so that a recipe can be read without torch.
     """
 
@@ -42,6 +43,10 @@ class OfChoices:
         """What `advance` is given of each row: nothing."""
         return {}
 
+    def monitor(self, view: Choices, batch: Batch) -> Mapping[str, Tensor]:
+        """What a training's history shows of each row (rows,): nothing."""
+        return {}
+
     def advance(self, state: State, observed: Mapping[str, Tensor]) -> State:
         """State after a step: as before."""
         return state
@@ -53,7 +58,8 @@ class OfChoices:
 
         view = choices(outputs, batch)
         losses = self.row_losses(view, batch, progress, state)
-        return Losses(losses, view.target.new_ones(len(view.target)), {}, self.observe(view, batch, state))
+        shown = {name: values.detach() for name, values in self.monitor(view, batch).items()}
+        return Losses(losses, view.target.new_ones(len(view.target)), shown, self.observe(view, batch, state))
 
 
 def cross_entropy(target: Tensor, logs: Tensor) -> Tensor:

@@ -22,11 +22,13 @@ class Choices(NamedTuple):
             0 times its logarithm is 0.
         mask: which options a row has.
         target: probability of each option, sum 1; 0 where a row has fewer.
+        length: tokens of each option, end of sequence included; 1 for classes, rewards, and where a row has fewer.
     """
 
     logits: Float[Tensor, "rows options"]
     mask: Bool[Tensor, "rows options"]
     target: Float[Tensor, "rows options"]
+    length: Float[Tensor, "rows options"]
 
     @property
     def logs(self) -> Float[Tensor, "rows options"]:
@@ -41,10 +43,12 @@ def choices(outputs: Outputs, batch: Batch) -> Choices:
         ConfigError: rows of head `lm` without options.
     """
     if batch.classes is not None:
-        return Choices(outputs.logits.float(), torch.ones_like(batch.classes, dtype=torch.bool), batch.classes)
+        mask = torch.ones_like(batch.classes, dtype=torch.bool)
+        return Choices(outputs.logits.float(), mask, batch.classes, torch.ones_like(batch.classes))
     if batch.scored is not None:
         scored = batch.scored
-        return _by_row(scored.row, scored.share, scored.most, outputs.logits.float()[:, 0], len(batch.weight))
+        scores = outputs.logits.float()[:, 0]
+        return _by_row(scored.row, scored.share, scored.most, scores, torch.ones_like(scores), len(batch.weight))
     tokens = batch.tokens
     assert tokens is not None
     if not bool(tokens.soft.all()):
@@ -52,11 +56,17 @@ def choices(outputs: Outputs, batch: Batch) -> Choices:
             "this objective weighs options against each other, but some rows have none; it has to declare "
             "of_options = True, so that rows get them"
         )
-    return _by_row(tokens.row, tokens.share, tokens.most, -answer_nll(outputs.logits, tokens), len(batch.weight))
+    scores = -answer_nll(outputs.logits, tokens)
+    return _by_row(tokens.row, tokens.share, tokens.most, scores, tokens.length.to(scores.dtype), len(batch.weight))
 
 
 def _by_row(
-    row: Int[Tensor, "options"], share: Float[Tensor, "options"], most: int, scores: Float[Tensor, "options"], rows: int
+    row: Int[Tensor, "options"],
+    share: Float[Tensor, "options"],
+    most: int,
+    scores: Float[Tensor, "options"],
+    length: Float[Tensor, "options"],
+    rows: int,
 ) -> Choices:
     """Options that stand flat, row after row, as a table."""
     counts = torch.bincount(row, minlength=rows)
@@ -65,6 +75,5 @@ def _by_row(
     here = torch.ones((), dtype=torch.bool, device=counts.device)
     mask = torch.zeros(shape, dtype=torch.bool, device=counts.device).index_put(place, here)
     lowest = torch.full(shape, torch.finfo(torch.float32).min, device=counts.device)
-    return Choices(
-        lowest.index_put(place, scores), mask, torch.zeros(shape, device=counts.device).index_put(place, share)
-    )
+    none, one = torch.zeros(shape, device=counts.device), torch.ones(shape, device=counts.device)
+    return Choices(lowest.index_put(place, scores), mask, none.index_put(place, share), one.index_put(place, length))

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outgrow.core.errors import DataError
-from outgrow.core.tables import ROWS, iter_examples
-from outgrow.tasks.base import Task
+from outgrow.core.tables import PAIRS, ROWS, Example, iter_examples, of_pairs
+from outgrow.tasks.base import Task, Wording
 from outgrow.training.rows import TrainRow
 
 
@@ -36,9 +36,12 @@ def without_option_texts(answers: pa.Table, chosen: pa.Array) -> pa.Table:
 def render_rows(task: Task, rows: pa.Table, questions: pa.Table, *, options: bool = False) -> list[TrainRow]:
     """The rows' own prompts or else those of their variants, and targets as their variants want them said.
 
+    A pair becomes a row of two options, the chosen one first, with the probabilities of either being the better one.
+
     Args:
         task: words the questions.
-        rows: training rows (`records.ROWS`); further columns of numbers become fields of the rows (`TrainRow.fields`).
+        rows: training rows or pairs (`core.tables.ROWS`, `PAIRS`); further columns of numbers become fields of the rows
+            (`TrainRow.fields`).
         questions: the examples they are about.
         options: whether hard rows get the options of their questions, as objectives with `of_options` need them.
 
@@ -46,7 +49,7 @@ def render_rows(task: Task, rows: pa.Table, questions: pa.Table, *, options: boo
         DataError: a row's question is not among them, its target cannot be said, or a further column is no number.
     """
     examples = {example.example_id: example for example in iter_examples(questions)}
-    further = [name for name in rows.column_names if name not in ROWS.names]
+    further = [name for name in rows.column_names if name not in (PAIRS if of_pairs(rows) else ROWS).names]
     worded = []
     for row in rows.to_pylist():
         example = examples.get(row["example_id"])
@@ -55,9 +58,12 @@ def render_rows(task: Task, rows: pa.Table, questions: pa.Table, *, options: boo
                 f"training row '{row['row_id']}' asks example '{row['example_id']}', which is not in the pool"
             )
         wording = task.wording(example, row["variant"])
-        texts = wording.options or task.classes
         prompt = wording.prompt if row["prompt"] is None else row["prompt"]
         fields = {name: _numbers(row[name], name, row["row_id"]) for name in further}
+        if of_pairs(rows):
+            worded.append(_pair(task, example, wording, row, prompt, fields))
+            continue
+        texts = wording.options or task.classes
         if row["probabilities"] is not None:
             shares = dict(row["probabilities"])
             values = wording.values or texts
@@ -76,6 +82,22 @@ def render_rows(task: Task, rows: pa.Table, questions: pa.Table, *, options: boo
         target, choices = wording.say(value), texts if options else None
         worded.append(TrainRow(row["row_id"], prompt, target, choices, None, row["weight"], row["example_id"], fields))
     return worded
+
+
+def _pair(
+    task: Task, example: Example, wording: Wording, row: dict[str, Any], prompt: str, fields: dict[str, Any]
+) -> TrainRow:
+    said = []
+    for side in ("chosen", "rejected"):
+        value = row[side]
+        said.append(wording.say(task.solution(example, value) if row[f"{side}_source"] == "gold" else value))
+    chosen, rejected = said
+    if chosen == rejected:
+        raise DataError(f"pair '{row['row_id']}' has the same answer twice, {chosen!r}; leave it out")
+    if not 0 <= (flip := row["flip_probability"]) <= 1:
+        raise DataError(f"pair '{row['row_id']}' has flip_probability {flip}; it is from 0 to 1")
+    shares = (1 - flip, flip)
+    return TrainRow(row["row_id"], prompt, None, (chosen, rejected), shares, row["weight"], row["example_id"], fields)
 
 
 def _numbers(value: Any, column: str, row_id: str) -> float | tuple[float, ...]:
