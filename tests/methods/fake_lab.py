@@ -96,6 +96,7 @@ class FakeLab:
     said: dict[str, dict[str, str]] = field(default_factory=dict)  # source -> question -> what it says when asked once
     states: dict[str, list[float]] = field(default_factory=dict)  # question -> hidden state
     models: tuple[Source, ...] = ()
+    further: tuple[Source, ...] = ()  # supervisors, behind the first
     texts: dict[str, str] = field(default_factory=dict)  # question -> its words; by default its id
     seed: int = 0
     variants: int = 5
@@ -127,7 +128,7 @@ class FakeLab:
 
     @property
     def supervisors(self):
-        return (SUPERVISOR,)
+        return (SUPERVISOR, *self.further)
 
     @property
     def student(self):
@@ -138,9 +139,10 @@ class FakeLab:
     def ask(self, source, questions, how=None, *, variants=None):
         ids = questions["example_id"].to_pylist()
         if source != SUPERVISOR:
-            assert how == ONCE
+            assert how == ONCE or (variants == 1 and source in self.further)
             self.asked.append((source.name, 1))
-            return answers_table({q: [self.said[source.name][q]] for q in ids})
+            said = answers_table({q: [self.said[source.name][q]] for q in ids})
+            return with_column(said, "source", pa.array([source.name] * len(ids)))
         assert how is None
         self.asked.append((source.name, variants))
         answers = self.answers.filter(pc.is_in(self.answers["example_id"], questions["example_id"].combine_chunks()))

@@ -431,6 +431,10 @@ def test_gold_is_declared_by_the_oracles_and_the_reference_alone():
         "contrast_consistent_search",
         "nearest_centroid",
         "zero_shot_self_training",
+        "reversed_pairs",
+        "shuffled_pairs",
+        "sft_chosen",
+        "sft_rejected",
         *oracles,
     }
     assert all(name == spec.name and spec.doc for name, spec in METHODS.items())

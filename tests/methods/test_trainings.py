@@ -342,7 +342,7 @@ def test_relabelling_stays_within_the_options_of_a_question():
 
 # Of all of them ------------------------------------------------------------------------------------------------------
 
-SETTINGS = {"few_shot": {"shots": 2}}
+SETTINGS = {"few_shot": {"shots": 2}, "delta_learning": {"chosen": "student"}}
 OTHERS = sorted({name for name, spec in METHODS.items() if not spec.choose} - {"oracle_filtering", "own_gold"})
 
 
@@ -363,9 +363,8 @@ def test_a_method_depends_on_answers_and_seed_alone_and_not_on_the_order_of_rows
             answers, truth, held_out=("v1", "v2"), said=Everybody(), states=states, models=models, seed=3
         )
         METHODS[name].function(lab, METHODS[name].config(**SETTINGS.get(name, {})))
-        columns = ("row_id", "target", "probabilities", "weight")
         return [
-            (each.start, each.stage, sorted(zip(*(map(str, each.column(c)) for c in columns), strict=True)))
+            (each.start, each.stage, sorted(repr(sorted(row.items())) for row in each.rows.to_pylist()))
             for each in lab.trained
         ]
 

@@ -118,10 +118,11 @@ class Answer(StepRequest[pa.Table]):
 
     def sketch(self) -> pa.Table:
         """Made-up answers in the number that a model gives."""
-        asking, sketches = self.asking, self.sources.sketches  # those of equal questions are equal, whoever answers
-        key = id(self.task), self.step.inputs["questions"], asking.variants, asking.samples, asking.seed
+        asking, sketches = self.asking, self.sources.sketches
+        seed = (asking.seed, self.sources.number(self.handle.source))
+        key = id(self.task), self.step.inputs["questions"], asking.variants, asking.samples, seed
         if key not in sketches:
-            sketches[key] = made_up_answers(self.task, self.examples, "model", *key[2:])
+            sketches[key] = made_up_answers(self.task, self.examples, "model", asking.variants, asking.samples, seed)
         return sketches[key]
 
     @property

@@ -197,7 +197,7 @@ class _Arm:
         self, runner: StepRunner, arm: Arm, uses_gold: bool, seed: int, cell: Cell, supervisors: tuple[Source, ...]
     ) -> None:
         self.runner, self.name, self.uses_gold, self.seed = runner, arm.id, uses_gold, seed
-        self.objective = None if arm.objective is None else arm.objective.build()
+        self.objective = METHODS[arm.name].objective if arm.objective is None else arm.objective.build()
         self.cell, self.supervisors = cell, supervisors
         assert isinstance(runner.recipe, Recipe)
         self.recipe: Recipe = runner.recipe

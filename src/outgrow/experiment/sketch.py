@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,9 @@ def values_of(task: Task, example: Example) -> tuple[str, ...]:
     return task.wording(example, 0).values or task.classes or tuple(str(n) for n in range(10))
 
 
-def made_up_answers(task: Task, questions: pa.Table, source: str, variants: int, samples: int, seed: int) -> pa.Table:
+def made_up_answers(
+    task: Task, questions: pa.Table, source: str, variants: int, samples: int, seed: int | Sequence[int]
+) -> pa.Table:
     """Answers of exact shape, each a seeded draw that favours one value per question.
 
     What paraphrases a question says it again, numbered.

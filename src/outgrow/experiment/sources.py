@@ -119,7 +119,7 @@ class Sources:
     def __init__(self, recipe: Labelling, task: Task, steps: Steps) -> None:
         self.recipe, self.task, self.steps = recipe, task, steps
         self._handles: dict[str, Handle] = {}
-        self.sketches: dict[tuple[int, str, int, int, int], pa.Table] = {}
+        self.sketches: dict[tuple[Any, ...], pa.Table] = {}
 
     def base(self, ref: ModelRef, name: str) -> ModelHandle:
         """A base model as it comes; one folder used with other layers, head or pooling is another model."""
@@ -147,6 +147,12 @@ class Sources:
     def adopt(self, student: Student, start: ModelHandle, train: TrainConfig, weights: Artefact | None) -> None:
         """Know a model that a step has trained."""
         self.know(ModelHandle(student, start.ref, weights, train, origin=start.origin))
+
+    def number(self, source: Source) -> int:
+        """Tells apart those whom a method may ask before anything is trained; 0 for all others."""
+        models = getattr(self.recipe, "model_names", ())
+        names = [*(each.name for each in self.recipe.supervisors), *models, "student"]
+        return names.index(source.name) + 1 if source.name in names else 0
 
     def know(self, handle: Handle) -> None:
         """Know somebody who can be asked."""

@@ -28,6 +28,15 @@ from outgrow.methods.naive import Naive, naive
 from outgrow.methods.nearest_centroid import NearestCentroid, nearest_centroid
 from outgrow.methods.oracle_filtering import OracleFiltering, oracle_filtering
 from outgrow.methods.own_gold import OwnGold, own_gold
+from outgrow.methods.preference_tuning import (
+    Pairs,
+    delta_learning,
+    dpo,
+    reversed_pairs,
+    sft_chosen,
+    sft_rejected,
+    shuffled_pairs,
+)
 from outgrow.methods.probe_labels import (
     ForwardCorrection,
     ProbeFiltering,
@@ -50,6 +59,10 @@ from outgrow.methods.soft_labels import SoftLabels, soft_labels
 from outgrow.methods.strong_ceiling import StrongCeiling, strong_ceiling
 from outgrow.methods.strong_regularised import StrongRegularised, strong_regularised
 from outgrow.methods.uncertainty_filtering import UncertaintyFiltering, uncertainty_filtering
+from outgrow.objectives.preference import Dpo
+
+PREFERENCE = Dpo(beta=5.0, length_normalise=True)
+"""What methods on pairs train by unless a recipe says otherwise: the settings of arXiv 2507.06187."""
 
 _OURS = (
     MethodSpec.choosing("naive", Naive, naive, variants=1),
@@ -74,6 +87,12 @@ _OURS = (
     MethodSpec("probe_filtering", ProbeFiltering, probe_filtering),
     MethodSpec("forward_correction", ForwardCorrection, forward_correction),
     MethodSpec("linear_probe", LinearProbe, linear_probe),
+    MethodSpec("dpo", Pairs, dpo, objective=PREFERENCE),
+    MethodSpec("delta_learning", Pairs, delta_learning, objective=PREFERENCE),
+    MethodSpec("reversed_pairs", Pairs, reversed_pairs, objective=PREFERENCE, control=True),
+    MethodSpec("shuffled_pairs", Pairs, shuffled_pairs, objective=PREFERENCE, control=True),
+    MethodSpec("sft_chosen", Pairs, sft_chosen, control=True),
+    MethodSpec("sft_rejected", Pairs, sft_rejected, control=True),
     MethodSpec("few_shot", FewShot, few_shot, control=True),
     MethodSpec("contrast_consistent_search", ContrastConsistentSearch, contrast_consistent_search, control=True),
     MethodSpec("nearest_centroid", NearestCentroid, nearest_centroid, control=True),

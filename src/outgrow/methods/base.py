@@ -125,6 +125,7 @@ class MethodSpec:
         needs: what `choose` needs beside answers: questions with "known" gold, or "given" labels.
         weighted: whether rows of `choose` differ in weight.
         ceiling: the method that has the same steps with gold: PGR counts up to its arm.
+        objective: what it trains by where neither it nor the recipe names an objective; None is imitation.
     """
 
     name: str
@@ -136,6 +137,7 @@ class MethodSpec:
     needs: Literal["known", "given"] | None = None
     weighted: bool = False
     ceiling: str = "strong_ceiling"
+    objective: Any = None
 
     @classmethod
     def choosing(

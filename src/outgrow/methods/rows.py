@@ -93,7 +93,7 @@ def answer_rows(answers: pa.Table, *, weights: Float[np.ndarray, "answers"] | No
             "source": kept.column("source"),
             "variant": kept.column("variant"),
             "prompt": kept.column("prompt"),
-            "target": pc.coalesce(_generated(kept), kept.column("value")),
+            "target": said_in_words(kept),
             "weight": pa.array(weight),
         },
     )
@@ -227,6 +227,11 @@ def _unique(names: pa.ChunkedArray) -> pa.ChunkedArray:
         twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")[0].as_py()
         raise DataError(f"two training rows share the id {twice!r}; keep one row per key")
     return names
+
+
+def said_in_words(answers: pa.Table) -> pa.ChunkedArray:
+    """What to train on of each answer: the text of a generated one, else its value."""
+    return pc.coalesce(_generated(answers), answers.column("value"))
 
 
 def _generated(answers: pa.Table) -> pa.ChunkedArray:
