@@ -49,7 +49,7 @@ def test_the_verb_lists_studies_and_carries_one_out(tmp_path):
     done = CliRunner().invoke(app, ["study", "simulable_errors", "--seeds", "2", "--out", str(tmp_path / "s")])
     assert done.exit_code == 0, done.output
     assert (tmp_path / "s" / "table.csv").exists()
-    assert set(STUDIES) == {"simulable_errors"}
+    assert set(STUDIES) == {"simulable_errors", "delta_theory"}
 
 
 def test_a_study_that_there_is_not_is_named_with_the_list():
