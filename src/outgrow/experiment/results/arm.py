@@ -12,10 +12,13 @@ import numpy as np
 import pyarrow as pa
 
 from outgrow import evaluation as ev
+from outgrow.core.tables import of_pairs
 from outgrow.experiment.graph import Done
 from outgrow.experiment.results.cell import CollectedCell
+from outgrow.experiment.results.pairs import pair_record
+from outgrow.experiment.results.targets import parsed_targets
 from outgrow.methods import METHODS
-from outgrow.supervisors.queries import Query
+from outgrow.methods.pairs import one_side
 from outgrow.tasks.equivalence import same_as
 
 MOST_VALUES = 60  # of a label mix
@@ -26,7 +29,8 @@ def arm_record(cell: CollectedCell, arm: Any) -> dict[str, Any]:
     spec = METHODS[arm.name]
     done = [cell.students[arm.id, seed] for seed in cell.recipe.seeds]
     facts = [cell.runner.fit_facts(d.student) for d in done if d.student is not None]
-    rows = [cell.runner.training_rows(d.student) for d in done if d.student is not None]
+    tables = [cell.runner.training_rows(d.student) for d in done if d.student is not None]
+    rows = [one_side(table, "chosen") if of_pairs(table) else table for table in tables]
     return {
         "name": arm.id,
         "method": arm.name,
@@ -52,12 +56,18 @@ def arm_record(cell: CollectedCell, arm: Any) -> dict[str, Any]:
                 "seed": seed,
                 "loss": [[point["step"], point["loss"]] for point in fact["history"]],
                 "validation": [list(score) for score in fact["scores"]],
+                "shown": {
+                    name: [[point["step"], point[name]] for point in fact["history"]]
+                    for name in (fact["history"] or [{}])[0]
+                    if name not in ("step", "loss")
+                },
             }
             for seed, fact in zip(cell.recipe.seeds, facts, strict=True)
         ],
         "unparsed_share": cell.unparsed[arm.id],
         "notes": sorted({note for d in done for note in d.notes}),
         "stages": stages(done),
+        "pairs": pair_record(cell, tables),
     }
 
 
@@ -101,19 +111,10 @@ def stages(done: Sequence[Done]) -> list[dict[str, Any]]:
 
 
 def target_accuracy(cell: CollectedCell, rows: pa.Table) -> float:
-    """Weighted share of rows whose target (its parsed answer, the most probable value) is right."""
-    task = cell.runner.task
-    ids, values, weights = [], [], []
-    for row in rows.select(["example_id", "variant", "target", "probabilities", "weight", "source"]).to_pylist():
-        value = row["target"]
-        if row["probabilities"] is not None:
-            value = max(row["probabilities"], key=lambda pair: pair[1])[0]
-        elif row["source"] != "gold" and (example := cell.answered_freely.get(row["example_id"])) is not None:
-            value = Query(example, row["variant"], task.wording(example, row["variant"])).read(task, value)
-        ids.append(row["example_id"])
-        values.append(value)
-        weights.append(row["weight"])
-    right = same_as(task, cell.trained_on, ids, values)
+    """Weighted share of rows whose target (its parsed answer, the most probable value) is right; of pairs the chosen."""
+    ids, values = parsed_targets(cell, rows)
+    weights = rows["weight"].to_pylist()
+    right = same_as(cell.runner.task, cell.trained_on, ids, values)
     total = math.fsum(weights)
     return math.fsum(w for w, ok in zip(weights, right, strict=True) if ok) / total if total else math.nan
 

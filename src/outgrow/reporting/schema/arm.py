@@ -35,11 +35,28 @@ class LabelMix(View):
 
 
 class Curve(View):
-    """Loss per step and validation agreement per checkpoint of one seed."""
+    """Loss per step and validation agreement per checkpoint of one seed, and what the objective shows per step."""
 
     seed: int
     loss: tuple[tuple[int, Number], ...] = ()
     validation: tuple[tuple[int, Number], ...] = ()
+    shown: dict[str, tuple[tuple[int, Number], ...]] = Field(default_factory=dict)
+
+
+class PairSet(View):
+    """Pairs that were trained on, per seed (`outgrow.experiment.results.pairs`)."""
+
+    metric: str = "accuracy"
+    chosen: str | None = None
+    rejected: str | None = None
+    count: tuple[int, ...] = ()
+    delta: tuple[Number, ...] = ()
+    better: tuple[Number, ...] = ()
+    tied: tuple[Number, ...] = ()
+    worse: tuple[Number, ...] = ()
+    source_delta: tuple[Number, ...] = ()
+    common: tuple[Number, ...] = ()
+    slope: tuple[Number, ...] = ()
 
 
 class Stage(View):
@@ -79,6 +96,7 @@ class Arm(View):
     unparsed_share: Number = math.nan
     notes: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
+    pairs: PairSet | None = None
 
     @property
     def all_steps(self) -> tuple[int, ...]:
