@@ -23,9 +23,11 @@ from outgrow.experiment.readings import HiddenStates, Score
 from outgrow.experiment.step_runner import StepRunner, gold_values, identity_values
 from outgrow.experiment.steps import Lookup, Maker, StepRequest
 from outgrow.methods import METHODS
+from outgrow.methods.rows import gold_rows
 from outgrow.models.config import ModelRef
 from outgrow.recipe.parts import Arm
 from outgrow.recipe.recipe import Recipe
+from outgrow.reliability.hashing import hash_order
 from outgrow.store import StepUse
 from outgrow.tasks.equivalence import in_form_of
 from outgrow.training.config import TrainConfig
@@ -119,15 +121,19 @@ class Done:
 
 
 def jobs_of(recipe: Recipe) -> dict[Job, tuple[Job, ...]]:
-    """The jobs of a recipe, seed by seed, each with those it needs: an arm needs its cell's supervisors of its seed."""
+    """The jobs of a recipe, seed by seed, each with those it needs.
+
+    An arm needs its cell's supervisors of its seed, and a student's start where that is trained.
+    """
     several = len(recipe.supervisors) > 1
     students = recipe.student_names if len(recipe.students) > 1 else ("",)
     needs: dict[Job, tuple[Job, ...]] = {Job(None, None, i, name): () for i, name in enumerate(students)}
+    starts = [(start,) if recipe.sft is not None else () for start in needs]
     for seed in recipe.seeds:
         weak = [Job(seed, None, i, own.name if several else "") for i, own in enumerate(recipe.supervisors)]
         needs |= dict.fromkeys(weak, ())
         needs |= {
-            Job(seed, arm.id, place, cell.name): tuple(weak[i] for i in cell.supervisors)
+            Job(seed, arm.id, place, cell.name): (*starts[cell.student], *(weak[i] for i in cell.supervisors))
             for place, cell in enumerate(cells_of(recipe))
             for arm in recipe.methods
         }
@@ -167,8 +173,25 @@ def perform(runner: StepRunner, job: Job) -> Done:
 
 def zero_shot(runner: StepRunner, place: int) -> Source:
     """A student before training, as the results call it."""
+    return student_start(runner, place, "zero_shot")
+
+
+def student_start(runner: StepRunner, place: int, name: str) -> Source:
+    """What arms begin with: a student as it comes, or as the recipe's `sft` leaves it, the same for every seed."""
     assert isinstance(runner.recipe, Recipe)
-    return runner.sources.base(runner.recipe.students[place], "zero_shot").source
+    base = runner.sources.base(runner.recipe.students[place], name)
+    sft = runner.recipe.sft
+    if sft is None:
+        return base.source
+    gold = runner.gold("supervisor_train")
+    if sft.questions is not None:
+        gold = gold.take(np.sort(hash_order(["sft"], gold["example_id"].to_pylist())[: sft.questions]))
+    rows = gold_rows(gold)
+    tuned = runner.train(
+        base, rows, name=name, examples=runner.examples("supervisor_train"), config=sft.training, seed=0,
+        steps=total_steps(rows.num_rows, sft.training), sealed=True,
+    )  # fmt: skip
+    return Source(name, tuned.key)
 
 
 def run_arm(runner: StepRunner, job: Job, cell: Cell, supervisors: tuple[Source, ...]) -> Done:
@@ -223,7 +246,7 @@ class _Arm:
             seed=self.seed, splits={split: self.opaque.hide(table, self.seed) for split, table in self.splits.items()},
             supervisors=self.supervisors,
             models=tuple(sources.base(ref, name).source for ref, name in models),
-            student=sources.base(recipe.students[self.cell.student], "student").source,
+            student=student_start(self.runner, self.cell.student, "student"),
             variants=recipe.ask.variants, training=MappingProxyType(recipe.train.model_dump()), doors=doors,
             notes=self.notes,
         )  # fmt: skip

@@ -21,7 +21,7 @@ from outgrow.reliability.hashing import hash_ranks
 Match = Literal["length", "style"]
 Weighing = Literal["equal", "confidence"]
 Flips = Literal["none", "p_better"]
-SIDES = ("chosen", "rejected")
+SIDES: tuple[Literal["chosen", "rejected"], ...] = ("chosen", "rejected")
 NEAR = 0.1
 """Counts are alike when they differ by at most this share of the larger one."""
 

@@ -126,6 +126,21 @@ class Reliability(Config):
         return {"temperature": self.temperature, "estimator": self.estimator}
 
 
+class Sft(TrainConfig):
+    """How students are fine-tuned on gold before all else; what is not said is as in the recipe's `train`.
+
+    Attributes:
+        questions: so many of `supervisor_train`, drawn by hash; null takes all.
+    """
+
+    questions: Count | None = None
+
+    @property
+    def training(self) -> TrainConfig:
+        """Without the number of questions."""
+        return TrainConfig(**self.model_dump(exclude={"questions"}))
+
+
 class Primary(Config):
     """The comparison named before the results are seen: arm `a` against arm `b`."""
 

@@ -24,6 +24,7 @@ from outgrow.recipe.parts import (
     Method,
     Primary,
     Reliability,
+    Sft,
     Supervisor,
     Task,
     distinct_names,
@@ -157,6 +158,8 @@ class Recipe(Labelling):
         students: strong models, where there are several: a cell of results each.
         models: further base models that methods may use, between weak and strong; with `grid: smaller` a cell has
             those that are between its supervisor and its student in size.
+        sft: students are first fine-tuned on gold of `supervisor_train`, once for all seeds: what arms begin with and
+            what tables call the student before training, as an instruction-tuned model is where one is at hand.
         grid: which supervisors teach which student: every student is taught by all supervisors `together`, by `each`
             in a cell of its own, or by each that is `smaller`.
         methods: the arms, in the order of the report.
@@ -166,10 +169,13 @@ class Recipe(Labelling):
         evaluation: what is measured beside accuracy.
     """
 
+    LATER: ClassVar[tuple[str, ...]] = (*Labelling.LATER, "sft")
+
     reliability: Reliability = Reliability()
     student: Model
     students: Annotated[tuple[Model, ...], Field(min_length=1)]
     models: tuple[Model, ...] = ()
+    sft: Sft | None = None
     grid: Literal["each", "smaller", "together"] = "together"
     methods: Annotated[tuple[Method, ...], Field(min_length=1)]
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0, 1, 2, 3, 4)
@@ -243,6 +249,8 @@ def _fill_in(raw: Mapping[str, Any]) -> dict[str, Any]:
         filled["student"] = raw["students"][0]
     if isinstance(supervisors, list):
         filled["supervisors"] = [_named(item, valid_train(raw.get("train", {})), names) for item in supervisors]
+    if isinstance(raw.get("sft"), dict):
+        filled["sft"] = {**valid_train(raw.get("train", {})), **raw["sft"]}
     if isinstance(ask, dict) and isinstance(ask.get("paraphraser"), dict):
         filled["ask"] = {**ask, "paraphraser": _named({"train": None, **ask["paraphraser"]}, {}, names)}
     return filled

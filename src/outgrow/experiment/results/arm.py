@@ -111,7 +111,7 @@ def stages(done: Sequence[Done]) -> list[dict[str, Any]]:
 
 
 def target_accuracy(cell: CollectedCell, rows: pa.Table) -> float:
-    """Weighted share of rows whose target (its parsed answer, the most probable value) is right; of pairs the chosen."""
+    """Weighted share of rows whose target (its parsed answer, the most probable value) is right; pairs: the chosen."""
     ids, values = parsed_targets(cell, rows)
     weights = rows["weight"].to_pylist()
     right = same_as(cell.runner.task, cell.trained_on, ids, values)

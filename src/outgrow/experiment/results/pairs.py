@@ -31,10 +31,11 @@ def pair_record(cell: CollectedCell, tables: Sequence[pa.Table]) -> dict[str, An
         return None
     metric = _metric(cell)
     deltas = [_deltas(cell, table, metric) for table in tables]
-    sources = [[_only(table[f"{side}_source"]) for side in SIDES] for table in tables]
+    sources = [(_only(table["chosen_source"]), _only(table["rejected_source"])) for table in tables]
     conditions = [
-        _condition(cell, *own, seed) for own, seed in zip(sources, cell.recipe.seeds, strict=True)
-    ]  # fmt: skip
+        _condition(cell, chosen, rejected, seed)
+        for (chosen, rejected), seed in zip(sources, cell.recipe.seeds, strict=True)
+    ]
     return {
         "metric": metric.name,
         "chosen": sources[0][0],
