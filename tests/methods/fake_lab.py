@@ -103,6 +103,7 @@ class FakeLab:
     asked: list[tuple[str, int | None]] = field(default_factory=list)
     trained: list[Trained] = field(default_factory=list)
     pretrained: list[tuple[Source, list[str], dict[str, Any]]] = field(default_factory=list)
+    contrasts: list[tuple[Source, Source, Source | None, float]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -160,6 +161,10 @@ class FakeLab:
     def derive(self, start, rows, probe, *, stage=""):
         self.trained.append(Trained(start, rows, None, "mean_one", stage, probe=probe))
         return Student(stage or "probe", "key-probe", rows.num_rows)
+
+    def contrast(self, plus, minus, *, base=None, alpha=1.0, stage=""):
+        self.contrasts.append((plus, minus, base, alpha))
+        return Student(stage or "contrast", "key-contrast")
 
     def prompt(self, start, rows, *, stage=""):
         self.trained.append(Trained(start, rows, None, "mean_one", stage))

@@ -208,6 +208,24 @@ class Lab(Protocol):
         """
         ...
 
+    def contrast(
+        self, plus: Source, minus: Source, *, base: Source | None = None, alpha: float = 1.0, stage: str = ""
+    ) -> Student:
+        """A source that answers by what changed from `minus` to `plus`, as it is or added to a third model.
+
+        Options are scored as a whole by `log p_base + alpha (log p_plus - log p_minus)`, texts written token by token
+        from `z_base + alpha (z_plus - z_minus)` (arXiv 2405.19262, 2607.26246). With a reference as `minus` and no
+        base this is the implicit reward of a model trained by DPO.
+
+        Args:
+            plus: a model on this machine.
+            minus: a model of the same head, and for texts of the same vocabulary.
+            base: likewise; without it options alone can be compared.
+            alpha: how much of the change is added.
+            stage: as for `train`.
+        """
+        ...
+
     def prompt(self, start: Source, rows: pa.Table, *, stage: str = "") -> Student:
         """`start`, a base language model, as it is, with rows as demonstrations before each question.
 

@@ -237,8 +237,8 @@ class _Arm:
         recipe, sources = self.recipe, self.runner.sources
         doors = Doors(
             self._door(self._ask), self._door(self._train), self._door(self._pretrain), self._door(self._derive),
-            self._door(self._prompt), _plain(self._score), self._door(self._activations), _plain(self._do),
-            self._door(self._known_gold), self._door(self._in_form_of),
+            self._door(self._contrast), self._door(self._prompt), _plain(self._score), self._door(self._activations),
+            _plain(self._do), self._door(self._known_gold), self._door(self._in_form_of),
             self._door(self._gold) if self.uses_gold else sealed(self.name),
         )  # fmt: skip
         models = [(recipe.models[i], recipe.model_names[i]) for i in models_of(recipe, self.cell)]
@@ -351,6 +351,15 @@ class _Arm:
     def _derive(self, start: Source, rows: pa.Table, probe: Probe, *, stage: str) -> Student:
         examples, model = self._about(rows), self.runner.sources.model(start)
         student = self.runner.derive(model, rows, probe, name=self.name, examples=examples, sealed=self.uses_gold)
+        self._staged(stage, student)
+        return student
+
+    def _contrast(self, plus: Source, minus: Source, *, base: Source | None, alpha: float, stage: str) -> Student:
+        model = self.runner.sources.model
+        student = self.runner.contrast(
+            model(plus), model(minus), None if base is None else model(base), alpha, name=self.name,
+            sealed=self.uses_gold,
+        )  # fmt: skip
         self._staged(stage, student)
         return student
 

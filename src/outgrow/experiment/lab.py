@@ -30,6 +30,7 @@ class Doors:
     train: Callable[..., Student]
     pretrain: Callable[..., Student]
     derive: Callable[..., Student]
+    contrast: Callable[..., Student]
     prompt: Callable[..., Student]
     score: Callable[[Source, Sequence[str], Sequence[str]], pa.Table]
     activations: Callable[[Source, pa.Table, Sequence[int], str], Any]
@@ -78,7 +79,7 @@ class MethodLab:
         self.supervisors, self.models, self.student = supervisors, models, student
         self.training = training
         self._ask, self._train, self._pretrain, self._derive = doors.ask, doors.train, doors.pretrain, doors.derive
-        self._prompt, self._score = doors.prompt, doors.score
+        self._contrast, self._prompt, self._score = doors.contrast, doors.prompt, doors.score
         self._activations, self._do, self._known_gold = doors.activations, doors.do, doors.known_gold
         self._in_form_of, self._gold = doors.in_form_of, doors.gold
         self._notes = notes
@@ -117,6 +118,12 @@ class MethodLab:
     def derive(self, start: Source, rows: pa.Table, probe: Probe, *, stage: str = "") -> Student:
         """See `core.lab.Lab.derive`."""
         return self._derive(start, rows, probe, stage=stage)
+
+    def contrast(
+        self, plus: Source, minus: Source, *, base: Source | None = None, alpha: float = 1.0, stage: str = ""
+    ) -> Student:
+        """See `core.lab.Lab.contrast`."""
+        return self._contrast(plus, minus, base=base, alpha=alpha, stage=stage)
 
     def prompt(self, start: Source, rows: pa.Table, *, stage: str = "") -> Student:
         """See `core.lab.Lab.prompt`."""

@@ -85,7 +85,40 @@ class ProbeHandle:
     kind: Literal["probe"] = "probe"
 
 
-Handle = ModelHandle | Elsewhere | ProbeHandle
+@dataclass(frozen=True)
+class ContrastHandle:
+    """What changed from one model to another, added to a third: it can be asked, not trained.
+
+    Attributes:
+        source: its name and key.
+        plus: the model after the change.
+        minus: the model before it.
+        base: the model it is added to; None for the change alone.
+        alpha: how much of it is added.
+        weights: the result of the step that made it; None where results are made up.
+    """
+
+    source: Source
+    plus: ModelHandle
+    minus: ModelHandle
+    base: ModelHandle | None
+    alpha: float
+    weights: Artefact | None = None
+    kind: Literal["contrast"] = "contrast"
+
+    @property
+    def models(self) -> dict[str, ModelHandle]:
+        """The models by name."""
+        base = {} if self.base is None else {"base": self.base}
+        return {**base, "plus": self.plus, "minus": self.minus}
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """What identifies the models."""
+        return {name: each.source.key for name, each in self.models.items()}
+
+
+Handle = ModelHandle | Elsewhere | ProbeHandle | ContrastHandle
 
 
 def settings_of(ref: ModelRef) -> dict[str, Any]:
@@ -186,7 +219,10 @@ class Sources:
         Whoever has all its weights needs no folder of another step, which may lie on another machine.
         """
         handle = self.find(source)
-        model = handle.base if isinstance(handle, ProbeHandle) else self.model(source)
+        if isinstance(handle, ProbeHandle | ContrastHandle):
+            model = handle.base if isinstance(handle, ProbeHandle) else handle.plus
+        else:
+            model = self.model(source)
         whole = model.train is not None and model.train.lora is None
         return model.origin if whole and model.origin is not None else model.ref
 

@@ -16,6 +16,7 @@ from outgrow.core.gold import choose_objective
 from outgrow.core.lab import How, Probe, Source, Student
 from outgrow.core.tables import ANSWERS, iter_examples, of_pairs
 from outgrow.experiment.answering import Answer, Report, silent
+from outgrow.experiment.contrasting import FACTS, ContrastAnswer, MakeContrast, read_contrast
 from outgrow.experiment.fitting import CHECKPOINT_ANSWERS, Part, Train
 from outgrow.experiment.lab import identity_answers
 from outgrow.experiment.opaque import OpaqueIds
@@ -24,7 +25,7 @@ from outgrow.experiment.probing import FitProbe, ProbeAnswer, probe_of
 from outgrow.experiment.prompting import Prompt
 from outgrow.experiment.question_tables import Questions
 from outgrow.experiment.readings import HiddenStates, Reference
-from outgrow.experiment.sources import TURNS, ModelHandle, ProbeHandle, Sources
+from outgrow.experiment.sources import TURNS, ContrastHandle, ModelHandle, ProbeHandle, Sources
 from outgrow.experiment.steps import Lookup, Maker, Steps
 from outgrow.methods.rows import gold_rows, normalise_weights
 from outgrow.models.config import ModelRef, with_option
@@ -194,10 +195,22 @@ class StepRunner:
         if isinstance(handle, ProbeHandle):
             states = self.states(handle.base, examples, handle.probe)
             return self.steps.do(ProbeAnswer(self.sources, handle, task, examples, states, asking, split))
+        if isinstance(handle, ContrastHandle):
+            return self._ask_contrast(handle, task, examples, asking, split)
         if isinstance(handle, ModelHandle):
             asking = asking.shown(handle.turns) if handle.turns else asking
             handle = replace(handle, source=Source(source.name, source.key))
         return self.steps.do(Answer(self.sources, handle, task, examples, asking, split, self.report, self.usage))
+
+    def _ask_contrast(
+        self, handle: ContrastHandle, task: Task, examples: pa.Table, asking: Asking, split: str
+    ) -> pa.Table:
+        first = next(iter(iter_examples(examples.slice(0, 1))), None)
+        parts = None
+        if task.classes is not None or (first is not None and task.wording(first, 0).options is not None):
+            once = replace(asking, samples=1, temperature=0.0)
+            parts = {name: self._ask(each.source, task, examples, once, split) for name, each in handle.models.items()}
+        return self.steps.do(ContrastAnswer(self.sources, handle, task, examples, asking, split, parts, self.report))
 
     def states(self, handle: ModelHandle, examples: pa.Table, probe: Probe) -> AnyStates:
         """Hidden states (questions, width) of the questions' identity wordings, as a probe reads them.
@@ -296,6 +309,14 @@ class StepRunner:
         about = examples.take(place)
         return self.steps.do(FitProbe(self.sources, start, self.task, about, settled, here, probe, name, sealed))
 
+    def contrast(
+        self, plus: ModelHandle, minus: ModelHandle, base: ModelHandle | None, alpha: float, *, name: str,
+        sealed: bool = False,
+    ) -> Student:  # fmt: skip
+        """What changed from `minus` to `plus`, added to `base`, or alone; see `core.lab.Lab.contrast`."""
+        handle = ContrastHandle(Source(name, ""), plus, minus, base, alpha)
+        return self.steps.do(MakeContrast(self.sources, handle, name, sealed))
+
     def prompt(
         self, start: ModelHandle, rows: pa.Table, *, name: str, examples: pa.Table, sealed: bool = False
     ) -> Student:
@@ -332,6 +353,9 @@ class StepRunner:
         if TURNS in result.files:
             self.sources.know(replace(start, source=student, shown=result))
             return
+        if FACTS in result.files:
+            self.sources.know(read_contrast(self.sources, self.steps.store, student, result))
+            return
         if (read := probe_of(result)) is None:
             self.sources.adopt(student, start, self.recipe.train, result)
             return
@@ -354,7 +378,7 @@ class StepRunner:
 
     def _weights(self, student: Student) -> Any:
         handle = self.sources.find(student)
-        assert isinstance(handle, ModelHandle | ProbeHandle)
+        assert isinstance(handle, ModelHandle | ProbeHandle | ContrastHandle)
         shown = handle.shown if isinstance(handle, ModelHandle) else None
         result = shown or handle.weights
         assert result is not None

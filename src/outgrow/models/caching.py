@@ -63,8 +63,8 @@ def roomy_cache(room: int) -> Cache:
     return Cache(layer_class_to_replicate=kind)
 
 
-def keep(cache: Cache, sequences: Sequence[int]) -> None:
-    """Drop all other sequences of a cache made by `roomy_cache`."""
+def keep(cache: Any, sequences: Sequence[int]) -> None:
+    """Drop all other sequences of a cache (or several as one, `layers`) made by `roomy_cache`."""
     index = torch.tensor(list(sequences))
     for layer in cache.layers:
         assert isinstance(layer, RoomyLayer)

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from outgrow.models.batching import Sequences
-from outgrow.models.caching import keep, roomy_cache
+from outgrow.models.caching import keep
 from outgrow.models.heads import LanguageHead
 
 Pick = Callable[[Float[Tensor, "n vocabulary"], Sequence[int], int], tuple[Int[Tensor, "n"], Float[Tensor, "n"]]]
@@ -59,7 +59,7 @@ def grow(
     texts = [Text() for _ in range(sum(counts))]
     first = [sum(counts[:i]) for i in range(len(counts))]
     width = max(map(len, prompts))
-    cache = roomy_cache(width + (most - 1) * max(counts))
+    cache = head.new_cache(width + (most - 1) * max(counts))
 
     ids = torch.zeros((len(prompts), width), dtype=torch.int64)
     for row, own in enumerate(prompts):

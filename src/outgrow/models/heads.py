@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from outgrow.models.batching import Group, Sequences
+from outgrow.models.caching import roomy_cache
 from outgrow.models.trimming import last_feed_forward, only_at
 
 
@@ -81,6 +82,10 @@ class LanguageHead(nn.Module):
             return scores
         logits: Tensor = self.model(**arguments).logits
         return logits.flatten(0, 1)[places]
+
+    def new_cache(self, room: int) -> Any:
+        """What earlier positions will leave, with room for so many in all."""
+        return roomy_cache(room)
 
     def shares(self, groups: Sequence[Group]) -> bool:
         """Whether answers to these prompts may share them in one sequence."""
