@@ -40,7 +40,7 @@ def test_scores_by_hand(tiny_lm):
     """Base (1, 0, 0), plus (0, 2, 0), minus (0, 1, 0): softmax at alpha 0, 1, 2."""
     like, ids = load(ModelRef(model=str(tiny_lm))).head, torch.tensor([[0]])
     heads = [Fixed(like, scores) for scores in ([1.0, 0, 0], [0.0, 2, 0], [0.0, 1, 0])]
-    for alpha, expected in ((0, (0.576, 0.212, 0.212)), (1, (0.422, 0.422, 0.155)), (2, (0.245, 0.665, 0.090))):
+    for alpha, expected in ((0.0, (0.576, 0.212, 0.212)), (1.0, (0.422, 0.422, 0.155)), (2.0, (0.245, 0.665, 0.090))):
         found = ContrastHead(heads, alpha)(Sequences(ids, None, None, ids[0]))
         assert found.softmax(1)[0].tolist() == pytest.approx(expected, abs=6e-4)
 

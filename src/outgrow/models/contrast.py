@@ -63,7 +63,8 @@ class ContrastHead(LanguageHead):
 
     def new_cache(self, room: int) -> SeveralCaches:
         """As `LanguageHead.new_cache`, one for each."""
-        return SeveralCaches([head.new_cache(room) for head in self.heads])
+        heads: list[Any] = list(self.heads)
+        return SeveralCaches([head.new_cache(room) for head in heads])
 
 
 def contrast(base: Loaded, plus: Loaded, minus: Loaded, alpha: float) -> Loaded:
