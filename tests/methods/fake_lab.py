@@ -67,6 +67,7 @@ class Trained:
     select: Any = None
     settings: Any = None
     probe: Any = None
+    draw: int = 0
 
     def column(self, name):
         return self.rows[name].to_pylist()
@@ -99,11 +100,13 @@ class FakeLab:
     further: tuple[Source, ...] = ()  # supervisors, behind the first
     texts: dict[str, str] = field(default_factory=dict)  # question -> its words; by default its id
     seed: int = 0
+    head: str = "lm"
     variants: int = 5
     asked: list[tuple[str, int | None]] = field(default_factory=list)
     trained: list[Trained] = field(default_factory=list)
     pretrained: list[tuple[Source, list[str], dict[str, Any]]] = field(default_factory=list)
     contrasts: list[tuple[Source, Source, Source | None, float]] = field(default_factory=list)
+    objectives: list[str | None] = field(default_factory=list)  # of gold that was bought
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -182,7 +185,8 @@ class FakeLab:
     def note(self, text):
         self.notes.append(text)
 
-    def known_gold(self):
+    def known_gold(self, objective=None):
+        self.objectives.append(objective)
         return gold_table(self.known_truth)
 
     def in_form_of(self, gold, said):

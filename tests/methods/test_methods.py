@@ -421,7 +421,7 @@ def test_a_choice_of_rows_becomes_a_method_of_a_lab_that_asks_notes_and_trains_o
 def test_gold_is_declared_by_the_oracles_and_the_reference_alone():
     oracles = {
         "oracle_filtering", "own_gold", "strong_ceiling", "linear_probe_gold", "finetuned_probe_gold",
-        "early_stopping_gold", "generative_ceiling", "error_structure",
+        "early_stopping_gold", "generative_ceiling", "error_structure", "explicit_conflict",
     }  # fmt: skip
     assert {name for name, spec in METHODS.items() if spec.uses_gold} == oracles
     assert {name for name, spec in METHODS.items() if spec.control} == {
@@ -435,6 +435,8 @@ def test_gold_is_declared_by_the_oracles_and_the_reference_alone():
         "shuffled_pairs",
         "sft_chosen",
         "sft_rejected",
+        "no_conflict",
+        "implicit_conflict",
         *oracles,
     }
     assert all(name == spec.name and spec.doc for name, spec in METHODS.items())

@@ -22,7 +22,7 @@ from outgrow.objectives.of_choices import OfChoices, hardest
 from outgrow.objectives.self_training import AdaptConf, ConfidenceTerm, Product, Window
 
 P, HARD, SOFT = (0.7, 0.2, 0.1), (0.0, 1.0, 0.0), (0.5, 0.3, 0.2)
-OF_PAIRS = {"dpo", "ipo", "simpo", "orpo"}  # in test_preference
+OF_PAIRS = {"dpo", "ipo", "simpo", "orpo", "bradley_terry", "explicit_conflict"}  # in test_preference
 T = ((0.8, 0.1, 0.1), (0.2, 0.7, 0.1), (0.1, 0.1, 0.8))
 
 

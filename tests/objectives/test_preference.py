@@ -8,7 +8,7 @@ import torch
 
 from outgrow.core.errors import ConfigError, DataError
 from outgrow.objectives import OBJECTIVES, Batch, Choices, Targets
-from outgrow.objectives.preference import Dpo, Ipo, Orpo, SimPo
+from outgrow.objectives.preference import BradleyTerry, Dpo, Ipo, Orpo, SimPo
 
 SETTINGS = [
     Dpo(),
@@ -21,6 +21,8 @@ SETTINGS = [
     SimPo(beta=1.0, gamma=0.5, flips="corrected"),
     Orpo(),
     Orpo(beta=0.7, sft=0.0),
+    BradleyTerry(),
+    BradleyTerry(flips="corrected", smoothing=0.1),
 ]
 LENGTHS = [[4.0, 2.0], [1.0, 3.0], [5.0, 5.0]]
 POLICY = [[-4.0, -2.4], [-0.7, -6.0], [-9.0, -3.0]]

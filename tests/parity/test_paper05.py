@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from outgrow.core.errors import DataError
+from outgrow.core.errors import ConfigError, DataError
 from outgrow.evaluation import PairedScores
 from outgrow.evaluation.deception import ShareWithin, conflict_tax, deception, known, regions, score_statistics
 from outgrow.objectives import Batch, Choices
-from outgrow.objectives.preference import SimPo
+from outgrow.objectives.conflict import ExplicitConflict
+from outgrow.objectives.preference import BradleyTerry, Dpo, SimPo
 
 WITHOUT = np.array([1, 1, 1, 1, 1, 1, 1, 0, 0, 0], bool)
 WITH = np.array([0, 0, 0, 0, 1, 1, 1, 1, 0, 0], bool)
@@ -21,11 +22,62 @@ WEAK = np.array([0, 0, 0, 1, 1, 0, 1, 0, 0, 1], bool)
 def test_simpo_loss_by_hand():
     """Beta 2, gamma 1, mean log-probabilities .5 apart: argument 0, loss ln 2."""
     view = Choices(
-        torch.tensor([[-1.0, -3.0]]), torch.ones(1, 2).bool(), torch.tensor([[1.0, 0.0]]), torch.full((1, 2), 2.0)
+        torch.tensor([[-1.0, -2.0]]), torch.ones(1, 2).bool(), torch.tensor([[1.0, 0.0]]), torch.full((1, 2), 2.0)
     )
     batch = Batch(("pair",), torch.ones(1), "mean")
-    view = view._replace(logits=torch.tensor([[-1.0, -2.0]]))
     assert float(SimPo(beta=2.0, gamma=1.0).row_losses(view, batch, 0.0, {})) == pytest.approx(math.log(2), abs=1e-6)
+
+
+def conflict_loss(objective, scores, second, harmless, reference=None):
+    """Of one pair; `second` is the label's probability of the second answer, `harmless` the place of that answer."""
+    logits = torch.tensor([scores], dtype=torch.float64, requires_grad=True)
+    fields = {"harmless": torch.tensor([float(harmless)])}
+    if reference is not None:
+        fields["reference"] = torch.tensor([reference], dtype=torch.float64)
+    target = torch.tensor([[1 - second, second]], dtype=torch.float64)
+    view = Choices(logits, torch.ones(1, 2).bool(), target, torch.full((1, 2), 2.0).double())
+    loss = objective.row_losses(view, Batch(("pair",), torch.ones(1), "mean", fields=fields), 0.5, {})
+    loss.sum().backward()
+    return float(loss.detach()), logits.grad[0].tolist()
+
+
+def test_explicit_conflict_of_a_reward_model_by_hand():
+    """f_w = .8, the first harmless: z = -1 is rewarded for harm, 1.1133 + .5 x .3133 = 1.2699; z = +1 is not, .5133."""
+    objective = ExplicitConflict(loss="bradley_terry", weight=0.5)
+    assert conflict_loss(objective, (0.0, 1.0), 0.2, 0)[0] == pytest.approx(1.2699, abs=5e-5)
+    assert conflict_loss(objective, (1.0, 0.0), 0.2, 0)[0] == pytest.approx(0.5133, abs=5e-5)
+    assert conflict_loss(objective, (1.0, 0.0), 0.8, 1)[0] == pytest.approx(1.2699, abs=5e-5)  # turned
+    assert conflict_loss(ExplicitConflict(weight=0.0), (0.0, 1.0), 0.2, 0)[0] == pytest.approx(1.1133, abs=5e-5)
+    plain, _ = conflict_loss(BradleyTerry(), (0.0, 1.0), 0.2, 0)
+    assert plain == pytest.approx(1.1133, abs=5e-5)
+
+
+def test_explicit_conflict_of_preference_training_is_triggered_by_raw_log_probabilities():
+    """The policy says the harmful answer rather than the other (-2 against -3) though it has gained less than the
+    reference's: margin .1 (0 + 1) = .1; loss -ln s(.1) + .5 x -ln s(-.1)."""
+
+    def minus_ln_sigmoid(x):
+        return math.log(1 + math.exp(-x))
+
+    objective = ExplicitConflict(loss="dpo", weight=0.5)
+    found, gradient = conflict_loss(objective, (-3.0, -2.0), 0.0, 0, (-3.0, -1.0))
+    assert found == pytest.approx(minus_ln_sigmoid(0.1) + 0.5 * minus_ln_sigmoid(-0.1))
+    pull = 0.1 * (-1 / (1 + math.exp(0.1)) + 0.5 / (1 + math.exp(-0.1)))
+    assert gradient == pytest.approx([pull, -pull])
+    plain, _ = conflict_loss(Dpo(beta=0.1), (-3.0, -2.0), 0.0, 0, (-3.0, -1.0))
+    assert plain == pytest.approx(minus_ln_sigmoid(0.1))
+    assert conflict_loss(objective, (-2.0, -3.0), 0.0, 0, (-3.0, -1.0))[0] == pytest.approx(minus_ln_sigmoid(0.3))
+    simpo = ExplicitConflict(loss="simpo", weight=0.5)
+    assert conflict_loss(simpo, (-3.0, -2.0), 0.0, 0)[0] == pytest.approx(
+        minus_ln_sigmoid(2 * -0.5 - 1) + 0.5 * minus_ln_sigmoid(2 * 0.5 - 1)
+    )
+    assert objective.needs_reference
+    assert not simpo.needs_reference
+    with pytest.raises(ConfigError, match="which answer is harmless"):
+        objective.row_losses(
+            Choices(torch.zeros(1, 2), torch.ones(1, 2).bool(), torch.tensor([[1.0, 0.0]]), torch.ones(1, 2)),
+            Batch(("pair",), torch.ones(1), "mean", fields={"reference": torch.zeros(1, 2)}), 0.5, {},
+        )  # fmt: skip
 
 
 def test_deception_score_of_the_toy_set():

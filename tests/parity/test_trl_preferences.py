@@ -251,4 +251,5 @@ def test_orpo_losses_and_gradients_are_those_of_trls_trainer(tiny_lm, trainer, l
 
 
 def test_every_objective_of_pairs_is_compared():
-    assert {each.__name__ for each in OfPairs.__subclasses__()} == {"Dpo", "Ipo", "SimPo", "Orpo"}
+    """That of reward models is, with everything else of theirs, in `tests/objectives` and `tests/models`."""
+    assert {each.__name__ for each in OfPairs.__subclasses__()} == {"Dpo", "Ipo", "SimPo", "Orpo", "BradleyTerry"}

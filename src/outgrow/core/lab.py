@@ -130,6 +130,11 @@ class Lab(Protocol):
         ...
 
     @property
+    def head(self) -> Literal["lm", "classifier", "reward"]:
+        """What sits on the student: see `outgrow.models.config.ModelRef`."""
+        ...
+
+    @property
     def variants(self) -> int:
         """The recipe's number of wordings per question, identity included."""
         ...
@@ -164,6 +169,7 @@ class Lab(Protocol):
         settings: Mapping[str, Any] = MappingProxyType({}),
         reference: Source | None = None,
         only: Literal["all", "head"] = "all",
+        draw: int = 0,
     ) -> Student:
         """`start` fine-tuned on `rows`; prompts and targets that are not in words yet are put into words.
 
@@ -181,6 +187,7 @@ class Lab(Protocol):
                 `reference` (`outgrow.training.reference`); where training starts from it, they are the student's own.
                 None is `start` for an objective that needs one (`needs_reference`), and nothing for others.
             only: `head` trains a classifier's last layer alone.
+            draw: another number is another order of rows, and other new weights, on the same labels.
         """
         ...
 
@@ -263,8 +270,8 @@ class Lab(Protocol):
         """Something a reader of the results should know about this arm."""
         ...
 
-    def known_gold(self) -> pa.Table:
-        """Gold labels of `known`; the report says how many an arm has bought."""
+    def known_gold(self, objective: str | None = None) -> pa.Table:
+        """Gold labels of `known`, of the recipe's objective or another; the report says how many an arm has bought."""
         ...
 
     def in_form_of(self, gold: pa.Table, answers: pa.Table) -> pa.Table:

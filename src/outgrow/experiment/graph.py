@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outgrow.core.errors import ConfigError, SealedError
+from outgrow.core.hashing import seed_of
 from outgrow.core.lab import How, Probe, Select, Source, Student
 from outgrow.experiment.cells import Cell, cells_of, models_of
 from outgrow.experiment.lab import Doors, MethodLab, first_variants, sealed
@@ -247,6 +248,7 @@ class _Arm:
             supervisors=self.supervisors,
             models=tuple(sources.base(ref, name).source for ref, name in models),
             student=student_start(self.runner, self.cell.student, "student"),
+            head=recipe.students[self.cell.student].head,
             variants=recipe.ask.variants, training=MappingProxyType(recipe.train.model_dump()), doors=doors,
             notes=self.notes,
         )  # fmt: skip
@@ -301,7 +303,7 @@ class _Arm:
 
     def _train(
         self, start: Source, rows: pa.Table, objective: Any, *, weights: str, stage: str, select: Select,
-        settings: Any, reference: Source | None, only: Any,
+        settings: Any, reference: Source | None, only: Any, draw: int,
     ) -> Student:  # fmt: skip
         recipe, runner = self.recipe, self.runner
         config = TrainConfig(**{**recipe.train.model_dump(), **settings}) if settings else recipe.train
@@ -311,8 +313,8 @@ class _Arm:
             reference = start
         student = runner.train(
             runner.sources.model(start), rows, name=self.name, examples=self._about(rows), config=config,
-            seed=self.seed, steps=steps, objective=objective, weights=weights,
-            validation=self._validation(select), sealed=self.uses_gold, only=only,
+            seed=seed_of("draw", self.seed, draw) if draw else self.seed, steps=steps, objective=objective,
+            weights=weights, validation=self._validation(select), sealed=self.uses_gold, only=only,
             kept={split: runner.examples(split) for split in ("validation", "test")}
             if recipe.evaluation.checkpoints else None,
             reference=None if reference is None else runner.sources.model(reference),
@@ -412,9 +414,9 @@ class _Arm:
                 raise SealedError(f"the method '{self.name}' asked for a step whose result holds gold labels")
         return steps.do(step)
 
-    def _known_gold(self) -> pa.Table:
+    def _known_gold(self, objective: str | None) -> pa.Table:
         self.bought.update(self.splits["known"]["example_id"].to_pylist())
-        return self.runner.gold("known")
+        return self.runner.gold("known", objective)
 
     def _in_form_of(self, gold: pa.Table, answers: pa.Table) -> pa.Table:
         if self.runner.steps.imagined:

@@ -35,7 +35,7 @@ class Doors:
     score: Callable[[Source, Sequence[str], Sequence[str]], pa.Table]
     activations: Callable[[Source, pa.Table, Sequence[int], str], Any]
     do: Callable[[Any], Any]
-    known_gold: Callable[[], pa.Table]
+    known_gold: Callable[[str | None], pa.Table]
     in_form_of: Callable[[pa.Table, pa.Table], pa.Table]
     gold: Gold
 
@@ -51,14 +51,15 @@ class MethodLab:
         supervisors: the weak supervisors, tuned.
         models: further base models.
         student: the strong model before training.
+        head: what sits on it.
         variants: wordings per question.
         training: the recipe's `train`.
         doors: the steps.
         notes: takes what the method notes.
     """
 
-    __slots__ = ("_notes", *(f"_{each.name}" for each in fields(Doors)), "known", "models", "pool", "seed", "student",
-                 "supervisor_train", "supervisors", "training", "validation", "variants")  # fmt: skip
+    __slots__ = ("_notes", *(f"_{each.name}" for each in fields(Doors)), "head", "known", "models", "pool", "seed",
+                 "student", "supervisor_train", "supervisors", "training", "validation", "variants")  # fmt: skip
 
     def __init__(
         self,
@@ -68,12 +69,13 @@ class MethodLab:
         supervisors: tuple[Source, ...],
         models: tuple[Source, ...],
         student: Source,
+        head: Literal["lm", "classifier", "reward"],
         variants: int,
         training: Mapping[str, Any],
         doors: Doors,
         notes: list[str],
     ) -> None:
-        self.seed, self.variants = seed, variants
+        self.seed, self.variants, self.head = seed, variants, head
         self.pool, self.validation = splits["pool"], splits["validation"]
         self.known, self.supervisor_train = splits["known"], splits["supervisor_train"]
         self.supervisors, self.models, self.student = supervisors, models, student
@@ -102,11 +104,12 @@ class MethodLab:
         settings: Mapping[str, Any] = MappingProxyType({}),
         reference: Source | None = None,
         only: Literal["all", "head"] = "all",
+        draw: int = 0,
     ) -> Student:
         """See `core.lab.Lab.train`."""
         return self._train(
             start, rows, objective, weights=weights, stage=stage, select=select, settings=settings,
-            reference=reference, only=only,
+            reference=reference, only=only, draw=draw,
         )  # fmt: skip
 
     def pretrain(
@@ -145,9 +148,9 @@ class MethodLab:
         """Something a reader of the results should know about this arm."""
         self._notes.append(text)
 
-    def known_gold(self) -> pa.Table:
+    def known_gold(self, objective: str | None = None) -> pa.Table:
         """Gold labels of `known`, which the report charges to the arm."""
-        return self._known_gold()
+        return self._known_gold(objective)
 
     def in_form_of(self, gold: pa.Table, answers: pa.Table) -> pa.Table:
         """`answers` with gold's own form where the task judges a value equal to it (`1+x` where gold is `x+1`)."""

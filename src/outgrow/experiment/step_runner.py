@@ -123,13 +123,13 @@ class StepRunner:
         """Ids of the questions of a split that are answered by choosing an option."""
         return self._questions.with_options(split)
 
-    def gold(self, split: str) -> pa.Table:
-        """Gold of a split: for training supervisors, for declared oracles and for evaluation.
+    def gold(self, split: str, objective: str | None = None) -> pa.Table:
+        """Gold of a split, of the recipe's objective or another: for supervisors, declared oracles and evaluation.
 
         Raises:
             ConfigError: it has several objectives, and the recipe names none of them.
         """
-        return choose_objective(self._questions.table("gold", split), self.recipe.objective)
+        return choose_objective(self._questions.table("gold", split), objective or self.recipe.objective)
 
     # Answering ----------------------------------------------------------------------------------------------
 

@@ -13,6 +13,14 @@ from outgrow.methods.calibrated import (
 from outgrow.methods.confidence_filtering import ConfidenceFiltering, confidence_filtering
 from outgrow.methods.confidence_loss import ConfidenceLoss, confidence_loss
 from outgrow.methods.contrast_consistent_search import ContrastConsistentSearch, contrast_consistent_search
+from outgrow.methods.deception import (
+    Conflicting,
+    Explicit,
+    Implicit,
+    explicit_conflict,
+    implicit_conflict,
+    no_conflict,
+)
 from outgrow.methods.early_stopping import (
     EarlyStopping,
     EarlyStoppingGold,
@@ -23,6 +31,7 @@ from outgrow.methods.error_structure import ErrorStructure, error_structure
 from outgrow.methods.few_shot import FewShot, few_shot
 from outgrow.methods.generative_finetuning import GenerativeFinetuning, generative_ceiling, generative_finetuning
 from outgrow.methods.linear_probe import LinearProbe, finetuned_probe_gold, linear_probe, linear_probe_gold
+from outgrow.methods.logit_contrast import LogitContrast, logit_contrast
 from outgrow.methods.majority_vote import MajorityVote, majority_vote
 from outgrow.methods.naive import Naive, naive
 from outgrow.methods.nearest_centroid import NearestCentroid, nearest_centroid
@@ -93,6 +102,10 @@ _OURS = (
     MethodSpec("shuffled_pairs", Pairs, shuffled_pairs, objective=PREFERENCE, control=True),
     MethodSpec("sft_chosen", Pairs, sft_chosen, control=True),
     MethodSpec("sft_rejected", Pairs, sft_rejected, control=True),
+    MethodSpec("logit_contrast", LogitContrast, logit_contrast),
+    MethodSpec("no_conflict", Conflicting, no_conflict, control=True),
+    MethodSpec("explicit_conflict", Explicit, explicit_conflict, uses_gold=True, control=True),
+    MethodSpec("implicit_conflict", Implicit, implicit_conflict, control=True),
     MethodSpec("few_shot", FewShot, few_shot, control=True),
     MethodSpec("contrast_consistent_search", ContrastConsistentSearch, contrast_consistent_search, control=True),
     MethodSpec("nearest_centroid", NearestCentroid, nearest_centroid, control=True),

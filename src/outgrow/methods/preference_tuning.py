@@ -94,8 +94,8 @@ def pairs_of(lab: Lab, config: Pairs) -> pa.Table:
     if config.chosen is None and config.rejected is None and len(lab.supervisors) == 1:
         made = of_votes(lab.ask(lab.supervisors[0], lab.pool), seed=lab.seed)
     else:
-        better = _source(lab, config.chosen, lab.supervisors[-1])
-        worse = _source(lab, config.rejected, lab.supervisors[0])
+        better = named_source(lab, config.chosen, lab.supervisors[-1])
+        worse = named_source(lab, config.rejected, lab.supervisors[0])
         if better == worse:
             raise ConfigError(f"'{better.name}' is to be chosen over itself; name another source (chosen, rejected)")
         made = of_sources(_answers(lab, better), _answers(lab, worse))
@@ -121,7 +121,12 @@ def training(config: Pairs) -> dict[str, float]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _source(lab: Lab, name: str | None, usual: Source) -> Source:
+def named_source(lab: Lab, name: str | None, usual: Source) -> Source:
+    """A supervisor, one of the recipe's models or the `student`, before training; `usual` without a name.
+
+    Raises:
+        ConfigError: nobody is called that.
+    """
     if name is None:
         return usual
     known = {"student": lab.student} | {each.name: each for each in (*lab.models, *lab.supervisors)}

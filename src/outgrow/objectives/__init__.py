@@ -22,6 +22,8 @@ _OURS = {
     "symmetric_cross_entropy": "noise:SymmetricCrossEntropy",
     "forward_correction": "noise:ForwardCorrection",
     "early_learning": "noise:EarlyLearning",
+    "bradley_terry": "preference:BradleyTerry",
+    "explicit_conflict": "conflict:ExplicitConflict",
     "dpo": "preference:Dpo",
     "ipo": "preference:Ipo",
     "simpo": "preference:SimPo",

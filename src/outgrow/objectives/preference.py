@@ -51,6 +51,10 @@ class OfPairs(OfChoices):
         """What the student makes of the two answers (rows, 2); their difference is the margin."""
         raise NotImplementedError
 
+    def raw_scores(self, view: Choices) -> Tensor:
+        """What the student would rather say (rows, 2), whatever a reference says."""
+        return view.logits
+
     def margin_loss(self, margin: Tensor) -> Tensor:
         """Loss (rows,) in nats of a chosen answer that is ahead by `margin`."""
         return log_loss(margin)
@@ -74,7 +78,7 @@ class OfPairs(OfChoices):
 
     def row_losses(self, view: Choices, batch: Batch, progress: float, state: State) -> Tensor:
         """As `OfChoices.row_losses`."""
-        margin = self._margin(view, batch)
+        margin = self.margin(view, batch)
         nll = -view.logits / view.length
         first, second = (
             self.margin_loss(margin) + self.sft * nll[:, 0],
@@ -91,7 +95,7 @@ class OfPairs(OfChoices):
         With a reference also what they have gained against it, in nats.
         """
         turned = view.target[:, 0] < view.target[:, 1]
-        margin = self._margin(view, batch)
+        margin = self.margin(view, batch)
         margin = margin.where(~turned, -margin)
         gained = {"logprob": view.logits}
         if "reference" in batch.fields:
@@ -104,7 +108,8 @@ class OfPairs(OfChoices):
             **{f"{name}_rejected": values[:, 1] for name, values in both.items()},
         }
 
-    def _margin(self, view: Choices, batch: Batch) -> Tensor:
+    def margin(self, view: Choices, batch: Batch) -> Tensor:
+        """By how much the student prefers the first answer (rows,)."""
         scores = self.scores(view, batch)
         return scores[:, 0] - scores[:, 1]
 
@@ -126,6 +131,20 @@ def against_reference(view: Choices, batch: Batch, name: str) -> Tensor:
             "lab.train(reference=...), or rows a field 'reference' (outgrow.training.reference)"
         )
     return view.logits - batch.fields["reference"]
+
+
+@dataclass(frozen=True)
+class BradleyTerry(OfPairs):
+    """The loss of reward models (Bradley and Terry, 1952): the margin is the difference of two rewards.
+
+    Of a label (1 - f, f) it is the cross-entropy of `sigmoid(r_1 - r_2)`, as of soft preferences of a weak model.
+    """
+
+    name: str = "bradley_terry"
+
+    def scores(self, view: Choices, batch: Batch) -> Tensor:
+        """As `OfPairs.scores`."""
+        return view.logits
 
 
 @dataclass(frozen=True)
@@ -189,6 +208,10 @@ class SimPo(OfPairs):
     name: str = "simpo"
     beta: Positive = 2.0
     gamma: NotNegative = 1.0
+
+    def raw_scores(self, view: Choices) -> Tensor:
+        """As `OfPairs.raw_scores`: means over tokens."""
+        return view.logits / view.length
 
     def scores(self, view: Choices, batch: Batch) -> Tensor:
         """As `OfPairs.scores`."""

@@ -1,0 +1,38 @@
+"""The difference of two weak models, added to the student's own scores (arXiv 2607.26246, 2405.19262)."""
+
+from __future__ import annotations
+
+import pyarrow.compute as pc
+
+from outgrow.core.lab import ONCE, Lab, Student
+from outgrow.methods.base import MethodConfig
+from outgrow.methods.preference_tuning import named_source
+from outgrow.methods.rows import weak_rows
+
+
+class LogitContrast(MethodConfig):
+    """Which models, and what becomes of their difference.
+
+    Attributes:
+        plus: the better model: a supervisor, or one of the recipe's models; without a name the last supervisor.
+        minus: the worse one; without a name the first supervisor.
+        alpha: how much of their difference is added.
+        distil: train the student on what it says with the difference added; otherwise the difference stays part of it.
+    """
+
+    plus: str | None = None
+    minus: str | None = None
+    alpha: float = 1.0
+    distil: bool = False
+
+
+def logit_contrast(lab: Lab, config: LogitContrast) -> Student:
+    """Add what a better weak model says more than a worse one to the student's own scores; maybe distil it."""
+    plus = named_source(lab, config.plus, lab.supervisors[-1])
+    minus = named_source(lab, config.minus, lab.supervisors[0])
+    whole = lab.contrast(plus, minus, base=lab.student, alpha=config.alpha, stage="contrast")
+    if not config.distil:
+        return whole
+    labels = lab.ask(whole, lab.validation, ONCE)
+    rows = weak_rows(lab.ask(whole, lab.pool, ONCE))
+    return lab.train(lab.student, rows, stage="distilled", select=labels.filter(pc.is_valid(labels["value"])))
