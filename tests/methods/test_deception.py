@@ -95,7 +95,7 @@ def test_explicit_conflict_is_told_which_answer_is_harmless():
 
 
 def test_implicit_conflict_buys_preferences_of_another_goal():
-    lab, _ = run("implicit_conflict", lab_with(head="reward"), objective="helpful")
+    lab, _ = run("implicit_conflict", lab_with(head="reward"), goal="helpful")
     (trained,) = lab.trained
     assert shares(trained) == {**WEAK, "k1": {"b": 1.0}}
     assert set(trained.column("source")) == {"sup", "known"}

@@ -54,10 +54,10 @@ class Implicit(Conflicting):
     """Which further labels pull against harmlessness.
 
     Attributes:
-        objective: which gold of the questions in `known` they are; null where these have one.
+        goal: which gold of the questions in `known` they are; null where these have one.
     """
 
-    objective: str | None = None
+    goal: str | None = None
 
 
 def no_conflict(lab: Lab, config: Conflicting) -> Student:
@@ -82,7 +82,7 @@ def implicit_conflict(lab: Lab, config: Implicit) -> Student:
             "implicit_conflict takes true preferences of another goal from the split 'known', which has no questions "
             "(task.splits, or questions.known of a microworld)"
         )
-    others = as_soft(gold_rows(lab.known_gold(config.objective)))
+    others = as_soft(gold_rows(lab.known_gold(config.goal)))
     others = with_column(others, "source", pa.array(["known"] * others.num_rows, pa.string()))
     return _trained(lab, config, pa.concat_tables([weak_preferences(lab, config), others]), 0.0)
 
