@@ -49,7 +49,8 @@ class CollectedCell:
         self.test, self.pool = read_split(runner, "test"), read_split(runner, "pool")
         self.known = read_split(runner, "known") if "known" in runner.task.splits else None
         own_gold = gold_values(runner.gold("supervisor_train")) if "supervisor_train" in runner.task.splits else {}
-        self.trained_on = {**own_gold, **self.pool.gold}  # gold of every question that training rows may be about
+        bought = {} if self.known is None else self.known.gold
+        self.trained_on = {**own_gold, **bought, **self.pool.gold}  # of every question that training rows may be about
         self.answered_freely = self._answered_freely()
         self.seeds = [self._seed(seed) for seed in recipe.seeds]
         self.students = {(d.job.arm, d.job.seed): d for d in done if d.job.arm is not None and d.job.place == place}
