@@ -113,10 +113,10 @@ def _checked(loaded: Loaded, *, numbered: bool) -> pa.Table:
             "check how the answers were parsed (null means: could not be parsed)"
         )
     _check_numbers(loaded)
-    found["source"] = _complete(loaded, "source", pa.scalar(DEFAULT_SOURCE))
-    found["variant"] = _complete(loaded, "variant", pa.scalar(0, pa.int64()))
+    found["source"] = complete(loaded, "source", pa.scalar(DEFAULT_SOURCE))
+    found["variant"] = complete(loaded, "variant", pa.scalar(0, pa.int64()))
     if table.column("sample").null_count < table.num_rows:
-        found["sample"] = _complete(loaded, "sample", pa.scalar(0, pa.int64()))
+        found["sample"] = complete(loaded, "sample", pa.scalar(0, pa.int64()))
         _refuse_twice(loaded, _codes(found), found)
     elif numbered:
         found["sample"] = pa.chunked_array([pa.array(numbers_within(_codes(found)))])
@@ -140,7 +140,8 @@ def _parsed(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(blank, pa.scalar(None, pa.string()), values) if pc.any(blank).as_py() else values
 
 
-def _complete(loaded: Loaded, name: str, default: pa.Scalar) -> pa.ChunkedArray:
+def complete(loaded: Loaded, name: str, default: pa.Scalar) -> pa.ChunkedArray:
+    """A column, or the default where the file has none; refused where some rows alone have it."""
     column = loaded.table.column(name)
     if column.null_count == len(column):
         return pa.chunked_array([pa.repeat(default, len(column))])
