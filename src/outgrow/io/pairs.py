@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from outgrow.core.arrays import Bool
 from outgrow.core.encoding import encode
 from outgrow.core.errors import DataError
 from outgrow.core.tables import PAIRS, build, make_example_id
@@ -30,7 +28,7 @@ AGAIN = "\n\nHuman:"
 ONE_TEXT = "a prompt is one text here: write the conversation into a column 'prompt' as the model shall see it"
 
 
-class _Misfit(Exception):
+class _MisfitError(Exception):
     """A row that is no pair: the column, and what is wrong with it."""
 
 
@@ -46,8 +44,8 @@ def read_pairs(path: Path | str) -> pa.Table:
     - axolotl's `messages` with two messages.
 
     Further columns where there are any: `weight`, `flip_probability`, `p_better`, `margin` (or `score_chosen` and
-    `score_rejected`, whose difference it is), `chosen_source`, `rejected_source`, `judge`, `example_id` (by default made
-    of the prompt) and `row_id`.
+    `score_rejected`, whose difference it is), `chosen_source`, `rejected_source`, `judge`, `example_id` (made of the
+    prompt by default) and `row_id`.
 
     Returns:
         One pair a row, in file order; several judgements of one pair stay apart (`outgrow.pairs` merges them). The
@@ -61,10 +59,10 @@ def read_pairs(path: Path | str) -> pa.Table:
     Examples:
         >>> import json, pathlib, tempfile
         >>> path = pathlib.Path(tempfile.mkdtemp(), "pairs.jsonl")
-        >>> row = {"prompt": "Is it red?", "chosen": "Yes.", "rejected": "No.", "score_chosen": 8, "score_rejected": 5.5}
+        >>> row = {"prompt": "Red?", "chosen": "Yes.", "rejected": "No.", "score_chosen": 8, "score_rejected": 5.5}
         >>> _ = path.write_text(json.dumps(row))
         >>> read_pairs(path).select(["prompt", "chosen", "rejected", "weight", "margin"]).to_pylist()
-        [{'prompt': 'Is it red?', 'chosen': 'Yes.', 'rejected': 'No.', 'weight': 1.0, 'margin': 2.5}]
+        [{'prompt': 'Red?', 'chosen': 'Yes.', 'rejected': 'No.', 'weight': 1.0, 'margin': 2.5}]
     """
     first = first_cells(path)
     context = _context(first, Path(path))
@@ -83,11 +81,10 @@ def read_pairs(path: Path | str) -> pa.Table:
     if strange := [name for name in NOT_TEXT if name in ignored]:
         raise DataError(f"{path}: column '{strange[0]}' belongs to the prompt, and a prompt is one text here")
     parted = []
-    read = partial(_parted, context=context)
     for row, cells in enumerate(loaded.table.to_pylist()):
         try:
-            parted.append(read(cells))
-        except _Misfit as misfit:
+            parted.append(_parted(cells, context))
+        except _MisfitError as misfit:
             column, problem = misfit.args
             raise DataError(f"{loaded.where(row)}, column '{column}': {problem}") from None
     _check_texts(loaded, parted, context, unworded={"row_id", "example_id"} <= first.keys())
@@ -101,7 +98,7 @@ def _context(first: Mapping[str, Any], path: Path) -> str | None:
     found = next((name for name in known if name in first), None)
     if found is None and single:
         raise DataError(
-            f"{path}: 'chosen' is one message; what it answers should stand in 'prompt', 'messages' or 'conversations', "
+            f"{path}: 'chosen' is one message; what it answers belongs in 'prompt', 'messages' or 'conversations', "
             f"found the columns {list(first)}"
         )
     return found
@@ -119,19 +116,19 @@ def _kind(cell: Any) -> pa.DataType:
 def _parted(row: Mapping[str, Any], context: str | None) -> Parted:
     for name in ("system", "history"):
         if row[name] and (name == "history" or row[name].strip()):
-            raise _Misfit(name, f"found {clip(repr(row[name]))}; {ONE_TEXT}")
+            raise _MisfitError(name, f"found {clip(repr(row[name]))}; {ONE_TEXT}")
     chosen, rejected = row["chosen"], row["rejected"]
     if context is None:
         if isinstance(chosen, list):
             return _implicit(chosen, rejected)
         if (parted := part_dialogues(chosen, rejected)) is None:
-            raise _Misfit(
+            raise _MisfitError(
                 "chosen",
                 f"without a column 'prompt' both texts must begin alike, up to a turn {TURN.strip()!r}; "
                 f"found {clip(chosen)!r}; add 'prompt'",
             )
         if AGAIN in parted.chosen or AGAIN in parted.rejected:
-            raise _Misfit("rejected", "differs from 'chosen' before its last turn; the two must begin alike")
+            raise _MisfitError("rejected", "differs from 'chosen' before its last turn; the two must begin alike")
         return parted
     prompt = row[context]
     if isinstance(prompt, list):
@@ -143,7 +140,7 @@ def _parted(row: Mapping[str, Any], context: str | None) -> Parted:
 
 def _implicit(chosen: Sequence[Mapping[str, Any]], rejected: Sequence[Mapping[str, Any]]) -> Parted:
     if chosen[:-1] != rejected[:-1]:
-        raise _Misfit("rejected", "differs from 'chosen' before its last message; the two must begin alike")
+        raise _MisfitError("rejected", "differs from 'chosen' before its last message; the two must begin alike")
     answers = [_said(each[-1:], "assistant", side) for each, side in ((chosen, "chosen"), (rejected, "rejected"))]
     return Parted(_said(chosen[:-1], "user", "chosen"), *answers)
 
@@ -163,7 +160,9 @@ def _said(messages: Sequence[Mapping[str, Any] | None], sender: str, column: str
     turns = _turns(messages)
     if [role for role, _ in turns] != [sender]:
         found = ", ".join(str(role) for role, _ in turns) or "none"
-        raise _Misfit(column, f"expected one message of the {sender}, found {found}; {ONE_TEXT}, or leave the row out")
+        raise _MisfitError(
+            column, f"expected one message of the {sender}, found {found}; {ONE_TEXT}, or leave the row out"
+        )
     return turns[0][1]
 
 
@@ -173,23 +172,22 @@ def _turns(messages: Sequence[Mapping[str, Any] | None]) -> list[tuple[Any, str]
 
 
 def _check_texts(loaded: Loaded, parted: Sequence[Parted], context: str | None, *, unworded: bool) -> None:
-    names = {"prompt": context or "chosen", "chosen": "chosen", "rejected": "rejected"}
-    for name, column in names.items():
-        blank = np.array([not getattr(each, name).strip() for each in parted])
+    for name, column in (("prompt", context or "chosen"), ("chosen", "chosen"), ("rejected", "rejected")):
+        values = [getattr(each, name) for each in parted]
         if not (name == "prompt" and unworded):
-            _refuse(loaded, column, blank, lambda row, name=name: f"a blank {name}; fill it in, or leave the row out")
-    same = np.array([each.chosen.strip() == each.rejected.strip() for each in parted])
-    _refuse(
-        loaded, "rejected", same,
-        lambda row: f"{clip(parted[row].rejected)!r} is the chosen answer too; leave the row out",
-    )  # fmt: skip
+            blank = [not value.strip() for value in values]
+            _refuse(loaded, column, blank, values, f"is a blank {name}; fill it in, or leave the row out")
+    same = [each.chosen.strip() == each.rejected.strip() for each in parted]
+    _refuse(loaded, "rejected", same, values, "is the chosen answer too; leave the row out")
 
 
-def _refuse(loaded: Loaded, column: str, wrong: Bool[np.ndarray, "rows"], problem: Callable[[int], str]) -> None:
+def _refuse(loaded: Loaded, column: str, wrong: Any, values: Any, problem: str) -> None:
     rows = np.flatnonzero(wrong)
     if len(rows):
+        first = int(rows[0])
+        value = values[first] if isinstance(values[first], str) else float(values[first])
         more = f" ({len(rows):,} rows are like that)" if len(rows) > 1 else ""
-        raise DataError(f"{loaded.where(int(rows[0]))}, column '{column}': {problem(int(rows[0]))}{more}")
+        raise DataError(f"{loaded.where(first)}, column '{column}': {clip(repr(value), 60)} {problem}{more}")
 
 
 def _pairs(loaded: Loaded, parted: Sequence[Parted]) -> pa.Table:
@@ -201,7 +199,7 @@ def _pairs(loaded: Loaded, parted: Sequence[Parted]) -> pa.Table:
         if name in ("flip_probability", "p_better"):
             low, high, rule = 0.0, 1.0, "a probability, from 0 to 1"
         wrong = ~(np.isfinite(values) & (values >= low) & (values <= high))
-        _refuse(loaded, name, wrong, lambda row, v=values, rule=rule: f"{v[row]:g} is not allowed; it must be {rule}")
+        _refuse(loaded, name, wrong, values, f"is not allowed; it must be {rule}")
     ids = table["example_id"].to_pylist()
     ids = [given or make_example_id("pairs", each.prompt, None) for given, each in zip(ids, parted, strict=True)]
     rows = complete(loaded, "row_id", pa.scalar(None, pa.string()))
@@ -209,7 +207,7 @@ def _pairs(loaded: Loaded, parted: Sequence[Parted]) -> pa.Table:
         numbers = numbers_within(encode(pa.chunked_array([pa.array(ids, pa.string())])).codes)
         rows = pa.chunked_array([pa.array([f"{i}/{n}" for i, n in zip(ids, numbers.tolist(), strict=True)])])
     again = numbers_within(encode(rows).codes) > 0
-    _refuse(loaded, "row_id", again, lambda row: f"{rows[row].as_py()!r} a second time; each row has its own")
+    _refuse(loaded, "row_id", again, rows.to_pylist(), "stands there twice; each row has its own")
     differences = pc.subtract(table["score_chosen"], table["score_rejected"])
     return build(
         PAIRS,

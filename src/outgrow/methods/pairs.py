@@ -164,13 +164,15 @@ def merged(pairs: pa.Table, *, seed: int = 0) -> pa.Table:
         seed: of ties.
 
     Returns:
-        Pairs in the order of their first judgements, under the first's ids; the judge is "votes of N" where they differ.
+        Pairs in the order of their first judgements, with those ids; the judge is "votes of N" where they differ.
     """
-    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+    groups: dict[tuple[tuple[Any, ...], tuple[str, str]], list[dict[str, Any]]] = defaultdict(list)
     for row in pairs.to_pylist():
         words = (row["example_id"], row["variant"]) if row["prompt"] is None else (row["prompt"],)
-        groups[words, tuple(sorted((row["chosen"], row["rejected"])))].append(row)
-    found = [rows[0] if len(rows) == 1 else _merged(rows, *key, seed) for key, rows in groups.items()]
+        groups[words, (min(row["chosen"], row["rejected"]), max(row["chosen"], row["rejected"]))].append(row)
+    found = [
+        rows[0] if len(rows) == 1 else _merged(rows, words, texts, seed) for (words, texts), rows in groups.items()
+    ]
     return build(PAIRS, _columns(found))
 
 
@@ -234,7 +236,9 @@ def one_side(pairs: pa.Table, side: Literal["chosen", "rejected"]) -> pa.Table:
     return build(ROWS, {**columns, "source": pairs[f"{side}_source"], "target": pairs[side]})
 
 
-def _merged(rows: Sequence[Mapping[str, Any]], words: Any, texts: tuple[str, str], seed: int) -> dict[str, Any]:
+def _merged(
+    rows: Sequence[Mapping[str, Any]], words: tuple[Any, ...], texts: tuple[str, str], seed: int
+) -> dict[str, Any]:
     sure = [1.0 if row["p_better"] is None else row["p_better"] for row in rows]
     share = fmean(p if row["chosen"] == texts[0] else 1 - p for row, p in zip(rows, sure, strict=True))
     sources = {rows[0][side]: rows[0][f"{side}_source"] for side in SIDES}
