@@ -131,7 +131,7 @@ def of_choices(table: pa.Table, *, seed: int = 0) -> pa.Table:
         raise DataError(f"choices: missing columns {missing}; found {table.column_names}")
     found = []
     for number, row in enumerate(table.to_pylist(), start=1):
-        if blank := [name for name in needed if not (row[name] or "").strip()]:
+        if blank := [name for name in needed if not str(row[name] or "").strip()]:
             raise DataError(f"choices, row {number}, column '{blank[0]}': empty; fill it in, or leave the row out")
         if row["choice"] not in CHOICES or row["first"] == row["second"]:
             rule = "choose between two different answers by first, second or tie"
@@ -259,7 +259,7 @@ def _merged(
 
 def _better(words: tuple[Any, ...], texts: tuple[str, str], share: float, seed: int) -> bool:
     """Whether the first text is preferred, which has `share` of the judgements."""
-    return share > 0.5 or (share == 0.5 and hash_ranks(["judgements", seed, *words], texts)[0] == 0)
+    return share > 0.5 or (share == 0.5 and int(hash_ranks(["judgements", seed, *words], texts)[0]) == 0)
 
 
 def _words(text: str) -> int:
