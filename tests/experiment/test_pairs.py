@@ -143,6 +143,8 @@ def test_a_preference_file_takes_no_sources_and_no_scores():
     for options in ({"chosen": "a"}, {"rejected": "b"}, {"scores": np.zeros(1)}):
         with pytest.raises(ConfigError, match="a preference file says which is better"):
             outgrow.pairs(judgements((None, 1.0)), **options)
+    with pytest.raises(DataError, match=r"pairs: missing columns \['row_id'"):
+        outgrow.pairs(judgements((None, 1.0)).select(["prompt", "chosen", "rejected"]))
     long = build(PAIRS, {**{n: judgements((None, 1.0))[n] for n in PAIRS.names}, "chosen": ["yes of course"]})
     with pytest.raises(DataError, match=r"not alike in length \(1 pairs\)"):
         outgrow.pairs(long, match="length")

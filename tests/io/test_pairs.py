@@ -58,6 +58,7 @@ FORMS = {
     "alpaca with input": ({"instruction": "Red?", "input": "Sky", "chosen": "Yes.", "rejected": "No."}, "Red?\nSky"),
     "sharegpt": ({"conversations": [human("Red?")], "chosen": gpt("Yes."), "rejected": gpt("No.")}, "Red?"),
     "axolotl": ({"messages": [user("Red?")], "chosen": said("Yes."), "rejected": said("No.")}, "Red?"),
+    "one message": ({"prompt": user("Red?"), "chosen": said("Yes."), "rejected": said("No.")}, "Red?"),
     "question twice": (  # as ultrafeedback_binarized has it
         {"prompt": "Red?", "chosen": [user("Red?"), said("Yes.")], "rejected": [user("Red?"), said("No.")],
          "messages": [user("Red?"), said("Yes.")]},
@@ -200,6 +201,9 @@ def test_a_fault_is_named_with_file_line_column_value_and_what_to_do(read, chang
         ({"prompt": [user("p")], "chosen": [said(None)], "rejected": [said("b")]}, r"'' is a blank chosen"),
         ({"prompt": [user("p")], "chosen": [said([{"type": "text"}])], "rejected": [said("b")]}, r"write it as text"),
         ({"prompt": [None], "chosen": [said("a")], "rejected": [said("b")]}, r"expected one message of the user"),
+        ({"messages": "p", "chosen": said("a"), "rejected": said("b")}, r"column 'messages': 'p' is not a list"),
+        ({"prompt": "p", "chosen": json.dumps([said("a")]), "rejected": str([said("b")])},
+         r"column 'chosen': .*messages written as text; give lists in JSON Lines"),
         ({"chosen": said("a"), "rejected": said("b")}, r"belongs in 'prompt', 'messages' or 'conversations'"),
     ],
 )  # fmt: skip

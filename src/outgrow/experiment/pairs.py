@@ -15,7 +15,7 @@ from outgrow.core.arrays import Float
 from outgrow.core.encoding import encode
 from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.core.names import unknown
-from outgrow.core.tables import of_pairs
+from outgrow.core.tables import PAIRS, check, of_pairs
 from outgrow.experiment.curate import texts_of, with_prompts
 from outgrow.methods.pairs import (
     Flips,
@@ -138,6 +138,7 @@ def pairs(
     if of_pairs(table):
         if chosen is not None or rejected is not None or scores is not None:
             raise ConfigError("chosen, rejected and scores are for answers; a preference file says which is better")
+        table = check(table, PAIRS, "pairs")
         made, without = merged(table, seed=seed), dict[str, int]()
         asked = pc.count_distinct(pc.coalesce(table["prompt"], table["example_id"])).as_py()
     else:

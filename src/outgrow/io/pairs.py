@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,10 @@ from outgrow.io.reading import Loaded, first_cells, load
 from outgrow.io.text import clip
 
 SENDERS = {"user": "user", "human": "user", "assistant": "assistant", "gpt": "assistant"}
+SINGLE = ("messages", "conversations")
+"""Columns that hold what two single messages answer."""
+LISTED = re.compile(r"""\s*\[\s*\{\s*["'](role|content|from|value)["']\s*:""")
+"""How a list of messages begins that was written as text."""
 NOT_TEXT = ("tools", "image", "images", "videos", "audios", "objects")
 """Columns that belong to a prompt and cannot stand in one text."""
 NUMBERS = ("weight", "flip_probability", "p_better", "margin", "score_chosen", "score_rejected")
@@ -68,7 +73,7 @@ def read_pairs(path: Path | str) -> pa.Table:
     context = _context(first, Path(path))
     schema = pa.schema(
         [
-            *(pa.field(name, _kind(first[name])) for name in (context,) if name is not None),
+            *(pa.field(name, _kind(first[name], listed=name in SINGLE)) for name in (context,) if name is not None),
             *(pa.field(name, _kind(first.get("chosen")), nullable=False) for name in ("chosen", "rejected")),
             pa.field("variant", pa.int64()),
             *(pa.field(name, pa.float64()) for name in NUMBERS),
@@ -94,7 +99,7 @@ def read_pairs(path: Path | str) -> pa.Table:
 def _context(first: Mapping[str, Any], path: Path) -> str | None:
     """The column that holds what is answered; None where `chosen` and `rejected` hold it themselves."""
     single = isinstance(first.get("chosen"), dict)
-    known = ("prompt", "instruction", *(("messages", "conversations") if single else ()))
+    known = ("prompt", "instruction", *(SINGLE if single else ()))
     found = next((name for name in known if name in first), None)
     if found is None and single:
         raise DataError(
@@ -104,9 +109,9 @@ def _context(first: Mapping[str, Any], path: Path) -> str | None:
     return found
 
 
-def _kind(cell: Any) -> pa.DataType:
-    if isinstance(cell, list):
-        return pa.list_(_kind(cell[0] if cell and isinstance(cell[0], dict) else {}))
+def _kind(cell: Any, *, listed: bool = False) -> pa.DataType:
+    if listed or isinstance(cell, list):
+        return pa.list_(_kind(cell[0] if isinstance(cell, list) and cell and isinstance(cell[0], dict) else {}))
     if isinstance(cell, dict):
         names = ("from", "value") if "from" in cell else ("role", "content")
         return pa.struct([(name, pa.string()) for name in names])
@@ -118,6 +123,8 @@ def _parted(row: Mapping[str, Any], context: str | None) -> Parted:
         if row[name] and (name == "history" or row[name].strip()):
             raise _MisfitError(name, f"found {clip(repr(row[name]))}; {ONE_TEXT}")
     chosen, rejected = row["chosen"], row["rejected"]
+    if isinstance(chosen, str) and LISTED.match(chosen) and LISTED.match(rejected):
+        raise _MisfitError("chosen", f"found {clip(repr(chosen))}, messages written as text; give lists in JSON Lines")
     if context is None:
         if isinstance(chosen, list):
             return _implicit(chosen, rejected)
@@ -131,8 +138,8 @@ def _parted(row: Mapping[str, Any], context: str | None) -> Parted:
             raise _MisfitError("rejected", "differs from 'chosen' before its last turn; the two must begin alike")
         return parted
     prompt = row[context]
-    if isinstance(prompt, list):
-        prompt = _said(prompt, "user", context)
+    if isinstance(prompt, list | dict):
+        prompt = _said(prompt if isinstance(prompt, list) else [prompt], "user", context)
     elif context == "instruction":
         prompt = "\n".join(filter(None, (prompt, row["input"])))
     return Parted(prompt or "", *(_answer(row[side], prompt or "", side) for side in ("chosen", "rejected")))

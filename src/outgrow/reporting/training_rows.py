@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from outgrow.core.errors import DataError
 from outgrow.core.tables import PAIRS, PROBABILITIES, ROWS, build, of_pairs
 from outgrow.experiment.step_runner import StepRunner
 from outgrow.experiment.steps import Lookup
@@ -26,13 +25,11 @@ def rows_in_words(run: Path | str, key: str, store: Store) -> pa.Table:
 
     Raises:
         ConfigError: the recipe cannot be read any more.
-        DataError: the training keeps no rows, or they are about questions that the task has no more.
-        StoreError: the store does not hold the result, or paraphrases that it was trained with.
+        DataError: the rows are about questions that the task does not have any more.
+        StoreError: the store does not hold the result, its rows, or paraphrases that it was trained with.
     """
     artefact, provenance = store.open(key), read_folder(Path(run)).provenance
     assert provenance is not None  # the key is from there
-    if "rows.parquet" not in artefact.files:
-        raise DataError(f"{run}: this training keeps no rows; it learned from plain texts")
     runner = StepRunner(parse_recipe(provenance.recipe_given, path=provenance.recipe_path), Lookup(store))
     runner.reword()
     examples = pa.concat_tables([runner.examples(split) for split in runner.task.splits])

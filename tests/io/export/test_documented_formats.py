@@ -238,7 +238,7 @@ def test_weights_and_flips_of_pairs_are_refused_where_they_would_be_lost():
         with pytest.raises(ConfigError, match=r"the pairs carry weights.*--weights threshold.*--format pairs"):
             to_format(weighted, name)
         with pytest.raises(
-            ConfigError, match=r"flip probabilities.*TRL: label_smoothing.*outgrow.*--weights keep-unused"
+            ConfigError, match=r"flip probabilities.*--weights keep-unused.*TRL: label_smoothing.*outgrow"
         ):
             to_format(doubtful, name)
         assert to_format(weighted, name, keep_weights=True)["weight"].to_pylist() == [0.5, 1.5]

@@ -238,9 +238,9 @@ def check_weights_fit(form: Format, weights: str | None, *, weighted: bool, flip
         )
     if flips and weights != "keep-unused" and form.weights != "used":
         raise ConfigError(
-            f"the pairs carry flip probabilities, and {form.reader} reads none for each pair. Leave --flips out and "
-            "set one number for all in the trainer (TRL: label_smoothing), train with outgrow, which takes one for "
-            "each pair, or choose --weights keep-unused (write them all the same) or --format pairs"
+            f"the pairs carry flip probabilities, and {form.reader} reads none for each pair. Choose --weights "
+            "keep-unused (write them all the same) or --format pairs, leave them out and set one number for all in the "
+            "trainer (TRL: label_smoothing), or train with outgrow, which takes one for each pair"
         )
 
 
