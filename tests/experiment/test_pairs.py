@@ -127,6 +127,7 @@ def test_prompts_come_from_questions_and_answers_to_choices_are_values():
         ({"scores": np.zeros(16)}, DataError, r"no pair comes out of 5 questions: no answer scores"),
         ({"scores": np.arange(16.0), "weigh": "confidence"}, PrerequisiteError, r"no pair has a p_better"),
         ({"scores": np.arange(16.0), "flips": "p_better"}, PrerequisiteError, r"several judgements of a pair"),
+        ({"log_odds": True}, ConfigError, r"log odds are those of scores, and there are none"),
         ({"match": "words"}, ConfigError, r"unknown match 'words'"),
         ({"weigh": "much"}, ConfigError, r"unknown way to weigh 'much'"),
         ({"flips": "all"}, ConfigError, r"unknown source of flip probabilities 'all'"),

@@ -135,6 +135,8 @@ def pairs(
     """
     _check_choices(match, weigh, flips)
     check_weights(weights, min_weight)
+    if log_odds and scores is None:
+        raise ConfigError("log odds are those of scores, and there are none; give scores, or leave log_odds out")
     if of_pairs(table):
         if chosen is not None or rejected is not None or scores is not None:
             raise ConfigError("chosen, rejected and scores are for answers; a preference file says which is better")
