@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from outgrow.core.registry import register as register
     from outgrow.experiment.curate import curate as curate
     from outgrow.experiment.label import label as label
+    from outgrow.experiment.pairs import pairs as pairs
     from outgrow.experiment.planning.plan import plan as plan
     from outgrow.io import (
         as_answers as as_answers,
         as_one_source as as_one_source,
         read_answers as read_answers,
         read_gold as read_gold,
+        read_pairs as read_pairs,
         read_table as read_table,
         write_table as write_table,
     )
@@ -72,9 +74,11 @@ _HOMES = {
     "load_run": "reporting.result",
     "load_task": "tasks:load",
     "most_certain": "reliability",
+    "pairs": "experiment.pairs",
     "plan": "experiment.planning.plan",
     "read_answers": "io",
     "read_gold": "io",
+    "read_pairs": "io",
     "read_questions": "io.questions",
     "read_table": "io",
     "register": "core.registry",

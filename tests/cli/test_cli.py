@@ -55,6 +55,7 @@ def test_help_lists_every_verb(cli):
         "export",
         "reliability",
         "curate",
+        "pairs",
         "explore",
         "show",
         "recipes",

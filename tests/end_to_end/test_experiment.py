@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -216,6 +217,47 @@ def test_a_trained_model_is_exported_and_loads_anywhere(here, first, tmp_path, c
     assert (found.code, found.out) == (0, f"model: {out}\n"), found.err
     assert AutoModelForCausalLM.from_pretrained(out).config.hidden_size == 32
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def exported(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_what_an_arm_was_trained_on_is_exported_in_words(here, first, tmp_path, cli):
+    out = tmp_path / "rows.jsonl"
+    command = ["export", first.folder, "--store", here / "store", "--out", out, "--format"]
+    found = cli(*command, "trl", "--arm", "strong_ceiling")
+    assert (found.code, found.out) == (0, f"training rows: {out}\n"), found.err
+    rows = exported(out)
+    assert len(rows) == 40
+    for row in rows:  # the identity wording, and the colour that the first word decides
+        said = re.fullmatch(r"question : w(\d+) w\d+ w\d+ \? answer", row["prompt"])
+        assert row["completion"] == f" {tiny.COLOURS[int(said[1]) % 3]}"
+    found = cli(*command, "rows", "--arm", "reliability_reweighting")
+    assert sum(row["weight"] for row in exported(out)) == pytest.approx(len(exported(out)))
+    weighted = [*command, "axolotl", "--arm", "reliability_reweighting"]
+    assert "--weights resample" in cli(*weighted).err
+    assert cli(*weighted, "--weights", "keep-unused").code == 0
+    assert {tuple(row) for row in exported(out)} == {("messages", "weight")}
+    found = cli("export", first.folder, "--arm", "naive", "--out", out, "--weights", "resample")
+    assert (found.code, "choose a --format" in found.err) == (2, True)
+
+
+def test_the_pairs_of_an_arm_are_exported_in_words(here, tmp_path, cli):
+    methods = [{"name": "dpo", "epochs": 1, "flips": "p_better"}]
+    made = tiny.run(here, here / "store", tmp_path / "run", methods=methods, primary=None, seeds=[0])
+    command = ["export", made.folder, "--arm", "dpo", "--store", here / "store", "--out", tmp_path / "p.jsonl"]
+    found = cli(*command, "--format", "trl")
+    assert (found.code, "format 'trl' holds rows, and these are pairs" in found.err) == (2, True)
+    found = cli(*command, "--format", "trl-preference")
+    assert (found.code, "flip probabilities" in found.err) == (2, True)
+    assert cli(*command, "--format", "pairs").code == 0
+    rows = exported(tmp_path / "p.jsonl")
+    assert rows
+    for row in rows:
+        assert re.fullmatch(r"question : (w\d+ ){3}\? answer|(w\d+ ){3}is|answer : (w\d+ ){3}\?", row["prompt"])
+        assert {row["chosen"], row["rejected"]} < set(tiny.COLOURS)
+        assert row["flip_probability"] == pytest.approx(1 - row["p_better"])
 
 
 @pytest.mark.parametrize(

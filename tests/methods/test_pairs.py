@@ -13,7 +13,18 @@ from outgrow.core.lab import Source
 from outgrow.core.tables import PAIRS
 from outgrow.experiment.step_runner import _check_sealed
 from outgrow.methods import METHODS, PREFERENCE
-from outgrow.methods.pairs import matched, of_scores, of_sources, of_votes, one_side, shuffled, turned, weighed
+from outgrow.methods.pairs import (
+    matched,
+    merged,
+    of_choices,
+    of_scores,
+    of_sources,
+    of_votes,
+    one_side,
+    shuffled,
+    turned,
+    weighed,
+)
 
 _spec = importlib.util.spec_from_file_location("fake_lab", Path(__file__).with_name("fake_lab.py"))
 fake = importlib.util.module_from_spec(_spec)
@@ -68,6 +79,94 @@ def test_votes_give_the_majority_over_the_second():
     assert rows["q5"]["margin"] == pytest.approx(1 / 3)  # of valid answers
     assert {r["judge"] for r in rows.values()} == {"votes"}
     assert len({of_votes(table(), seed=seed).to_pylist()[1]["chosen"] for seed in range(20)}) == 2  # ties by hash
+
+
+def judged(*rows):
+    """Pairs of one prompt unless they say more: chosen, rejected and what differs."""
+    plain = {"example_id": "q", "variant": 0, "prompt": "?", "weight": 1.0, "flip_probability": 0.0}
+    return pa.Table.from_pylist(
+        [
+            {**plain, "row_id": f"r{i}", "chosen": chosen, "rejected": rejected, **more}
+            for i, (chosen, rejected, more) in enumerate(rows)
+        ],
+        schema=PAIRS,
+    )
+
+
+def test_several_judgements_of_one_pair_become_the_share_that_the_better_side_has():
+    ann, bob = {"judge": "ann", "chosen_source": "big"}, {"judge": "bob", "rejected_source": "small"}
+    given = judged(("b", "a", ann), ("x", "y", ann), ("a", "b", bob), ("a", "b", bob), ("b", "a", {"prompt": "other"}))
+    first, alone, other = merged(given).to_pylist()
+    assert (first["row_id"], first["chosen"], first["rejected"]) == ("r0", "a", "b")
+    assert (first["p_better"], first["margin"]) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
+    assert (first["weight"], first["flip_probability"], first["judge"]) == (1.0, 0.0, "votes of 3")
+    assert (first["chosen_source"], first["rejected_source"]) == (None, "big")  # the first's, turned with its texts
+    assert [alone, other] == [given.to_pylist()[i] for i in (1, 4)]  # judged once: as they were
+    assert merged(given).schema.equals(PAIRS)
+
+
+def test_a_judgement_counts_by_its_own_doubt_and_weights_are_means():
+    more = {"judge": "ann", "p_better": 0.75, "weight": 3.0, "flip_probability": 0.25}
+    (row,) = merged(judged(("a", "b", more), ("b", "a", {**more, "p_better": 1.0, "weight": 1.0}))).to_pylist()
+    assert (row["chosen"], row["p_better"], row["margin"]) == ("b", 0.625, 0.25)  # of a: (.75 + 0) / 2
+    assert (row["weight"], row["flip_probability"], row["judge"]) == (2.0, 0.25, "ann")
+
+
+def test_pairs_without_prompts_are_the_same_by_their_question_and_wording():
+    nothing = {"prompt": None}
+    rows = (("a", "b", nothing), ("b", "a", {**nothing, "variant": 1}), ("a", "b", {**nothing, "example_id": "p"}))
+    assert merged(judged(*rows)).num_rows == 3
+    assert merged(judged(*rows, ("b", "a", nothing))).num_rows == 3
+
+
+def choices(*rows, **more):
+    names = ("prompt", "first", "second", "choice")
+    return pa.table({name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)} | more)
+
+
+def test_choices_of_people_become_pairs_and_a_tie_counts_half_for_each():
+    table = choices(
+        ("?", "a", "b", "first"), ("?", "b", "a", "first"), ("?", "a", "b", "first"), ("?", "a", "b", "tie"),
+        ("!", "c", "d", "second"), judge=["ann", "bob", "ann", "bob", "ann"], first_source=["big"] * 5,
+    )  # fmt: skip
+    voted, once = of_choices(table).to_pylist()
+    assert (voted["chosen"], voted["rejected"], voted["judge"]) == ("a", "b", "votes of 4")
+    assert (voted["p_better"], voted["margin"]) == (0.625, 0.25)  # of a: 1, 0, 1, 1/2
+    assert (once["chosen"], once["rejected"], once["p_better"], once["judge"]) == ("d", "c", 1.0, "ann")
+    assert (once["rejected_source"], once["chosen_source"], once["weight"]) == ("big", None, 1.0)
+
+
+def test_ties_of_choices_fall_by_hash_whatever_the_order():
+    def chosen(seed, *rows):
+        return of_choices(choices(*rows), seed=seed).to_pylist()[0]
+
+    seen = set()
+    for seed in range(20):
+        row = chosen(seed, ("?", "a", "b", "tie"))
+        assert (row["p_better"], row["margin"]) == (0.5, 0.0)
+        assert row["chosen"] == chosen(seed, ("?", "b", "a", "tie"))["chosen"]
+        assert row["chosen"] == chosen(seed, ("?", "a", "b", "first"), ("?", "a", "b", "second"))["chosen"]
+        seen.add(row["chosen"])
+    assert seen == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            ("?", "a", "b", "left"),
+            r"row 1: 'left' of 'a', 'b'; choose between two different answers by first, second or",
+        ),
+        (("?", "a", "a", "tie"), r"row 1: 'tie' of 'a', 'a'; choose between two different"),
+        (("?", "a", " ", "tie"), r"row 1, column 'second': empty; fill it in"),
+        (("?", "a", "b", None), r"row 1, column 'choice': empty"),
+    ],
+)
+def test_choices_that_are_none_are_refused(row, message):
+    with pytest.raises(DataError, match=message):
+        of_choices(choices(row))
+    with pytest.raises(DataError, match=r"missing columns \['choice'\]"):
+        of_choices(choices(row).drop_columns(["choice"]))
 
 
 def test_generated_answers_are_paired_by_their_texts_and_compared_by_their_values():

@@ -15,6 +15,7 @@ from outgrow.cli.export import export
 from outgrow.cli.label import label
 from outgrow.cli.lists import methods, metrics, objectives, supervisors, tasks
 from outgrow.cli.microworld import app as microworld
+from outgrow.cli.pairs import pairs
 from outgrow.cli.plan import plan
 from outgrow.cli.recipes import recipes
 from outgrow.cli.reliability import reliability
@@ -32,6 +33,7 @@ VERBS: dict[Callable[..., None], str | None] = {
     label: "outgrow label recipe.yaml ask.variants=5 --out answers.jsonl --labels labels.jsonl",
     reliability: None,
     curate: None,
+    pairs: "outgrow pairs answers.jsonl --chosen big --rejected small --format trl-preference --out pairs.jsonl",
     explore: "outgrow explore labels.jsonl --out labels.html --answers answers.jsonl",
     show: None,
     report: None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from outgrow.cli.options import CROWD, Answers, Known, Out, Plugin, TieBreak, Together, check_paths
-from outgrow.cli.words import say_ignored, say_mix, say_path, warn_one_class
+from outgrow.cli.words import say_ignored, say_mix, say_weights, say_written, warn_one_class
 from outgrow.core.terminal import line
 
 if TYPE_CHECKING:
@@ -101,18 +101,9 @@ def curate(
     written = export.write_rows(rows, out, format=form, keep_weights=weights == "keep-unused")
     say_ignored(answers)
     _say_curated(summary)
-    if rows.column("prompt").null_count:
-        line(
-            f"note: {rows.column('prompt').null_count:,} rows have no prompt; the answers gave none "
-            "(a trainer needs them: column 'prompt', or --questions FILE)",
-        )
     say_mix({"before": summary.mix_before, "after": summary.mix_after})
     warn_one_class(summary.mix_before)
-    say_path(out, rows.num_rows)
-    for other in written[1:]:
-        line(f"added the entry '{out.stem}' to {other}")
-    if reader.hint:
-        line(f"{reader.reader}: {reader.hint_for(out)}")
+    say_written(written, rows, reader)
 
 
 def _say_curated(summary: Summary) -> None:
@@ -125,9 +116,4 @@ def _say_curated(summary: Summary) -> None:
     )
     if summary.removed_rows:
         line(f"{summary.removed_rows:,} rows of weight 0 were removed")
-    if summary.weights == "resample":
-        line(f"resampled in proportion to weight: {summary.left_out:,} rows were not drawn, others repeat")
-    elif summary.weights == "threshold":
-        line(f"{summary.left_out:,} lighter rows were left out; the others weigh the same now")
-    elif summary.weights == "keep-unused":
-        line("note: the weights are written, but the trainer will not use them")
+    say_weights(summary.weights, summary.left_out)

@@ -1,4 +1,4 @@
-"""The verb `export`: a trained model out of the store, as a folder of its own."""
+"""The verb `export`: a trained model, or what it was trained on, out of the store."""
 
 from __future__ import annotations
 
@@ -14,12 +14,25 @@ from outgrow.core.terminal import line
 def export(
     folder: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
     arm: Annotated[str, typer.Option(help="The arm, or the supervisor, whose model is wanted.")],
-    out: Annotated[Path, typer.Option(help="Where the model goes, in Hugging Face format.")],
+    out: Annotated[Path, typer.Option(help="Where the model goes, in Hugging Face format; with --format the file.")],
     seed: Annotated[int, typer.Option(help="The seed it was trained with.")] = 0,
     store: Store = "outgrow-store",
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="Write what it was trained on, in words: a format of `outgrow curate`, or of `outgrow pairs`.",
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Where a trainer ignores weights: resample, threshold or keep-unused.")
+    ] = None,
+    min_weight: Annotated[
+        float | None, typer.Option(help="With --weights threshold: keep this weight or more; mean is 1.")
+    ] = None,
 ) -> None:
-    """Copy a trained model out of the store."""
+    """Copy a trained model out of the store, or write the rows or pairs that it was trained on."""
     from outgrow.reporting.trained import export as copy
 
-    copy(folder, arm=arm, seed=seed, store=store, out=out)
-    line(f"model: {out}")
+    copy(folder, arm=arm, seed=seed, store=store, out=out, format=form, weights=weights, min_weight=min_weight)
+    line(f"model: {out}" if form is None else f"training rows: {out}")

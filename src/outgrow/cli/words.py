@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,14 @@ from outgrow.core.terminal import line, plain_table, show, visible
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from outgrow.io.export import Format
     from outgrow.reliability import AccuracyEstimate
 
 
-def say_ignored(answers: pa.Table) -> None:
-    """Columns of the file that were not used."""
+def say_ignored(answers: pa.Table, but: Sequence[str] = ()) -> None:
+    """Columns of the file that were not used, `but` those that were, elsewhere."""
     ignored = json.loads((answers.schema.metadata or {}).get(b"ignored_columns", b"[]"))
-    if ignored:
+    if ignored := [name for name in ignored if name not in but]:
         line(f"note: columns not used: {', '.join(visible(name, 60) for name in ignored)}")
 
 
@@ -86,6 +87,31 @@ def warn_one_class(mix: Mapping[str, Any]) -> None:
         )
 
 
-def say_path(out: Path, rows: int) -> None:
+def say_weights(weights: str | None, left_out: int, what: str = "rows") -> None:
+    """What became of weights that a trainer does not use."""
+    if weights == "resample":
+        line(f"resampled in proportion to weight: {left_out:,} {what} were not drawn, others repeat")
+    elif weights == "threshold":
+        line(f"{left_out:,} lighter {what} were left out; the others weigh the same now")
+    elif weights == "keep-unused":
+        line("note: the weights are written, but the trainer will not use them")
+
+
+def say_written(written: Sequence[Path], rows: pa.Table, reader: Format, what: str = "rows") -> None:
+    """Missing prompts, the files, and what their reader has to be told."""
+    out = written[0]
+    if missing := rows.column("prompt").null_count:
+        line(
+            f"note: {missing:,} {what} have no prompt; the answers gave none "
+            "(a trainer needs them: column 'prompt', or --questions FILE)",
+        )
+    say_path(out, rows.num_rows, what)
+    for other in written[1:]:
+        line(f"added the entry '{out.stem}' to {other}")
+    if reader.hint:
+        line(f"{reader.reader}: {reader.hint_for(out)}")
+
+
+def say_path(out: Path, rows: int, what: str = "rows") -> None:
     """What was written where."""
-    line(f"wrote {rows:,} rows to {out}")
+    line(f"wrote {rows:,} {what} to {out}")

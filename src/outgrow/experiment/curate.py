@@ -165,7 +165,7 @@ def curate(
         and questions["label"].null_count < questions.num_rows
     ):
         given = questions.select(["example_id", "label"])
-    answered = _answered(_texts(answers, target, questions), seed, known, given)
+    answered = _answered(texts_of(answers, target, questions), seed, known, given)
     assert spec.choose is not None
     chosen = spec.choose(answered, config)
     labels = agreement(answered.answers, seed=seed) if chosen.labels is None else chosen.labels
@@ -212,7 +212,7 @@ def _refuse(what: str, value: object, spec: MethodSpec, takes: Callable[[MethodS
         raise ConfigError(f"{what} has no meaning for {spec.name}; it belongs to {', '.join(names)}")
 
 
-def _texts(answers: pa.Table, target: str | None, questions: pa.Table | None) -> pa.Table:
+def texts_of(answers: pa.Table, target: str | None, questions: pa.Table | None) -> pa.Table:
     """Answers whose `text` is null where their value is to be trained on: without it a method takes the value."""
     if target == "text" or (target is None and questions is None):
         return answers

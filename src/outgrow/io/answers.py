@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from outgrow.core.arrays import Int
+from outgrow.core.arrays import Float, Int
 from outgrow.core.encoding import encode
 from outgrow.core.errors import DataError
 from outgrow.core.tables import ANSWERS
@@ -77,6 +77,38 @@ def as_answers(table: Any) -> pa.Table:
     return _checked(load_arrow(given, GIVEN, required=("example_id", "value"), name="answers"), numbered=True)
 
 
+def read_scores(path: Path | str, answers: pa.Table) -> Float[np.ndarray, "answers"]:
+    """Scores of answers, higher for better, from JSON Lines, CSV or Parquet: the answers' key and `score`.
+
+    Args:
+        path: `example_id`, `score`, and `source`, `variant` and `sample` as the file of the answers has them; it may be
+            that very file.
+        answers: answers table (`outgrow.core.tables.ANSWERS`).
+
+    Returns:
+        One score per answer, NaN where there is none.
+
+    Raises:
+        DataError: as `read_table`, the same key twice, or no score belongs to an answer.
+    """
+    key = [GIVEN.field(name) for name in KEY]
+    loaded = load(path, pa.schema([*key, ("score", pa.float64())]), required=("example_id", "score"), name="scores")
+    found = _key(loaded, numbered=True)
+    scores = dict(zip(_tuples(found), loaded.table.column("score").to_pylist(), strict=True))
+    wanted = [scores.get(each) for each in _tuples({name: answers.column(name) for name in KEY})]
+    if all(score is None for score in wanted):
+        theirs, ours = next(iter(scores)), tuple(answers.column(name)[0].as_py() for name in KEY)
+        raise DataError(
+            f"{path}: no score belongs to an answer; the scores' keys ({', '.join(KEY)}) are like {theirs}, "
+            f"the answers' like {ours}"
+        )
+    return np.array([np.nan if score is None else score for score in wanted])
+
+
+def _tuples(columns: dict[str, pa.ChunkedArray]) -> Iterator[tuple[Any, ...]]:
+    return zip(*(columns[name].to_pylist() for name in KEY), strict=True)
+
+
 def as_one_source(answers: pa.Table, name: str) -> pa.Table:
     """The answers of all sources as samples of one, numbered per question in row order.
 
@@ -113,19 +145,25 @@ def _checked(loaded: Loaded, *, numbered: bool) -> pa.Table:
             "check how the answers were parsed (null means: could not be parsed)"
         )
     _check_numbers(loaded)
-    found["source"] = _complete(loaded, "source", pa.scalar(DEFAULT_SOURCE))
-    found["variant"] = _complete(loaded, "variant", pa.scalar(0, pa.int64()))
-    if table.column("sample").null_count < table.num_rows:
-        found["sample"] = _complete(loaded, "sample", pa.scalar(0, pa.int64()))
-        _refuse_twice(loaded, _codes(found), found)
-    elif numbered:
-        found["sample"] = pa.chunked_array([pa.array(numbers_within(_codes(found)))])
-    else:
-        found["sample"] = pa.chunked_array([pa.array(np.zeros(table.num_rows, np.int64))])
+    found |= _key(loaded, numbered=numbered)
     arrays = [found[f.name] if f.name in found else pa.nulls(table.num_rows, f.type) for f in ANSWERS]
     ignored = json.loads((table.schema.metadata or {}).get(b"ignored_columns", b"[]"))
     unknown = json.dumps([name for name in ignored if name not in GIVEN.names])  # the others were not asked for
     return pa.table(arrays, schema=ANSWERS.with_metadata({"ignored_columns": unknown}))
+
+
+def _key(loaded: Loaded, *, numbered: bool) -> dict[str, pa.ChunkedArray]:
+    """The columns of `KEY`, with defaults where the file has none."""
+    found = {"example_id": loaded.table.column("example_id")}
+    found["source"] = complete(loaded, "source", pa.scalar(DEFAULT_SOURCE))
+    found["variant"] = complete(loaded, "variant", pa.scalar(0, pa.int64()))
+    if loaded.table.column("sample").null_count < loaded.table.num_rows:
+        found["sample"] = complete(loaded, "sample", pa.scalar(0, pa.int64()))
+        _refuse_twice(loaded, _codes(found), found)
+    else:
+        numbers = numbers_within(_codes(found)) if numbered else np.zeros(loaded.table.num_rows, np.int64)
+        found["sample"] = pa.chunked_array([pa.array(numbers)])
+    return found
 
 
 def _load_crowd(path: Path | str, schema: pa.Schema) -> Loaded:
@@ -140,7 +178,8 @@ def _parsed(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(blank, pa.scalar(None, pa.string()), values) if pc.any(blank).as_py() else values
 
 
-def _complete(loaded: Loaded, name: str, default: pa.Scalar) -> pa.ChunkedArray:
+def complete(loaded: Loaded, name: str, default: pa.Scalar) -> pa.ChunkedArray:
+    """A column, or the default where the file has none; refused where some rows alone have it."""
     column = loaded.table.column(name)
     if column.null_count == len(column):
         return pa.chunked_array([pa.repeat(default, len(column))])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 from outgrow.core.errors import DataError
 from outgrow.io.cells import CellError, from_arrow, from_cells, from_text
 from outgrow.io.csv_file import csv_header, csv_line, csv_text
-from outgrow.io.text import MISSING, first_keys, json_chunks
+from outgrow.io.text import MISSING, first_row, json_chunks
 
 FORMATS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 
@@ -124,18 +125,31 @@ def column_names(path: Path | str) -> list[str]:
     Raises:
         DataError: the format cannot be told, or the file's beginning is malformed.
     """
+    return list(first_cells(path))
+
+
+def first_cells(path: Path | str) -> dict[str, Any]:
+    """The columns of a file, each with its first JSON cell; of CSV with null, of Parquet with one of its type's form.
+
+    Raises:
+        DataError: as `column_names`.
+    """
     path = Path(path)
     form = table_format(path)
     if not path.is_file():
-        return []
+        return {}
     if form == "parquet":
         try:
-            return list(pq.read_schema(path).names)
+            return {field.name: _like(field.type) for field in pq.read_schema(path)}
         except (pa.ArrowInvalid, OSError):
-            return []  # told by whoever reads it
-    if form == "csv":
-        return csv_header(path)
-    return first_keys(path)
+            return {}  # told by whoever reads it
+    return dict.fromkeys(csv_header(path)) if form == "csv" else first_row(path)
+
+
+def _like(kind: pa.DataType) -> Any:
+    if pa.types.is_struct(kind):
+        return {field.name: _like(field.type) for field in kind}
+    return [_like(kind.value_type)] if pa.types.is_list(kind) or pa.types.is_large_list(kind) else None
 
 
 def _load_parquet(path: Path, schema: pa.Schema, needed: Sequence[str]) -> Loaded:

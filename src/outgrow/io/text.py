@@ -57,16 +57,16 @@ def json_chunks(path: Path, names: Sequence[str]) -> Iterator[Chunk]:
     yield Chunk([], others)
 
 
-def first_keys(path: Path) -> list[str]:
-    """The keys of a JSON Lines file's first object; [] where the first line is none."""
+def first_row(path: Path) -> dict[str, Any]:
+    """A JSON Lines file's first object; {} where the first line is none."""
     for _, line in _lines(path):
         if not line.isspace():
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError):
-                return []
-            return list(row) if isinstance(row, dict) else []
-    return []
+                return {}
+            return row if isinstance(row, dict) else {}
+    return {}
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

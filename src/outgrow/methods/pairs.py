@@ -1,4 +1,4 @@
-"""Pairs of a better and a worse answer, and what is done to them: turned, shuffled, matched, weighed, split in two."""
+"""Pairs of a better and a worse answer, and what is done to them: merged, turned, shuffled, matched, weighed, split."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 
 from outgrow.core.arrays import Float
 from outgrow.core.errors import DataError
-from outgrow.core.tables import PAIRS, ROWS, build, with_column
+from outgrow.core.tables import PAIRS, ROWS, build, make_example_id, with_column
 from outgrow.methods.rows import said_in_words
 from outgrow.reliability.hashing import hash_ranks
 
@@ -102,6 +103,79 @@ def of_scores(
     return build(PAIRS, _columns(found))
 
 
+CHOICES = {"first": 1.0, "second": 0.0, "tie": 0.5}
+"""What was chosen, and the probability that it gives to the first answer."""
+
+
+def of_choices(table: pa.Table, *, seed: int = 0) -> pa.Table:
+    """One pair per two answers that people chose between, in either order; a tie counts half for each.
+
+    Args:
+        table: `prompt`, `first`, `second`, `choice` (first, second or tie), and where there are any `example_id`,
+            `judge`, `first_source` and `second_source`.
+        seed: of ties.
+
+    Returns:
+        Pairs as `merged` makes them; of a single choice `p_better` is 1, and .5 of a tie.
+
+    Raises:
+        DataError: a column is missing, a cell of the four is blank or no such choice, or both answers are the same.
+
+    Examples:
+        >>> choices = pa.table({"prompt": ["?"] * 3, "first": [*"aab"], "second": [*"bba"], "choice": ["first"] * 3})
+        >>> of_choices(choices).select(["chosen", "rejected", "p_better"]).to_pylist()
+        [{'chosen': 'a', 'rejected': 'b', 'p_better': 0.6666666666666666}]
+    """
+    needed = ("prompt", "first", "second", "choice")
+    if missing := [name for name in needed if name not in table.column_names]:
+        raise DataError(f"choices: missing columns {missing}; found {table.column_names}")
+    found = []
+    for number, row in enumerate(table.to_pylist(), start=1):
+        if blank := [name for name in needed if not str(row[name] or "").strip()]:
+            raise DataError(f"choices, row {number}, column '{blank[0]}': empty; fill it in, or leave the row out")
+        if row["choice"] not in CHOICES or row["first"] == row["second"]:
+            rule = "choose between two different answers by first, second or tie"
+            raise DataError(f"choices, row {number}: {row['choice']!r} of {row['first']!r}, {row['second']!r}; {rule}")
+        share, words = CHOICES[row["choice"]], (row["prompt"],)
+        names = (
+            ("first", "second") if _better(words, (row["first"], row["second"]), share, seed) else ("second", "first")
+        )
+        example = row.get("example_id") or make_example_id("pairs", row["prompt"], None)
+        pair = {
+            "row_id": f"{example}/{number}", "example_id": example, "variant": 0, "prompt": row["prompt"],
+            "weight": 1.0, "flip_probability": 0.0, "judge": row.get("judge"),
+            "p_better": max(share, 1 - share), "margin": abs(2 * share - 1),
+        }  # fmt: skip
+        for side, name in zip(SIDES, names, strict=True):
+            pair |= {side: row[name], f"{side}_source": row.get(f"{name}_source")}
+        found.append(pair)
+    return merged(build(PAIRS, _columns(found)), seed=seed)
+
+
+def merged(pairs: pa.Table, *, seed: int = 0) -> pa.Table:
+    """Several judgements of the same two answers to the same prompt as one pair; a pair that is there once stays.
+
+    Each judgement counts once: with its `p_better`, and where that is null wholly for its chosen answer. The side that
+    they prefer on average is chosen, ties fall by hash; that mean is `p_better`, `margin` the difference of both
+    sides' shares. Weight and flip probability are the judgements' means, so a merged pair of plain ones weighs 1.
+
+    Args:
+        pairs: pairs (`core.tables.PAIRS`).
+        seed: of ties.
+
+    Returns:
+        Pairs in the order of their first judgements, with those ids; the judge is "votes of N" where they differ.
+    """
+    groups: dict[tuple[tuple[Any, ...], tuple[str, str]], list[dict[str, Any]]] = defaultdict(list)
+    for row in pairs.to_pylist():
+        words = (row["example_id"], row["variant"]) if row["prompt"] is None else (row["prompt"],)
+        groups[words, (min(row["chosen"], row["rejected"]), max(row["chosen"], row["rejected"]))].append(row)
+    found = [
+        rows[0] if len(rows) == 1 else _merged(rows, words, texts, seed) for (words, texts), rows in groups.items()
+    ]
+    return build(PAIRS, _columns(found))
+
+
 def turned(pairs: pa.Table, which: Sequence[bool] | None = None) -> pa.Table:
     """Pairs the other way round: all of them, or those that `which` marks."""
     mask = pa.array(np.ones(pairs.num_rows, bool) if which is None else np.asarray(which, dtype=bool))
@@ -160,6 +234,32 @@ def one_side(pairs: pa.Table, side: Literal["chosen", "rejected"]) -> pa.Table:
     """Training rows (`core.tables.ROWS`) of the chosen or of the rejected answers."""
     columns = {name: pairs[name] for name in ("row_id", "example_id", "variant", "prompt", "weight")}
     return build(ROWS, {**columns, "source": pairs[f"{side}_source"], "target": pairs[side]})
+
+
+def _merged(
+    rows: Sequence[Mapping[str, Any]], words: tuple[Any, ...], texts: tuple[str, str], seed: int
+) -> dict[str, Any]:
+    sure = [1.0 if row["p_better"] is None else row["p_better"] for row in rows]
+    share = fmean(p if row["chosen"] == texts[0] else 1 - p for row, p in zip(rows, sure, strict=True))
+    sources = {rows[0][side]: rows[0][f"{side}_source"] for side in SIDES}
+    chosen, rejected = texts if _better(words, texts, share, seed) else texts[::-1]
+    judges = {row["judge"] for row in rows}
+    return {
+        **rows[0],
+        "chosen": chosen,
+        "rejected": rejected,
+        "chosen_source": sources[chosen],
+        "rejected_source": sources[rejected],
+        **{name: fmean(row[name] for row in rows) for name in ("weight", "flip_probability")},
+        "p_better": max(share, 1 - share),
+        "margin": abs(2 * share - 1),
+        "judge": f"votes of {len(rows)}" if len(judges) > 1 else rows[0]["judge"],
+    }
+
+
+def _better(words: tuple[Any, ...], texts: tuple[str, str], share: float, seed: int) -> bool:
+    """Whether the first text is preferred, which has `share` of the judgements."""
+    return share > 0.5 or (share == 0.5 and int(hash_ranks(["judgements", seed, *words], texts)[0]) == 0)
 
 
 def _words(text: str) -> int:

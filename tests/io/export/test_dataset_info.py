@@ -28,19 +28,47 @@ class Columns(BaseModel):
     query: str | None = None
     response: str | None = None
     messages: str | None = None
+    chosen: str | None = None
+    rejected: str | None = None
 
 
 class Entry(BaseModel):
-    """hiyouga/LLaMA-Factory, data/README.md: file_name is needed for a local file; formatting is alpaca or sharegpt."""
+    """hiyouga/LLaMA-Factory, data/README.md: file_name is needed for a local file; formatting is alpaca or sharegpt.
+
+    ranking says that the file holds preferences.
+    """
 
     model_config = ConfigDict(extra="forbid")
     file_name: str
     formatting: str
+    ranking: bool = False
     columns: Columns
 
 
 def info(folder):
     return json.loads((folder / "dataset_info.json").read_text("utf-8"))
+
+
+PAIRS = pa.table({"prompt": ["One?"], "chosen": ["yes"], "rejected": ["no"]})
+
+
+@pytest.mark.parametrize(
+    ("name", "formatting", "columns"),
+    [
+        ("preference", "alpaca", {"prompt": "instruction", "query": "input"}),
+        ("sharegpt-preference", "sharegpt", {"messages": "conversations"}),
+    ],
+)
+def test_pairs_are_listed_as_a_ranking_until_rows_take_their_place(tmp_path, name, formatting, columns):
+    path = tmp_path / "train.jsonl"
+    columns = {**columns, "chosen": "chosen", "rejected": "rejected"}
+    write_rows(PAIRS, path, format=f"llamafactory-{name}")
+    entry = info(tmp_path)["train"]
+    assert entry == {"file_name": "train.jsonl", "formatting": formatting, "ranking": True, "columns": columns}
+    Entry.model_validate(entry)
+    assert set(columns.values()) == set(json.loads(path.read_text()))
+    write_rows(ROWS, path, format="llamafactory-alpaca")
+    assert "ranking" not in info(tmp_path)["train"]
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.tables import PROBABILITIES
+from outgrow.io import read_pairs
 from outgrow.io.export import FORMATS, find_format, to_format, write_rows
-from outgrow.io.export.formats import prompt_completion
+from outgrow.io.export.formats import preference, prompt_completion
 
 
 class Strict(BaseModel):
@@ -103,6 +104,57 @@ class OpenAI(Strict):
         return self
 
 
+class TrlPreference(Strict):
+    """huggingface/trl, docs/source/dataset_formats.md, "Preference", standard, explicit prompt: three strings."""
+
+    prompt: str
+    chosen: str
+    rejected: str
+
+
+class TrlPreferenceChat(Strict):
+    """The same page, "Preference", conversational, explicit prompt: three lists of messages."""
+
+    prompt: list[Message] = Field(min_length=1)
+    chosen: list[Message] = Field(min_length=1)
+    rejected: list[Message] = Field(min_length=1)
+
+
+class LlamaFactoryPreference(Strict):
+    """hiyouga/LLaMA-Factory, data/README.md, "Alpaca Format", "Preference Dataset": chosen and rejected for output."""
+
+    instruction: str = Field(min_length=1)
+    input: str
+    chosen: str = Field(min_length=1)
+    rejected: str = Field(min_length=1)
+
+
+class LlamaFactorySharegptPreference(Strict):
+    """The same file, "Sharegpt Format", "Preference Dataset": the last turn is human, both answers are gpt."""
+
+    conversations: list[Turn] = Field(min_length=1, max_length=1)
+    chosen: Turn
+    rejected: Turn
+
+
+class AxolotlPreference(Strict):
+    """axolotl-ai-cloud/axolotl, docs/rlhf.qmd, "chat_template.default": messages, chosen and rejected by default.
+
+    src/axolotl/prompt_strategies/dpo/chat_template.py reads role and content of each.
+    """
+
+    messages: list[Message] = Field(min_length=1)
+    chosen: Message
+    rejected: Message
+
+
+PREFERENCES = {
+    "trl-preference": TrlPreference,
+    "trl-preference-chat": TrlPreferenceChat,
+    "llamafactory-preference": LlamaFactoryPreference,
+    "llamafactory-sharegpt-preference": LlamaFactorySharegptPreference,
+    "axolotl-preference": AxolotlPreference,
+}
 DOCUMENTED = {
     "trl": TrlPromptCompletion,
     "trl-chat": TrlChat,
@@ -127,7 +179,95 @@ def rows_of(prompts=("One?", "Two?"), targets=("yes", "no"), **columns):
 
 
 def test_every_format_but_our_own_has_a_documented_schema():
-    assert set(DOCUMENTED) == set(FORMATS) - {"rows"}
+    assert {*DOCUMENTED, *PREFERENCES} == set(FORMATS) - {"rows", "pairs"}
+
+
+def pairs_of(prompts=("One?", "Two?"), chosen=("yes", "no"), rejected=("no", "yes"), **columns):
+    texts = {"chosen": list(chosen), "rejected": list(rejected)}
+    ids = [f"r{i}" for i in range(len(prompts))]
+    return pa.table({"row_id": ids, "prompt": pa.array(prompts, pa.string()), **texts, **columns})
+
+
+@pytest.mark.parametrize("name", PREFERENCES)
+def test_pairs_fit_the_documented_schema_lose_no_text_and_come_back(tmp_path, name):
+    others = [f"{text} not" for text in TRICKY]
+    pairs = pairs_of(TRICKY, others, TRICKY)
+    path, *_ = write_rows(pairs, tmp_path / "train.jsonl", format=name)
+    rows = [json.loads(line) for line in path.read_text("utf-8").split("\n")[:-1]]
+    for row, text in zip(rows, TRICKY, strict=True):
+        PREFERENCES[name].model_validate(row)
+        texts = [
+            value.removeprefix(" ") for value in _texts(row) if value not in ("", "user", "assistant", "human", "gpt")
+        ]
+        assert texts == [text, f"{text} not", text]
+    other, *_ = write_rows(pairs, tmp_path / "b.parquet", format=name)
+    assert pq.read_table(other).to_pylist() == rows
+    for each in (path, other):
+        back = read_pairs(each).select(["prompt", "chosen", "rejected"]).to_pylist()
+        assert [[text.removeprefix(" ") for text in row.values()] for row in back] == [
+            [text, f"{text} not", text] for text in TRICKY
+        ]
+
+
+def test_a_pair_of_each_format_by_hand():
+    def first(name):
+        return to_format(pairs_of(), name).to_pylist()[0]
+
+    user, yes, no = (
+        {"role": r, "content": c} for r, c in (("user", "One?"), ("assistant", "yes"), ("assistant", "no"))
+    )
+    assert first("trl-preference") == {"prompt": "One?", "chosen": " yes", "rejected": " no"}
+    assert first("trl-preference-chat") == {"prompt": [user], "chosen": [yes], "rejected": [no]}
+    assert first("axolotl-preference") == {"messages": [user], "chosen": yes, "rejected": no}
+    assert first("llamafactory-preference") == {"instruction": "One?", "input": "", "chosen": "yes", "rejected": "no"}
+    assert first("llamafactory-sharegpt-preference") == {
+        "conversations": [{"from": "human", "value": "One?"}],
+        "chosen": {"from": "gpt", "value": "yes"},
+        "rejected": {"from": "gpt", "value": "no"},
+    }
+
+
+def test_the_space_between_belongs_to_each_answer_of_a_pair_for_itself():
+    assert preference("Answer: ", "yes", "\nno") == {"prompt": "Answer:", "chosen": " yes", "rejected": "\nno"}
+    assert preference("Answer:\n", "yes", " no") == {"prompt": "Answer:\n", "chosen": "yes", "rejected": " no"}
+
+
+def test_weights_and_flips_of_pairs_are_refused_where_they_would_be_lost():
+    weighted, doubtful = pairs_of(weight=[0.5, 1.5]), pairs_of(weight=[1.0, 1.0], flip_probability=[0.0, 0.25])
+    for name in PREFERENCES:
+        with pytest.raises(ConfigError, match=r"the pairs carry weights.*--weights threshold.*--format pairs"):
+            to_format(weighted, name)
+        with pytest.raises(
+            ConfigError, match=r"flip probabilities.*--weights keep-unused.*TRL: label_smoothing.*outgrow"
+        ):
+            to_format(doubtful, name)
+        assert to_format(weighted, name, keep_weights=True)["weight"].to_pylist() == [0.5, 1.5]
+        assert "flip_probability" not in to_format(weighted, name, keep_weights=True).column_names
+        assert to_format(doubtful, name, keep_weights=True)["flip_probability"].to_pylist() == [0.0, 0.25]
+    assert to_format(doubtful, "pairs") is doubtful
+    with pytest.raises(ConfigError, match="our own pairs keep their weights"):
+        to_format(weighted, "pairs", keep_weights=True)
+
+
+def test_pairs_are_written_as_pairs_and_rows_as_rows(tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"format 'trl' holds rows, and these are pairs; choose pairs, trl-preference,"
+    ):
+        write_rows(pairs_of(), tmp_path / "p.jsonl", format="trl")
+    with pytest.raises(ConfigError, match=r"format 'pairs' holds pairs, and these are rows; choose rows, trl,"):
+        write_rows(rows_of(), tmp_path / "p.jsonl", format="pairs")
+    with pytest.raises(ConfigError, match=r"unknown format 'trl-preferences'; did you mean 'trl-preference'"):
+        find_format("trl-preferences", pairs=True)
+    path, *_ = write_rows(pairs_of(), tmp_path / "p.csv")  # our own columns by default
+    assert path.read_text().splitlines()[1] == "r0,One?,yes,no"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_pairs_without_words_are_refused():
+    with pytest.raises(DataError, match="1 of 2 pairs have no prompt"):
+        to_format(pairs_of(prompts=["One?", None]), "trl-preference")
+    with pytest.raises(DataError, match=r"1 pairs have a blank rejected.*'r1'"):
+        to_format(pairs_of(rejected=["no", " "]), "axolotl-preference")
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)
@@ -175,9 +315,10 @@ def test_a_row_of_each_format_by_hand():
 def test_the_rows_in_the_guide_are_those_that_are_written():
     guide = (Path(__file__).parents[3] / "docs" / "formats.md").read_text("utf-8")
     shown = dict(re.findall(r"^\| `([\w-]+)` \| [^|]+ \| `({.*})` \|$", guide, re.M))
-    assert set(shown) == set(DOCUMENTED)
+    assert set(shown) == {*DOCUMENTED, *PREFERENCES}
+    rows, pairs = rows_of(["Is it red?"], ["yes"]), pairs_of(["Is it red?"], ["yes"], ["no"])
     for name, row in shown.items():
-        assert to_format(rows_of(["Is it red?"], ["yes"]), name).to_pylist() == [json.loads(row)]
+        assert to_format(rows if name in DOCUMENTED else pairs, name).to_pylist() == [json.loads(row)]
 
 
 @pytest.mark.parametrize(
@@ -263,8 +404,8 @@ def test_a_file_its_reader_could_not_read_is_refused(tmp_path, name, file, messa
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", DOCUMENTED)
+@pytest.mark.parametrize("name", [*DOCUMENTED, *PREFERENCES])
 def test_every_hint_names_the_file_or_its_folder(tmp_path, name):
-    hint = find_format(name).hint_for(tmp_path / "train.jsonl")
+    hint = find_format(name, pairs=name in PREFERENCES).hint_for(tmp_path / "train.jsonl")
     assert str(tmp_path) in hint
     assert not {"FILE", "FOLDER", "NAME", "KIND"} & set(hint.replace('"', " ").replace(",", " ").split())

@@ -12,28 +12,34 @@ from typing import Any
 from outgrow.core.errors import ConfigError, DataError
 
 NAME = "dataset_info.json"
-COLUMNS = {
-    "alpaca": {"prompt": "instruction", "query": "input", "response": "output"},
-    "sharegpt": {"messages": "conversations"},
-}
+PROMPT = {"prompt": "instruction", "query": "input"}
+SIDES = {"chosen": "chosen", "rejected": "rejected"}
+ENTRIES: dict[str, dict[str, Any]] = {
+    "llamafactory-alpaca": {"formatting": "alpaca", "columns": {**PROMPT, "response": "output"}},
+    "llamafactory-sharegpt": {"formatting": "sharegpt", "columns": {"messages": "conversations"}},
+    "llamafactory-preference": {"formatting": "alpaca", "ranking": True, "columns": {**PROMPT, **SIDES}},
+    "llamafactory-sharegpt-preference": {
+        "formatting": "sharegpt", "ranking": True, "columns": {"messages": "conversations", **SIDES}
+    },
+}  # fmt: skip
+"""What a file of each format is, by the format's name."""
 
 
-def with_entry(info: dict[str, Any], path: Path, formatting: str) -> dict[str, Any]:
-    """`info` with an entry for the data file `path`, named like it; an older entry for the same file keeps its rest.
+def with_entry(info: dict[str, Any], path: Path, name: str) -> dict[str, Any]:
+    """`info` with an entry for the data file `path` in format `name`; an older one for the same file keeps its rest.
 
     Raises:
         ConfigError: the name is taken by another data set, or has a comma, which LLaMA-Factory takes for two names.
     """
-    name, old = path.stem, info.get(path.stem, {})
-    if "," in name:
-        raise ConfigError(f"{path}: LLaMA-Factory reads a comma in '{name}' as two names; choose another file name")
+    own, old = path.stem, info.get(path.stem, {})
+    if "," in own:
+        raise ConfigError(f"{path}: LLaMA-Factory reads a comma in '{own}' as two names; choose another file name")
     if not isinstance(old, dict) or old.get("file_name", path.name) != path.name or old.keys() & HUBS:
         raise ConfigError(
-            f"{path.with_name(NAME)} already describes another data set '{name}'; choose another file name for --out"
+            f"{path.with_name(NAME)} already describes another data set '{own}'; choose another file name for --out"
         )
-    entry = {**old, "file_name": path.name, "formatting": formatting, "columns": COLUMNS[formatting]}
-    entry.pop("tags", None)  # ours are the defaults
-    return {**info, name: entry}
+    kept = {key: value for key, value in old.items() if key not in ("ranking", "tags")}  # our tags are the defaults
+    return {**info, own: {**kept, "file_name": path.name, **ENTRIES[name]}}
 
 
 HUBS = {"hf_hub_url", "ms_hub_url", "om_hub_url", "script_url", "cloud_file_name"}

@@ -19,10 +19,9 @@ from __future__ import annotations
 from typing import Literal
 
 from outgrow.core.hashing import sha256_text
+from outgrow.io.dialogues import part_dialogues
 from outgrow.tasks.benchmarks import HALVES, Benchmark, BenchmarkConfig, Choice, FileSplit, Hub, Question, Row
 from outgrow.tasks.splits import normalise_text
-
-TURN = "\n\nAssistant:"
 
 
 def read(row: Row) -> Question:
@@ -30,13 +29,10 @@ def read(row: Row) -> Question:
     chosen, rejected = (_text(row, name) for name in ("chosen", "rejected"))
     if "prompt" in row.cells:
         prompt = row.text("prompt")
+    elif (parted := part_dialogues(chosen, rejected)) is None:
+        raise row.fault("chosen", f"must begin as 'rejected' does, up to a turn of the assistant; found {chosen!r}")
     else:
-        alike = next((i for i, (a, b) in enumerate(zip(chosen, rejected, strict=False)) if a != b), len(chosen))
-        end = chosen[:alike].rfind(TURN)
-        if end < 0:
-            raise row.fault("chosen", f"must begin as 'rejected' does, up to a turn of the assistant; found {chosen!r}")
-        prompt = chosen[: end + len(TURN)].strip()
-        chosen, rejected = chosen[end + len(TURN) :], rejected[end + len(TURN) :]
+        prompt, chosen, rejected = parted
     pair = [chosen.strip() or "...", rejected.strip() or "..."]
     right = int(sha256_text("preference", prompt, sorted(pair)), 16) % 2
     options = pair if right == 0 else pair[::-1]
