@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from outgrow.core.errors import ConfigError, DataError, PrerequisiteError, SealedError
-from outgrow.core.lab import Source
+from outgrow.core.lab import Near, Source
 from outgrow.core.tables import PAIRS
 from outgrow.experiment.step_runner import _check_sealed
 from outgrow.methods import METHODS, PREFERENCE
@@ -291,6 +291,8 @@ def test_placebos_have_the_same_pairs_and_settings():
     _, other = run("reversed_pairs", **TWO, learning_rate=0.5, epochs=2)
     assert pairs_of(other.rows) == {q: pair[::-1] for q, pair in pairs_of(plain.rows).items()}
     assert other.settings == plain.settings == {"learning_rate": 0.5, "epochs": 2}
+    assert other.select == plain.select == Near(0.1)
+    assert run("dpo", kl=None)[1].select == "last"
     found = [pairs_of(run("shuffled_pairs", **TWO, seed=seed)[1].rows) for seed in range(6)]
     assert all(set(each) == {"q1", "q3"} for each in found)
     assert all(sum(pair == pairs_of(plain.rows)[q] for q, pair in each.items()) == 1 for each in found)

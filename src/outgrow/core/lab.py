@@ -55,7 +55,23 @@ class How:
 
 ONCE = How(variants=1, samples=1, temperature=0.0)
 """Every question once, in the identity wording, without chance."""
-Select: TypeAlias = Literal["weak", "gold", "last"] | pa.Table | None
+
+
+@dataclass(frozen=True)
+class Near:
+    """The checkpoint that has gone furthest from the reference, and not too far: no label is needed.
+
+    Distance is the Kullback-Leibler divergence KL(student | reference) on validation questions: of the choice among
+    options, or where texts are written of a text drawn from the student, divided by its tokens.
+
+    Attributes:
+        kl: most nats a question, or a token; where all checkpoints are further away, the nearest is kept.
+    """
+
+    kl: float
+
+
+Select: TypeAlias = Literal["weak", "gold", "last"] | pa.Table | Near | None
 
 
 @dataclass(frozen=True)
@@ -180,8 +196,9 @@ class Lab(Protocol):
             weights: `mean_one` divides weights by their mean, `raw` takes them as they are.
             stage: names the training where a method has several.
             select: the checkpoint that agrees best with the supervisor's answers to `validation` (`weak`), with its
-                gold (for methods declared `uses_gold=True`), with a table of labels for it (`example_id`, `value`), or
-                the `last`. None is `gold` for methods declared so and `weak` for others.
+                gold (for methods declared `uses_gold=True`), with a table of labels for it (`example_id`, `value`), the
+                one that has gone furthest while still `Near` the reference (`start` where there is none), or the
+                `last`. None is `gold` for methods declared so and `weak` for others.
             settings: what differs from the recipe's `train`.
             reference: a model, kept as it is, whose log-probabilities of the rows the objective gets as the field
                 `reference` (`outgrow.training.reference`); where training starts from it, they are the student's own.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -33,10 +34,27 @@ if TYPE_CHECKING:
 
 TRAIN_VERSION = 4
 Part = Literal["all", "head"]
+LEAST = 1e-300
+"""Probabilities that came to 0 in double precision."""
 SPENT = ("lr", "grad_norm", "tokens")
 """What a history holds besides the step, the loss and what the objective shows."""
 CHECKPOINT_ANSWERS = "checkpoint_answers.parquet"
 """`example_id`, `value`, `logprob`, `probabilities`, `step`, `split` of every checkpoint; no gold."""
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """How far checkpoints may be from a reference (`core.lab.Near`).
+
+    Attributes:
+        limit: the most nats.
+        reference: the model.
+        answers: what it says of the questions of `Train.checks`.
+    """
+
+    limit: float
+    reference: ModelHandle
+    answers: pa.Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +81,7 @@ class Train(StepRequest[Student]):
         report: hears of progress.
         tracking: shows the curves.
         kept: questions by split that every checkpoint answers, for a table without gold; None asks nothing more.
+        near: how far the chosen checkpoint may be from a reference, instead of `validation`.
     """
 
     sources: Sources
@@ -84,6 +103,7 @@ class Train(StepRequest[Student]):
     report: Report
     tracking: Tracking
     kept: Mapping[str, pa.Table] | None = None
+    near: Nearness | None = None
     _answers: list[pa.Table] = field(default_factory=list)
 
     @property
@@ -102,6 +122,8 @@ class Train(StepRequest[Student]):
         inputs = {"model": self.start.source.key, "rows": self.rows_hash}
         if self.validation is not None:
             inputs["validation"] = sha256_text(sorted(self.validation.items()))
+        if self.near is not None:
+            inputs["near"] = self.near.reference.source.key
         return Step("train", TRAIN_VERSION, self._deciding, inputs)
 
     @cached_property
@@ -116,6 +138,8 @@ class Train(StepRequest[Student]):
         }
         if self.validation is not None and self.decoding == "generate":
             plain["decoding"] = "generate"  # instead of scoring options, when a checkpoint is chosen
+        if self.near is not None:
+            plain["near"] = {"kl": self.near.limit, "decoding": self.decoding}
         if self.only != "all":
             plain["only"] = self.only
         if self.kept is not None:
@@ -154,7 +178,7 @@ class Train(StepRequest[Student]):
                 seed=self.seed,
                 total_steps=self.steps,
                 work=work.dir / "checkpoints",
-                evaluate=None if self.validation is None else self._agreement,
+                evaluate=self._evaluate(),
                 at_checkpoint=None if self.kept is None else partial(self._keep, work),
                 only=self.only,
                 progress=lambda done, total, loss: tell(done, total),
@@ -166,7 +190,7 @@ class Train(StepRequest[Student]):
         work.save_table(self.rows, "rows.parquet")
         facts = {
             "history": [{name: h[name] for name in h if name not in SPENT} for h in fitted.history],
-            "scores": fitted.scores,
+            "scores": [] if self.near is not None else fitted.scores,
             "chosen_step": fitted.chosen_step,
             "steps": self.steps,
             "rows": self.rows.num_rows,
@@ -175,6 +199,8 @@ class Train(StepRequest[Student]):
             "truncated_prompts": fitted.truncated_prompts,
             "boundary_mismatches": fitted.boundary_mismatches,
         }
+        if self.near is not None:
+            facts["kl"] = [(step, abs(score)) for step, score in fitted.scores]
         work.save_json(facts, "fit.json")
 
     def _keep(self, work: Work, step: int, loaded: Loaded) -> None:
@@ -198,6 +224,27 @@ class Train(StepRequest[Student]):
     def _kept(self, work: Work) -> pa.Table:
         tables, self._answers[:] = list(self._answers), []
         return pa.concat_tables(tables)
+
+    def _evaluate(self) -> Callable[[Loaded], float] | None:
+        if self.near is not None:
+            return self._within
+        return None if self.validation is None else self._agreement
+
+    def _within(self, loaded: Loaded) -> float:
+        """The distance from the reference; what is beyond the limit counts less the further it is."""
+        from outgrow.supervisors.local import answer, divergence
+
+        assert self.near is not None
+        ask = partial(
+            answer, loaded, self.task, self.checks, source="model", variants=1, seed=0, decoding=self.decoding
+        )
+        said = ask()
+        if said["probabilities"].null_count:
+            drawn = ask(samples=2, temperature=1.0)
+            kl = divergence(drawn.filter(pc.equal(drawn["sample"], 1)), self.sources.load(self.near.reference))
+        else:
+            kl = option_divergence(said, self.near.answers)
+        return kl if kl <= self.near.limit else -kl
 
     def _agreement(self, loaded: Loaded) -> float:
         """Share of validation questions on which a model says what `validation` holds."""
@@ -246,6 +293,17 @@ class Train(StepRequest[Student]):
     def train(self) -> TrainConfig | None:
         """Settings of this training."""
         return self.config
+
+
+def option_divergence(answers: pa.Table, reference: pa.Table) -> float:
+    """Mean KL(answers | reference) in nats of the probabilities of options, over the same questions."""
+    others = dict(zip(reference["example_id"].to_pylist(), reference["probabilities"].to_pylist(), strict=True))
+    sums = []
+    for example, shares in zip(answers["example_id"].to_pylist(), answers["probabilities"].to_pylist(), strict=True):
+        other = dict(others[example])
+        own = [(p, max(other[value], LEAST)) for value, p in shares if p > 0]
+        sums.append(math.fsum(p * math.log(p / q) for p, q in own))
+    return float(np.mean(sums))
 
 
 def save_untrained(work: Work, rows: pa.Table) -> None:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from outgrow.core.errors import ConfigError, SealedError
 from outgrow.core.hashing import seed_of
-from outgrow.core.lab import How, Probe, Select, Source, Student
+from outgrow.core.lab import How, Near, Probe, Select, Source, Student
 from outgrow.experiment.cells import Cell, cells_of, models_of
 from outgrow.experiment.lab import Doors, MethodLab, first_variants, sealed
 from outgrow.experiment.readings import HiddenStates, Score
@@ -315,6 +315,7 @@ class _Arm:
             runner.sources.model(start), rows, name=self.name, examples=self._about(rows), config=config,
             seed=seed_of("draw", self.seed, draw) if draw else self.seed, steps=steps, objective=objective,
             weights=weights, validation=self._validation(select), sealed=self.uses_gold, only=only,
+            near=select if isinstance(select, Near) else None,
             kept={split: runner.examples(split) for split in ("validation", "test")}
             if recipe.evaluation.checkpoints else None,
             reference=None if reference is None else runner.sources.model(reference),
@@ -375,7 +376,7 @@ class _Arm:
         if isinstance(select, pa.Table):
             self._split_of(select, ("validation",))
             return gold_values(select) or None
-        if select == "last":
+        if select == "last" or isinstance(select, Near):
             return None
         said = self.runner.answer(self.supervisors[0], "validation", seed=self.seed, full=False, shown=True)
         validation = identity_values(said) or None

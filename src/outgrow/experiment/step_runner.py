@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 
 from outgrow.core.errors import ConfigError, SealedError
 from outgrow.core.gold import choose_objective
-from outgrow.core.lab import How, Probe, Source, Student
+from outgrow.core.lab import How, Near, Probe, Source, Student
 from outgrow.core.tables import ANSWERS, iter_examples, of_pairs
 from outgrow.experiment.answering import Answer, Report, silent
 from outgrow.experiment.contrasting import FACTS, ContrastAnswer, MakeContrast, read_contrast
-from outgrow.experiment.fitting import CHECKPOINT_ANSWERS, Part, Train
+from outgrow.experiment.fitting import CHECKPOINT_ANSWERS, Nearness, Part, Train
 from outgrow.experiment.lab import identity_answers
 from outgrow.experiment.opaque import OpaqueIds
 from outgrow.experiment.pretraining import Pretrain
@@ -240,6 +240,7 @@ class StepRunner:
         only: Part = "all",
         kept: Mapping[str, pa.Table] | None = None,
         reference: ModelHandle | None = None,
+        near: Near | None = None,
     ) -> Student:
         """`start` fine-tuned on `rows` about `examples`.
 
@@ -259,6 +260,7 @@ class StepRunner:
             only: `all` weights, or those of a classifier's `head`.
             kept: questions by split that every checkpoint answers (`fitting.CHECKPOINT_ANSWERS`).
             reference: a frozen model whose log-probabilities of the rows the objective sees (`Batch.fields`).
+            near: how far from the reference, or else from `start`, the chosen checkpoint may be.
 
         Raises:
             ConfigError: a reference, and rows that have a column of that name.
@@ -267,11 +269,15 @@ class StepRunner:
         """
         _check_sealed(name, rows, sealed=sealed)
         settled = normalise_weights(rows, "raw" if weights == "raw" else "mean_one")
+        nearness = None
+        if near is not None:
+            other = reference or start
+            nearness = Nearness(near.kl, other, self.answer(other.source, "validation", seed=0, full=False))
         request = Train(
             self.sources, start, self.task, examples, settled.rows, settled.removed, config,
             objective if objective is not None else Imitation(), seed, steps, name, validation,
-            None if validation is None else self.examples("validation"), self.recipe.ask.decoding, sealed, only,
-            self.report, self.tracking, kept,
+            None if validation is None and near is None else self.examples("validation"), self.recipe.ask.decoding,
+            sealed, only, self.report, self.tracking, kept, nearness,
         )  # fmt: skip
         if reference is not None:
             if "reference" in rows.column_names:

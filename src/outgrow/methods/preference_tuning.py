@@ -8,7 +8,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from outgrow.core.errors import ConfigError, PrerequisiteError
-from outgrow.core.lab import ONCE, Lab, Source, Student
+from outgrow.core.lab import ONCE, Lab, Near, Source, Student
 from outgrow.core.names import unknown
 from outgrow.methods.base import MethodConfig
 from outgrow.methods.pairs import (
@@ -36,6 +36,8 @@ class Pairs(MethodConfig):
         match: keep pairs whose answers are alike in `length`, or in `style`.
         weights: `confidence` lets pairs count by how sure their judge is.
         flips: `p_better` takes the judge's doubt as the probability that a pair stands the wrong way round.
+        kl: the checkpoint is kept that has gone furthest from the student's start within so many nats of it
+            (`core.lab.Near`); null keeps the last.
         learning_rate: the recipe's where it is null.
         epochs: passes over the pool; the recipe's where it is null.
     """
@@ -45,6 +47,7 @@ class Pairs(MethodConfig):
     match: Match | None = None
     weights: Weighing = "equal"
     flips: Flips = "none"
+    kl: Annotated[float, Field(gt=0)] | None = 0.1
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     epochs: Annotated[float, Field(gt=0)] | None = None
 
@@ -76,12 +79,12 @@ def shuffled_pairs(lab: Lab, config: Pairs) -> Student:
 
 def sft_chosen(lab: Lab, config: Pairs) -> Student:
     """Control: fine-tune on the chosen answers alone."""
-    return lab.train(lab.student, one_side(pairs_of(lab, config), "chosen"), settings=training(config))
+    return tuned(lab, config, one_side(pairs_of(lab, config), "chosen"))
 
 
 def sft_rejected(lab: Lab, config: Pairs) -> Student:
     """Control: fine-tune on the rejected answers alone."""
-    return lab.train(lab.student, one_side(pairs_of(lab, config), "rejected"), settings=training(config))
+    return tuned(lab, config, one_side(pairs_of(lab, config), "rejected"))
 
 
 def pairs_of(lab: Lab, config: Pairs) -> pa.Table:
@@ -110,15 +113,11 @@ def pairs_of(lab: Lab, config: Pairs) -> pa.Table:
     return weighed(made, config.weights, config.flips)
 
 
-def tuned(lab: Lab, config: Pairs, pairs: pa.Table) -> Student:
-    """The student after training on pairs, against itself as it was before."""
-    return lab.train(lab.student, pairs, settings=training(config))
-
-
-def training(config: Pairs) -> dict[str, float]:
-    """What differs from the recipe's `train`."""
+def tuned(lab: Lab, config: Pairs, rows: pa.Table) -> Student:
+    """The student after training on pairs or on one side of them, stopped without gold."""
     given = {"learning_rate": config.learning_rate, "epochs": config.epochs}
-    return {name: value for name, value in given.items() if value is not None}
+    settings = {name: value for name, value in given.items() if value is not None}
+    return lab.train(lab.student, rows, settings=settings, select="last" if config.kl is None else Near(config.kl))
 
 
 def named_source(lab: Lab, name: str | None, usual: Source) -> Source:

@@ -17,7 +17,7 @@ from outgrow.models.classifying import classify, rewards
 from outgrow.models.config import with_option
 from outgrow.models.generation import Generation, generate, uniform
 from outgrow.models.loaded import Loaded
-from outgrow.models.scoring import LengthNormalise, score_options, softmax
+from outgrow.models.scoring import LengthNormalise, score_options, score_texts, softmax
 from outgrow.models.text import Dialogue, Prompt
 from outgrow.supervisors.queries import (
     Decoding,
@@ -92,6 +92,19 @@ def answer(
     mismatches = loaded.coder.mismatches([p for p, _ in pairs], [o for _, o in pairs]) if loaded.coder else 0
     metadata = {"decoding": kind, "boundary_mismatches": str(mismatches)}
     return answers_table(queries, answers, source=source, metadata=metadata)
+
+
+def divergence(drawn: pa.Table, reference: Loaded) -> float:
+    """KL(model | reference) in nats a token, at least 0, estimated from texts drawn from the model at temperature 1.
+
+    Args:
+        drawn: its answers, with `prompt`, `text`, `logprob` and `n_tokens`; empty texts are left out.
+        reference: the other model.
+    """
+    rows = [row for row in drawn.select(["prompt", "text", "logprob", "n_tokens"]).to_pylist() if row["text"].strip()]
+    scores = score_texts(reference, [row["prompt"] for row in rows], [row["text"] for row in rows])
+    gained = sum(row["logprob"] - score.logprob for row, score in zip(rows, scores, strict=True))
+    return max(0.0, float(gained / max(1, sum(row["n_tokens"] for row in rows))))
 
 
 def _prompt(loaded: Loaded, query: Query) -> Prompt:

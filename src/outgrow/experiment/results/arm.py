@@ -60,7 +60,8 @@ def arm_record(cell: CollectedCell, arm: Any) -> dict[str, Any]:
                     name: [[point["step"], point[name]] for point in fact["history"]]
                     for name in (fact["history"] or [{}])[0]
                     if name not in ("step", "loss")
-                },
+                }
+                | ({"kl": [list(point) for point in fact["kl"]]} if "kl" in fact else {}),
             }
             for seed, fact in zip(cell.recipe.seeds, facts, strict=True)
         ],
