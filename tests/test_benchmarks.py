@@ -152,7 +152,7 @@ def test_preferences(tmp_path: Path) -> None:
         against = {r["against"] for r in found["rows"] if what in r["what"] and "peak" in r["what"]}
         assert against >= {"TRL DPOTrainer", *stored}
     assert any(r["against"] == "reference in every epoch" for r in found["rows"])
-    assert any("4 of 24 tokens of prompt" in note for note in found["notes"])
+    assert any("4 of 27 tokens of prompt, 25 and 25 of answers" in note for note in found["notes"])
 
 
 @pytest.mark.slow
