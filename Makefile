@@ -3,7 +3,7 @@
 # make test-all  every test
 # make check     style, types, and the documentation
 # make docs      the guides and the reference as a site: docs/_build/index.html
-# make bench     measures everything against what people use instead, within 40 minutes; writes docs/benchmarks.md
+# make bench     measures everything against what people use instead, within 45 minutes; writes docs/benchmarks.md
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,10 +30,15 @@ class Kind:
 
 @dataclass(frozen=True)
 class Steps:
-    """Seconds and losses of the steps of one call."""
+    """Seconds of the steps of one call, and what the loop says of each."""
 
     seconds: list[float]
-    losses: list[float]
+    told: Sequence[Mapping[str, Any]]
+
+    @property
+    def losses(self) -> list[float]:
+        """Of each step."""
+        return [float(step["loss"]) for step in self.told]
 
 
 Runner = Callable[[int], Steps]
@@ -42,10 +47,15 @@ Rows = Sequence[tuple[str, str]]
 
 def make(key: str, folder: Path, rows: Rows, kind: Kind, device: str) -> Runner:
     """A loop whose step is all the rows."""
+    return apart(lambda: _ours(folder, rows, kind) if key == "ours" else _theirs(key, folder, rows, kind, device))
+
+
+def apart(build: Callable[[], Runner]) -> Runner:
+    """What `build` makes, with a state of `accelerate` of its own."""
     state: dict[str, Any] = {}
     with _own_accelerator(state), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        run = _ours(folder, rows, kind) if key == "ours" else _theirs(key, folder, rows, kind, device)
+        run = build()
 
     def alone(steps: int) -> Steps:
         with _own_accelerator(state), warnings.catch_warnings():
@@ -74,20 +84,31 @@ def _own_accelerator(state: dict[str, Any]) -> Iterator[None]:
 
 
 def _ours(folder: Path, rows: Rows, kind: Kind) -> Runner:
-    from outgrow.models.config import Lora, ModelRef
+    from outgrow.models.config import ModelRef
     from outgrow.models.loading import load
     from outgrow.objectives import imitation
-    from outgrow.training.config import TrainConfig
-    from outgrow.training.loop import fit
     from outgrow.training.rows import TrainRow
 
     loaded = load(ModelRef(model=str(folder), dtype="float32"))
-    lora = Lora(r=RANK, alpha=ALPHA) if kind.lora else None
-    config = TrainConfig(
-        batch_size=len(rows), learning_rate=RATE, schedule="constant", warmup=0.0, lora=lora, checkpoints=1,
+    own = [TrainRow(str(i), prompt, target) for i, (prompt, target) in enumerate(rows)]
+    return fitted(loaded, own, imitation, settings(kind, len(rows)))
+
+
+def settings(kind: Kind, batch: int, rate: float = RATE) -> Any:
+    """Ours, the same as `common`."""
+    from outgrow.models.config import Lora
+    from outgrow.training.config import TrainConfig
+
+    return TrainConfig(
+        batch_size=batch, learning_rate=rate, schedule="constant", warmup=0.0, checkpoints=1,
+        lora=Lora(r=RANK, alpha=ALPHA) if kind.lora else None,
         precision="bf16" if kind.dtype == "bfloat16" else "fp32",
     )  # fmt: skip
-    own = [TrainRow(str(i), prompt, target) for i, (prompt, target) in enumerate(rows)]
+
+
+def fitted(loaded: Any, rows: Sequence[Any], objective: Any, config: Any) -> Runner:
+    """`fit` on rows of ours."""
+    from outgrow.training.loop import fit
 
     def run(steps: int) -> Steps:
         seconds: list[float] = []
@@ -100,10 +121,12 @@ def _ours(folder: Path, rows: Rows, kind: Kind) -> Runner:
 
         with tempfile.TemporaryDirectory() as work:
             found = fit(
-                loaded, own, imitation, config, seed=0, total_steps=steps, work=Path(work), progress=tick,
+                loaded, rows, objective, config, seed=0, total_steps=steps, work=Path(work), progress=tick,
                 save_seconds=float("inf"),
             )  # fmt: skip
-        return Steps(seconds, [float(step["loss"]) for step in found.history])
+        if found.truncated_prompts:
+            raise SystemExit("ours cut prompts that the others read whole")
+        return Steps(seconds, found.history)
 
     return run
 
@@ -111,29 +134,18 @@ def _ours(folder: Path, rows: Rows, kind: Kind) -> Runner:
 def _theirs(key: str, folder: Path, rows: Rows, kind: Kind, device: str) -> Runner:
     import torch
     from datasets import Dataset
-    from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+    from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
     logging.set_verbosity_error()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    clock = _clock(TrainerCallback)
-    common: dict[str, Any] = {
-        "output_dir": tempfile.mkdtemp(), "per_device_train_batch_size": len(rows), "max_steps": 1,
-        "gradient_checkpointing": False, "learning_rate": RATE, "lr_scheduler_type": "constant", "weight_decay": 0.0,
-        "max_grad_norm": 1.0, "bf16": kind.dtype == "bfloat16", "use_cpu": device == "cpu", "report_to": [],
-        "save_strategy": "no", "logging_steps": 1, "disable_tqdm": True, "seed": 0,
-    }  # fmt: skip
-    adapter = None
-    if kind.lora:
-        from peft import LoraConfig
-
-        adapter = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM")
+    clock, own, adapter = timer(), common(kind, len(rows), device), adapter_of(kind)
     if key == "trl":
         from trl import SFTConfig, SFTTrainer
 
         data = Dataset.from_list([{"prompt": prompt, "completion": f" {target}"} for prompt, target in rows])
-        config = SFTConfig(**common, completion_only_loss=True, max_length=None, packing=False)
+        config = SFTConfig(**own, completion_only_loss=True, max_length=None, packing=False)
         trainer = SFTTrainer(
             model, config, train_dataset=data, processing_class=tokenizer, peft_config=adapter, callbacks=[clock]
         )
@@ -146,8 +158,32 @@ def _theirs(key: str, folder: Path, rows: Rows, kind: Kind, device: str) -> Runn
             model = get_peft_model(model, adapter)
         data = Dataset.from_list([_labelled(tokenizer, prompt, target) for prompt, target in rows])
         trainer = (Trainer if key == "trainer" else _careful(Trainer))(
-            model, TrainingArguments(**common), DataCollatorForSeq2Seq(tokenizer, padding=True), data, callbacks=[clock]
+            model, TrainingArguments(**own), DataCollatorForSeq2Seq(tokenizer, padding=True), data, callbacks=[clock]
         )
+    return trained(trainer, clock)
+
+
+def common(kind: Kind, batch: int, device: str, rate: float = RATE) -> dict[str, Any]:
+    """Arguments of every trainer."""
+    return {
+        "output_dir": tempfile.mkdtemp(), "per_device_train_batch_size": batch, "max_steps": 1,
+        "gradient_checkpointing": False, "learning_rate": rate, "lr_scheduler_type": "constant", "weight_decay": 0.0,
+        "max_grad_norm": 1.0, "bf16": kind.dtype == "bfloat16", "use_cpu": device == "cpu", "report_to": [],
+        "save_strategy": "no", "logging_steps": 1, "disable_tqdm": True, "seed": 0,
+    }  # fmt: skip
+
+
+def adapter_of(kind: Kind) -> Any:
+    """What `peft` is told, if an adapter is trained."""
+    if not kind.lora:
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM")
+
+
+def trained(trainer: Any, clock: Any) -> Runner:
+    """A trainer's own loop."""
     for callback in [c for c in trainer.callback_handler.callbacks if type(c).__name__ == "PrinterCallback"]:
         trainer.remove_callback(callback)
 
@@ -155,7 +191,7 @@ def _theirs(key: str, folder: Path, rows: Rows, kind: Kind, device: str) -> Runn
         trainer.args.max_steps = steps
         clock.seconds = []
         trainer.train()
-        return Steps(clock.seconds, [step["loss"] for step in trainer.state.log_history if "loss" in step])
+        return Steps(clock.seconds, [step for step in trainer.state.log_history if "loss" in step])
 
     return run
 
@@ -182,8 +218,11 @@ def _labelled(tokenizer: Any, prompt: str, target: str) -> dict[str, list[int]]:
     return {"input_ids": before + after, "labels": [-100] * len(before) + after}
 
 
-def _clock(base: Any) -> Any:
-    class Clock(base):  # type: ignore[misc]
+def timer() -> Any:
+    """A callback that notes seconds."""
+    from transformers import TrainerCallback
+
+    class Clock(TrainerCallback):  # type: ignore[misc]
         """Seconds from the end of one step to the end of the next."""
 
         def __init__(self) -> None:

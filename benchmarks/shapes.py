@@ -54,7 +54,7 @@ class Shape:
 
 def config_of(name: str) -> Any:
     """Configuration of a shape by name."""
-    from transformers import AutoConfig, GPT2Config, GPTNeoXConfig, Qwen3Config
+    from transformers import AutoConfig, GPT2Config, GPTNeoXConfig, LlamaConfig, Qwen3Config
 
     ends = {"bos_token_id": 1, "eos_token_id": 1, "pad_token_id": 0}
     if name in ("gpt2-124m", "tiny"):
@@ -71,10 +71,18 @@ def config_of(name: str) -> Any:
             hidden_size=896, intermediate_size=4864, num_hidden_layers=24, num_attention_heads=14, head_dim=64,
             num_key_value_heads=2, vocab_size=151936, max_position_embeddings=4096, tie_word_embeddings=True, **ends,
         )  # fmt: skip
+    if name in ("llama-7m", "llama-tiny"):
+        hidden, layers, vocabulary = (256, 6, 8192) if name == "llama-7m" else (32, 2, 300)
+        return LlamaConfig(
+            hidden_size=hidden, intermediate_size=hidden * 11 // 4, num_hidden_layers=layers, num_attention_heads=4,
+            vocab_size=vocabulary, max_position_embeddings=1024, tie_word_embeddings=True, **ends,
+        )  # fmt: skip
     if name in MICROWORLD:
         models = resources.files("outgrow.tasks.microworld") / "models"
         return AutoConfig.from_pretrained(str(models / name.removeprefix("microworld/")))
-    raise SystemExit(f"no shape {name!r}; there are gpt2-124m, pythia-70m, qwen-0.5b, {', '.join(MICROWORLD)}")
+    raise SystemExit(
+        f"no shape {name!r}; there are gpt2-124m, pythia-70m, qwen-0.5b, llama-7m, {', '.join(MICROWORLD)}"
+    )
 
 
 def make(name: str, folder: Path) -> tuple[Path, Shape]:

@@ -138,6 +138,24 @@ def test_training(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_preferences(tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.jsonl"
+    turns = [[f"{side} {i} " * (11 + i) for side in ("asked", "one", "other")] for i in range(8)]
+    dialogues = [{"chosen": f"{a}\n\nAssistant: {b}", "rejected": f"{a}\n\nAssistant: {c}"} for a, b, c in turns]
+    pairs.write_text("\n".join(map(json.dumps, dialogues)), encoding="utf-8")
+    found = run("preferences", tmp_path, "--pairs", str(pairs), "--kinds", "real")
+    equal = [r for r in found["rows"] if "difference" in r["what"]]
+    assert len(equal) == 4  # losses and log-probabilities, of all weights and of an adapter
+    assert all(r["met"] for r in equal)
+    stored = {"TRL, reference stored", "TRL, reference stored, head at answers"}
+    for what in ("all weights", "LoRA"):
+        against = {r["against"] for r in found["rows"] if what in r["what"] and "peak" in r["what"]}
+        assert against >= {"TRL DPOTrainer", *stored}
+    assert any(r["against"] == "reference in every epoch" for r in found["rows"])
+    assert any("4 of 27 tokens of prompt, 25 and 25 of answers" in note for note in found["notes"])
+
+
+@pytest.mark.slow
 def test_asking_a_trained_model(tmp_path: Path) -> None:
     found = run("asking", tmp_path)
     assert sum("microworld/base" in r["what"] for r in found["rows"]) == 4
