@@ -70,8 +70,8 @@ from outgrow.methods.strong_regularised import StrongRegularised, strong_regular
 from outgrow.methods.uncertainty_filtering import UncertaintyFiltering, uncertainty_filtering
 from outgrow.objectives.preference import Dpo
 
-PREFERENCE = Dpo(beta=5.0, length_normalise=True)
-"""What methods on pairs train by unless a recipe says otherwise: the settings of arXiv 2507.06187."""
+PREFERENCE = Dpo(beta=1.0, length_normalise=True)
+"""What methods on pairs train by unless a recipe says otherwise: the loss of arXiv 2507.06187 (there beta 5 or 10)."""
 
 _OURS = (
     MethodSpec.choosing("naive", Naive, naive, variants=1),
