@@ -188,6 +188,36 @@ def learning_table(results: Results) -> TableView:
     )
 
 
+def pairs_table(results: Results) -> TableView | None:
+    """What pairs were trained on, and whether they did what the theory of differences expects; None without pairs."""
+    found = [(arm, arm.pairs) for arm in results.arms if arm.pairs is not None]
+    if not found:
+        return None
+    metric = found[0][1].metric.replace("_", " ")
+    return table(
+        "pairs",
+        "Pairs",
+        f"Better, tied, worse: share of pairs, in %, whose chosen answer has more, as much or less {metric} than the "
+        f"rejected one; delta: mean difference in {metric}. Slope: what equation 6 of our notes on arXiv 2507.06187 "
+        "expects of the first step, from who is right on the test (above 0 a gain): the difference of the two sources "
+        "less what the student has in common with the one rather than the other. Gain: accuracy minus that of the "
+        "student before training, in points.",
+        found,
+        ("Arm", lambda each: arm_cell(each[0])),
+        ("Chosen", lambda each: each[1].chosen or "several"),
+        ("Rejected", lambda each: each[1].rejected or "several"),
+        ("Pairs", lambda each: count(round(mean(each[1].count)))),
+        ("Better", lambda each: percent(mean(each[1].better))),
+        ("Tied", lambda each: percent(mean(each[1].tied))),
+        ("Worse", lambda each: percent(mean(each[1].worse))),
+        ("Delta", lambda each: share(mean(each[1].delta))),
+        ("Slope", lambda each: share(mean(each[1].slope))),
+        ("Gain", lambda each: estimate_cell(each[0].gain, "points")),
+        words=(0, 1, 2),
+        tone=lambda each: each[0].kind,
+    )
+
+
 def _without_gold(free: LabelFree | None) -> Measure | None:
     """The accuracy of labels as estimated from votes or decoys."""
     if free is None:

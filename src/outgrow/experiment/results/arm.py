@@ -42,6 +42,7 @@ def arm_record(cell: CollectedCell, arm: Any) -> dict[str, Any]:
         "pgr": gap(cell, arm.id, "floor"),
         "pgr_vs_vote": gap(cell, arm.id, "vote"),
         "elicited": gap(cell, arm.id, "zero_shot"),
+        "gain": asdict(cell.paired.difference(f"arm:{arm.id}", "zero_shot")),
         "label_accuracy": [target_accuracy(cell, table) for table in rows],
         **{
             name: [fact[name] for fact in facts]

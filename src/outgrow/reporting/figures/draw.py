@@ -11,6 +11,7 @@ from outgrow.reporting.figures.families import FAMILIES, draw_agreement, draw_fa
 from outgrow.reporting.figures.labels import draw_label_mix
 from outgrow.reporting.figures.ladder import draw_agreement as draw_ladder_agreement
 from outgrow.reporting.figures.ladder import draw_chain, draw_ladder, draw_ladder_elicited, draw_ladder_pgr
+from outgrow.reporting.figures.pairs import draw_pair_ladder, draw_pair_monitors, draw_pair_theory
 from outgrow.reporting.figures.reliability import draw_by_entropy, draw_heat, draw_risk_coverage
 from outgrow.reporting.figures.strata import draw_strata
 from outgrow.reporting.figures.style import house_style
@@ -28,6 +29,9 @@ DRAWINGS: dict[str, Callable[[Results], Drawn | None]] = {
     "loss": draw_loss,
     "validation": draw_validation,
     "agreement": draw_agreement,
+    "pair_ladder": draw_pair_ladder,
+    "pair_theory": draw_pair_theory,
+    "pair_monitors": draw_pair_monitors,
     **{family.key: partial(draw_family, family=family) for family in FAMILIES},
 }
 

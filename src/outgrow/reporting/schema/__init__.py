@@ -1,6 +1,6 @@
 """The typed form of results.json and provenance.json."""
 
-from outgrow.reporting.schema.arm import Arm, Curve, Kind, Recovered
+from outgrow.reporting.schema.arm import Arm, Curve, Kind, PairSet, Recovered
 from outgrow.reporting.schema.base import Accuracy, Estimate, View
 from outgrow.reporting.schema.provenance import JobTime, Provenance, StepTime
 from outgrow.reporting.schema.reliability import EntropyLevel, Heat, ReliabilityQuality
@@ -16,6 +16,7 @@ __all__ = [
     "Heat",
     "JobTime",
     "Kind",
+    "PairSet",
     "Provenance",
     "Recovered",
     "ReliabilityQuality",

@@ -82,6 +82,7 @@ class Arm(View):
     pgr: Recovered = Recovered()
     pgr_vs_vote: Recovered = Recovered()
     elicited: Recovered = Recovered()
+    gain: Estimate = Estimate()
     label_accuracy: tuple[Number, ...] = ()
     rows: tuple[int, ...] = ()
     questions: tuple[int, ...] = ()
