@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from outgrow.core.errors import DataError
 
 Mask = Bool[np.ndarray, "questions"]
 REGIONS = ("both know", "strong knows", "weak knows", "neither knows")
 DECEIVED = "strong knows"
+TINY = 1e-12
 
 
 def known(confidence: Float[np.ndarray, "questions"], threshold: float = 0.75) -> Mask:
@@ -144,3 +145,43 @@ def score_statistics(tax: Mask, here: Mask) -> Float[np.ndarray, "questions 2"]:
         here: what the strong model knows and the weak one does not.
     """
     return np.stack([tax & here, tax], axis=1).astype(np.float64)
+
+
+def confident_disagreement(
+    student: Float[np.ndarray, "questions"], supervisor: Float[np.ndarray, "questions"], threshold: float = 0.75
+) -> Mask:
+    """Questions on which a sure student contradicts a supervisor that is unsure; no gold is needed.
+
+    Args:
+        student: its probability of the first of two answers.
+        supervisor: likewise.
+        threshold: probability from which one is sure.
+    """
+    sure, unsure = np.maximum(student, 1 - student) >= threshold, np.maximum(supervisor, 1 - supervisor) < threshold
+    return np.asarray(sure & unsure & ((student > 0.5) != (supervisor > 0.5)))
+
+
+def calibrated(
+    probability: Float[np.ndarray, "questions"], right: Mask, folds: Int[np.ndarray, "questions"]
+) -> Float[np.ndarray, "questions"]:
+    """Probabilities of the first of two answers after one temperature, fitted on the questions of the other fold.
+
+    Args:
+        probability: as a model gives it.
+        right: whether the first answer is right.
+        folds: 0 or 1 of each question; questions that belong together are in one.
+    """
+    from scipy import optimize
+
+    logit = np.log(np.clip(probability, TINY, 1 - TINY)) - np.log(np.clip(1 - probability, TINY, 1 - TINY))
+    sign = np.where(right, 1.0, -1.0)
+    found = np.empty(len(logit))
+    for fold in (0, 1):
+        fit, use = folds != fold, folds == fold
+
+        def loss(log_scale: float, fit: Mask = fit) -> float:
+            return float(np.logaddexp(0, -np.exp(log_scale) * sign[fit] * logit[fit]).mean())
+
+        scale = np.exp(optimize.minimize_scalar(loss, bounds=(-6, 3), method="bounded").x) if fit.any() else 1.0
+        found[use] = 1 / (1 + np.exp(-scale * logit[use]))
+    return found

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 
-from outgrow.core.config import Config
+from outgrow.core.config import Config, Settled
 from outgrow.core.config_errors import below, fault, validate
 from outgrow.core.errors import ConfigError
 from outgrow.core.names import unknown
@@ -148,16 +148,42 @@ class Primary(Config):
     b: str
 
 
-class Evaluation(Config):
+class Deceived(Config):
+    """Which arms are asked where they give way to a conflict (arXiv 2406.11431).
+
+    Attributes:
+        arms: arm with a conflict, and the arm it is compared with, which has none.
+        strong: the arm of a student trained on gold: what it is sure of, the strong model knows.
+        placebo: the arm among `arms` that has no conflict either.
+        threshold: probability of the right answer from which it counts as known.
+    """
+
+    arms: Annotated[dict[str, str], Field(min_length=1)]
+    strong: str = "own_gold"
+    placebo: str | None = None
+    threshold: Annotated[float, Field(ge=0.5, le=1)] = 0.75
+
+    @property
+    def named(self) -> tuple[tuple[str, str], ...]:
+        """The arms it names, each with the key that names it."""
+        pairs = [("arms", arm) for pair in self.arms.items() for arm in pair]
+        return (*pairs, ("strong", self.strong), *([("placebo", self.placebo)] if self.placebo is not None else ()))
+
+
+class Evaluation(Settled):
     """How arms are compared.
 
     Attributes:
         metrics: further metrics beside accuracy (`outgrow.evaluation.METRICS`).
         checkpoints: keep a table, without gold, of what every checkpoint answers to `validation` and `test`.
+        deception: where students with a conflicting goal give way to it.
     """
+
+    LATER: ClassVar[tuple[str, ...]] = ("deception",)
 
     metrics: tuple[str, ...] = ()
     checkpoints: bool = False
+    deception: Deceived | None = None
 
 
 class Loss(BaseModel, frozen=True):

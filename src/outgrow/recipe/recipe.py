@@ -217,6 +217,10 @@ class Recipe(Labelling):
         for side, arm in () if self.primary is None else (("a", self.primary.a), ("b", self.primary.b)):
             if arm not in ids:
                 raise fault(unknown("arm", arm, ids), arm, "primary", side)
+        deceived = self.evaluation.deception
+        for key, arm in () if deceived is None else deceived.named:
+            if arm not in ids:
+                raise fault(unknown("arm", arm, ids), arm, "evaluation", "deception", key)
         return self
 
     def build_task(self) -> BuiltTask:

@@ -51,6 +51,7 @@ def _shared_context(run: RunFolder, checks: Sequence[Check]) -> dict[str, Any]:
         result_tables.metrics_table(results),
         result_tables.strata_table(results),
         result_tables.pairs_table(results),
+        result_tables.deception_table(results),
         result_tables.learning_table(results),
         result_tables.quality_table(results),
         run_tables.budget_table(results),

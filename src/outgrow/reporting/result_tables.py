@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 
 from outgrow.reporting.formatting import NO_DATA, bounds, count, interval, mean, p_value, percent, plural, share
-from outgrow.reporting.schema import Accuracy, Arm, Comparison, Recovered, Results
+from outgrow.reporting.schema import Accuracy, Arm, Comparison, Estimate, Recovered, Results
 from outgrow.reporting.schema.reliability import Calibrated, LabelFree
 from outgrow.reporting.schema.results import MetricFacts
 from outgrow.reporting.views import Cell, Row, TableView, Tone, columns, estimate_cell, row, table
@@ -215,6 +215,40 @@ def pairs_table(results: Results) -> TableView | None:
         ("Gain", lambda each: estimate_cell(each[0].gain, "points")),
         words=(0, 1, 2),
         tone=lambda each: each[0].kind,
+    )
+
+
+def deception_table(results: Results) -> TableView | None:
+    """Deception scores with their references; None where they were not measured."""
+    facts = results.deception
+    if facts is None:
+        return None
+
+    def estimate(value: Estimate | None, form: str = "share") -> Cell | str:
+        return "no tax" if value is None else estimate_cell(value, form)
+
+    return table(
+        "deception",
+        "Deception",
+        "Tax: test questions, per seed, that the student without conflict gets right and the one with it wrong. "
+        f"Score: share of the tax that the strong model ({facts.strong}) knows and the supervisor does not; chance: "
+        "that share of all questions, and of those that were right. Under the regions: tax as a share of what was "
+        "right, in %. "
+        f"Known from a calibrated probability of {facts.threshold:g}. Disagreement: questions, in %, on which a sure "
+        "student contradicts an unsure supervisor, which takes no gold to see.",
+        facts.arms,
+        ("Arm", lambda each: Cell(each.arm, f"against {each.without}")),
+        ("Tax", lambda each: count(round(mean(each.tax)))),
+        ("Score", lambda each: estimate(each.score)),
+        ("Chance", lambda each: estimate_cell(each.chance, "share")),
+        ("... of what was right", lambda each: estimate(each.chance_right)),
+        ("Score minus that", lambda each: estimate(each.minus_chance)),
+        ("Score minus placebo", lambda each: NO_DATA if each.minus_placebo is None else estimate(each.minus_placebo)),
+        *[
+            (name, lambda each, i=i: percent(each.regions[i].rate))
+            for i, name in enumerate(("Both know", "Strong knows", "Weak knows", "Neither"))
+        ],
+        ("Disagreement", lambda each: percent(mean(facts.disagreement.get(each.arm, ())))),
     )
 
 

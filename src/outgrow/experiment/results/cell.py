@@ -59,7 +59,7 @@ class CollectedCell:
         self.arm_answers: dict[str, list[dict[str, str]]] = {}
         self.unparsed: dict[str, float] = {}
         for arm in recipe.methods:
-            tables = [self._answers(self._student(arm.id, seed), "test") for seed in recipe.seeds]
+            tables = [self._answers(self.student(arm.id, seed), "test") for seed in recipe.seeds]
             self.arm_answers[arm.id] = [identity_values(table) for table in tables]
             self.unparsed[arm.id] = float(np.mean([table["value"].null_count / table.num_rows for table in tables]))
         predicted: dict[str, Sequence[Mapping[str, Any]]] = {
@@ -77,7 +77,8 @@ class CollectedCell:
         self.paired = self.metrics.pop("accuracy")
         self.scores: dict[str, Scores] = {name: arm[..., 0] for name, arm in self.paired.arms.items()}
 
-    def _student(self, arm: str, seed: int) -> Student:
+    def student(self, arm: str, seed: int) -> Student:
+        """What an arm trained in a seed, which can be asked."""
         done = self.students[arm, seed]
         assert done.student is not None
         assert done.base is not None

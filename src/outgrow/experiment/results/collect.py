@@ -16,6 +16,7 @@ from outgrow.experiment.question_tables import questions_of
 from outgrow.experiment.results.arm import arm_record, measured
 from outgrow.experiment.results.cell import CollectedCell, read_split
 from outgrow.experiment.results.comparisons import comparisons, further_metrics, strata
+from outgrow.experiment.results.deceived import deception_record
 from outgrow.experiment.results.estimates import accuracy_by_decoys, accuracy_by_votes, calibration_quality
 from outgrow.experiment.results.labels import label_quality
 from outgrow.experiment.results.models import models_of
@@ -113,6 +114,7 @@ def cell_record(cell: CollectedCell) -> dict[str, Any]:
         },
         "strata": strata(cell),
         "metrics": further_metrics(cell),
+        "deception": deception_record(cell),
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from outgrow.reporting.figures.arms import draw_accuracy, draw_recovered
+from outgrow.reporting.figures.deception import draw_deception, draw_deception_curve
 from outgrow.reporting.figures.drawn import Drawn
 from outgrow.reporting.figures.families import FAMILIES, draw_agreement, draw_family
 from outgrow.reporting.figures.labels import draw_label_mix
@@ -32,6 +33,8 @@ DRAWINGS: dict[str, Callable[[Results], Drawn | None]] = {
     "pair_ladder": draw_pair_ladder,
     "pair_theory": draw_pair_theory,
     "pair_monitors": draw_pair_monitors,
+    "deception": draw_deception,
+    "deception_curve": draw_deception_curve,
     **{family.key: partial(draw_family, family=family) for family in FAMILIES},
 }
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 from outgrow.core.tables import SPLITS
 from outgrow.reporting.schema.arm import Arm, Kind
 from outgrow.reporting.schema.base import Accuracy, Estimate, Number, View
+from outgrow.reporting.schema.deception import DeceptionFacts
 from outgrow.reporting.schema.reliability import ReliabilityQuality
 
 
@@ -138,6 +139,7 @@ class Results(View):
     reliability: ReliabilityQuality | None = None
     strata: tuple[Stratum, ...] = ()
     metrics: tuple[MetricFacts, ...] = ()
+    deception: DeceptionFacts | None = None
 
     def arm_of(self, method: str) -> Arm | None:
         """The first arm of a method, or None."""
