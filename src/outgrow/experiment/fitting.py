@@ -82,6 +82,7 @@ class Train(StepRequest[Student]):
         tracking: shows the curves.
         kept: questions by split that every checkpoint answers, for a table without gold; None asks nothing more.
         near: how far the chosen checkpoint may be from a reference, instead of `validation`.
+        once: it is the same for every seed of an experiment.
     """
 
     sources: Sources
@@ -104,6 +105,7 @@ class Train(StepRequest[Student]):
     tracking: Tracking
     kept: Mapping[str, pa.Table] | None = None
     near: Nearness | None = None
+    once: bool = False
     _answers: list[pa.Table] = field(default_factory=list)
 
     @property
@@ -273,7 +275,7 @@ class Train(StepRequest[Student]):
     @property
     def drawn(self) -> bool:
         """The order of rows follows the seed."""
-        return True
+        return not self.once
 
     def size(self) -> Size:
         """Rows, steps, and the prompts of its checkpoints."""

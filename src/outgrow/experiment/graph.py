@@ -190,7 +190,7 @@ def student_start(runner: StepRunner, place: int, name: str) -> Source:
     rows = gold_rows(gold)
     tuned = runner.train(
         base, rows, name=name, examples=runner.examples("supervisor_train"), config=sft.training, seed=0,
-        steps=total_steps(rows.num_rows, sft.training), sealed=True,
+        steps=total_steps(rows.num_rows, sft.training), sealed=True, once=True,
     )  # fmt: skip
     return Source(name, tuned.key)
 

@@ -241,6 +241,7 @@ class StepRunner:
         kept: Mapping[str, pa.Table] | None = None,
         reference: ModelHandle | None = None,
         near: Near | None = None,
+        once: bool = False,
     ) -> Student:
         """`start` fine-tuned on `rows` about `examples`.
 
@@ -261,6 +262,7 @@ class StepRunner:
             kept: questions by split that every checkpoint answers (`fitting.CHECKPOINT_ANSWERS`).
             reference: a frozen model whose log-probabilities of the rows the objective sees (`Batch.fields`).
             near: how far from the reference, or else from `start`, the chosen checkpoint may be.
+            once: this training is the same for every seed of the experiment.
 
         Raises:
             ConfigError: a reference, and rows that have a column of that name.
@@ -277,7 +279,7 @@ class StepRunner:
             self.sources, start, self.task, examples, settled.rows, settled.removed, config,
             objective if objective is not None else Imitation(), seed, steps, name, validation,
             None if validation is None and near is None else self.examples("validation"), self.recipe.ask.decoding,
-            sealed, only, self.report, self.tracking, kept, nearness,
+            sealed, only, self.report, self.tracking, kept, nearness, once,
         )  # fmt: skip
         if reference is not None:
             if "reference" in rows.column_names:
