@@ -176,6 +176,14 @@ def test_generated_answers_are_paired_by_their_texts_and_compared_by_their_value
     assert found["row_id"].to_pylist() == ["q/sup/0/0/sup/2/0"]
 
 
+def test_the_same_words_for_two_values_are_no_pair():
+    """A letter stands for another option where the options stand in another order."""
+    texts = {("q", 0): "B", ("q", 1): "B", ("q", 2): "B"}
+    said = table({"q": ["moss", "fern", "moss"]}, texts=texts, finish="stop")
+    assert of_votes(said).num_rows == 0
+    assert of_sources(said.slice(0, 1), said.slice(1, 1)).num_rows == 0
+
+
 def test_scores_give_the_best_over_the_worst():
     answers = table({"q1": ["a", "b", "c"], "q2": ["a", "b"], "q3": ["a", "b"], "q4": [None, "b"]})
     scores = np.array([0.5, 2.0, 1.0, 1.0, 1.0, math.nan, 3.0, 9.0, 1.0])

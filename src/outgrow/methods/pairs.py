@@ -41,7 +41,7 @@ def of_sources(better: pa.Table, worse: pa.Table) -> pa.Table:
     found = []
     for row in _valid(better):
         other = others.get(row["example_id"])
-        if other is not None and other["value"] != row["value"]:
+        if other is not None and other["value"] != row["value"] and other["said"] != row["said"]:
             found.append(_pair(row, other, judge=None))
     return build(PAIRS, _columns(found))
 
@@ -68,9 +68,9 @@ def of_votes(answers: pa.Table, *, seed: int = 0) -> pa.Table:
         first, second, *_ = sorted(values, key=lambda value: (-len(values[value]), rank[value]))
         votes, total = (len(values[first]), len(values[second])), sum(map(len, values.values()))
         chosen, rejected = (min(values[v], key=lambda row: (row["variant"], row["sample"])) for v in (first, second))
-        found.append(
-            _pair(chosen, rejected, judge="votes", p_better=votes[0] / sum(votes), margin=(votes[0] - votes[1]) / total)
-        )
+        share, margin = votes[0] / sum(votes), (votes[0] - votes[1]) / total
+        if chosen["said"] != rejected["said"]:  # a letter may stand for two options in two wordings
+            found.append(_pair(chosen, rejected, judge="votes", p_better=share, margin=margin))
     return build(PAIRS, _columns(found))
 
 
