@@ -49,6 +49,9 @@ def test_the_verb_lists_studies_and_carries_one_out(tmp_path):
     done = CliRunner().invoke(app, ["study", "simulable_errors", "--seeds", "2", "--out", str(tmp_path / "s")])
     assert done.exit_code == 0, done.output
     assert (tmp_path / "s" / "table.csv").exists()
+    said = CliRunner().invoke(app, ["study", "delta_theory", "--seeds", "2", "--out", str(tmp_path / "d")])
+    assert "best step 0.06081, cosine 0.80217 expected" in said.output  # its table has hundreds of rows
+    assert len(said.output.splitlines()) == 10
     assert set(STUDIES) == {"simulable_errors", "delta_theory"}
 
 

@@ -10,6 +10,9 @@ import typer
 from outgrow.cli.options import Plugin
 from outgrow.core.terminal import line, plain_table, show
 
+MOST_ROWS = 40
+"""Of a table that is shown; of a longer one its words are."""
+
 
 def study(
     name: Annotated[str | None, typer.Argument(help="Which one; without it all are listed.")] = None,
@@ -26,8 +29,12 @@ def study(
         list_registry(STUDIES, None)
         return
     found = carry_out(name, seeds=None if seeds is None else range(seeds))
-    table = plain_table(*found.table.column_names)
-    for row in found.table.to_pylist():
-        table.add_row(*(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row.values()))
-    show(table)
+    if found.table.num_rows > MOST_ROWS:
+        for sentence in found.words:
+            line(sentence)
+    else:
+        table = plain_table(*found.table.column_names)
+        for row in found.table.to_pylist():
+            table.add_row(*(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row.values()))
+        show(table)
     line(f"folder: {found.write(out or Path('studies') / name)}")
