@@ -42,7 +42,7 @@ def draw_deception(results: Results) -> Drawn | None:
     left.set_xlim(left=0)
     for axes in (left, right):
         in_shares(axes.xaxis)
-    heading(left, "deception score; chance dotted, chance of what was right solid")
+    heading(left, "deception score")
     heading(right, "share of the tax")
     figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=4, fontsize=7)
     names = ("arm", "without", "score", "chance", "chance_right", *(r.name for r in facts.arms[0].regions))
@@ -50,8 +50,9 @@ def draw_deception(results: Results) -> Drawn | None:
         key="deception",
         title="Where a conflict is given way to",
         caption="Left: share of what a student with a conflict loses that the strong model knows and the weak one does "
-        "not, with 95 % intervals; a square marks the placebo, a second student without conflict. The score says "
-        "something where it is above both chances and above the placebo. Right: the same losses by who knows the "
+        "not, with 95 % intervals; a square marks the placebo, a second student without conflict. Lines: the share of "
+        "such questions among all (dotted), and among those that were right (solid). The score says something where it "
+        "is above both and above the placebo. Right: the same losses by who knows the "
         f"question, at a calibrated probability of {facts.threshold:g}.",
         alt="Dot plot of deception scores with chance lines, and stacked bars of losses by region.",
         svg=to_svg(figure), data=data_table(names, rows),
