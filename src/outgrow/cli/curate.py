@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from outgrow.cli.options import CROWD, Answers, Known, Out, Plugin, TieBreak, Together, check_paths
+from outgrow.cli.options import CROWD, Answers, Known, MinWeight, Out, Plugin, TieBreak, Together, Weights, check_paths
 from outgrow.cli.words import say_ignored, say_mix, say_weights, say_written, warn_one_class
 from outgrow.core.terminal import line
 
@@ -45,12 +45,8 @@ def curate(
             "axolotl or openai.",
         ),
     ] = "rows",
-    weights: Annotated[
-        str | None, typer.Option(help="Where a trainer ignores weights: resample, threshold or keep-unused.")
-    ] = None,
-    min_weight: Annotated[
-        float | None, typer.Option(help="With --weights threshold: keep this weight or more; mean is 1.")
-    ] = None,
+    weights: Weights = None,
+    min_weight: MinWeight = None,
     known: Known = None,
     given: Annotated[
         Path | None, typer.Option(help="Labels that may be wrong, for relabel: example_id and label.")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from outgrow.cli.options import Store
+from outgrow.cli.options import MinWeight, Store, Weights
 from outgrow.core.terminal import line
 
 
@@ -24,12 +24,8 @@ def export(
             help="Write what it was trained on, in words: a format of `outgrow curate`, or of `outgrow pairs`.",
         ),
     ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="Where a trainer ignores weights: resample, threshold or keep-unused.")
-    ] = None,
-    min_weight: Annotated[
-        float | None, typer.Option(help="With --weights threshold: keep this weight or more; mean is 1.")
-    ] = None,
+    weights: Weights = None,
+    min_weight: MinWeight = None,
 ) -> None:
     """Copy a trained model out of the store, or write the rows or pairs that it was trained on."""
     from outgrow.reporting.trained import export as copy

@@ -49,6 +49,10 @@ Together = Annotated[
 Known = Annotated[
     Path | None, typer.Option(help="Gold of a few questions, example_id and value: rates labels by P(correct).")
 ]
+Weights = Annotated[
+    str | None, typer.Option(help="Where a trainer ignores weights: resample, threshold or keep-unused.")
+]
+MinWeight = Annotated[float | None, typer.Option(help="With --weights threshold: keep this weight or more; mean is 1.")]
 CROWD = "crowd"
 """What the answers of all sources together are called."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from outgrow.cli.options import CROWD, Out, TieBreak, Together, check_paths
+from outgrow.cli.options import CROWD, MinWeight, Out, TieBreak, Together, Weights, check_paths
 from outgrow.cli.words import say_ignored, say_weights, say_written
 from outgrow.core.errors import ConfigError
 from outgrow.core.terminal import line
@@ -52,12 +52,8 @@ def pairs(
             "llamafactory-sharegpt-preference or axolotl-preference.",
         ),
     ] = "pairs",
-    weights: Annotated[
-        str | None, typer.Option(help="Where a trainer ignores weights: resample, threshold or keep-unused.")
-    ] = None,
-    min_weight: Annotated[
-        float | None, typer.Option(help="With --weights threshold: keep this weight or more; mean is 1.")
-    ] = None,
+    weights: Weights = None,
+    min_weight: MinWeight = None,
     seed: TieBreak = 0,
     together: Together = False,
 ) -> None:

@@ -15,7 +15,7 @@ from outgrow.core.hashing import sha256_text
 from outgrow.core.lab import Source, Student
 from outgrow.core.tables import ROWS
 from outgrow.experiment.answering import Report
-from outgrow.experiment.fitting import save_untrained
+from outgrow.experiment.fitting import LEAST, save_untrained
 from outgrow.experiment.sketch import made_up_answers
 from outgrow.experiment.sources import ContrastHandle, Sources, settings_of
 from outgrow.experiment.steps import Size, StepRequest
@@ -28,8 +28,6 @@ from outgrow.tasks.base import Task
 CONTRAST_VERSION = 1
 CONTRAST_ANSWER_VERSION = 1
 FACTS = "contrast.json"
-LEAST = 1e-300
-"""Probabilities that came to 0 in double precision."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +116,8 @@ class ContrastAnswer(StepRequest[pa.Table]):
         examples: the questions.
         asking: how they are put.
         split: what the questions are called.
-        parts: answers of the models to the same questions, where options are scored; None where texts are written.
+        parts: answers of the models to the same questions, one sample of each wording, where options are scored; None
+            where texts are written.
         report: hears of progress.
     """
 
@@ -178,7 +177,10 @@ class ContrastAnswer(StepRequest[pa.Table]):
 
     def _scored(self, parts: Mapping[str, pa.Table]) -> pa.Table:
         by = {
-            name: {(row["example_id"], row["variant"]): dict(row["probabilities"]) for row in _first_samples(table)}
+            name: {
+                (row["example_id"], row["variant"]): dict(row["probabilities"])
+                for row in table.select(["example_id", "variant", "probabilities"]).to_pylist()
+            }
             for name, table in parts.items()
         }
         queries = pose(self.task, self.examples, self.asking.variants)
@@ -211,8 +213,3 @@ class ContrastAnswer(StepRequest[pa.Table]):
     def model(self) -> ModelRef | None:
         """One of the models."""
         return self.handle.plus.ref
-
-
-def _first_samples(answers: pa.Table) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = answers.select(["example_id", "variant", "sample", "probabilities"]).to_pylist()
-    return [row for row in rows if row["sample"] == 0]

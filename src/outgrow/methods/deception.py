@@ -9,7 +9,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from outgrow.core.errors import PrerequisiteError
-from outgrow.core.lab import ONCE, Lab, Source, Student
+from outgrow.core.lab import ONCE, Lab, Student
 from outgrow.core.tables import PROBABILITIES, ROWS, with_column
 from outgrow.methods.base import MethodConfig
 from outgrow.methods.rows import gold_rows, weak_rows
@@ -89,9 +89,9 @@ def implicit_conflict(lab: Lab, config: Implicit) -> Student:
 
 def weak_preferences(lab: Lab, config: Conflicting) -> pa.Table:
     """Training rows with the supervisor's probability of either answer, after the remedy."""
-    if config.remedy == "bootstrapping":
-        return _handed_on(lab, config)
     rows = weak_rows(lab.ask(lab.supervisors[0], lab.pool, variants=1), "soft")
+    if config.remedy == "bootstrapping":
+        return _handed_on(lab, rows)
     if config.remedy == "supervisors":
         return _mean_of(lab, rows)
     if config.remedy == "confidence":
@@ -115,25 +115,23 @@ def as_hard(rows: pa.Table) -> pa.Table:
     return with_column(hard, "probabilities", pa.nulls(rows.num_rows, PROBABILITIES))
 
 
-def _trained(lab: Lab, config: Conflicting, rows: pa.Table, weight: float, start: Source | None = None) -> Student:
+def _trained(lab: Lab, config: Conflicting, rows: pa.Table, weight: float) -> Student:
     """A student of these preferences; of DPO read by its implicit reward."""
-    start = start or lab.student
     loss = config.loss or ("bradley_terry" if lab.head == "reward" else "dpo")
     objective = ExplicitConflict(loss=loss, weight=weight)
     settings: dict[str, Any] = {"select": "last", "draw": config.draw}
     if loss == "bradley_terry":
-        return lab.train(start, rows, objective, **settings)
+        return lab.train(lab.student, rows, objective, **settings)
     hard = as_hard(rows)
-    said = lab.train(start, hard.select(ROWS.names), stage="preferred answers", **settings)
+    said = lab.train(lab.student, hard.select(ROWS.names), stage="preferred answers", **settings)
     student = lab.train(said, hard, objective, stage="preferences", **settings)
     return lab.contrast(student, said, stage="implicit reward") if loss == "dpo" else student
 
 
-def _handed_on(lab: Lab, config: Conflicting) -> pa.Table:
-    """Labels that each of the recipe's models, taught without conflict, hands on to the next."""
+def _handed_on(lab: Lab, rows: pa.Table) -> pa.Table:
+    """The labels after each of the recipe's models, taught without conflict, has handed them on to the next."""
     if not lab.models:
         lab.note("The recipe has no model between the supervisor and this student (models): nothing is handed on.")
-    rows = weak_rows(lab.ask(lab.supervisors[0], lab.pool, variants=1), "soft")
     for model in lab.models:
         teacher = lab.train(model, rows, ExplicitConflict(weight=0.0), stage=model.name, select="last")
         rows = weak_rows(lab.ask(teacher, lab.pool, ONCE), "soft")

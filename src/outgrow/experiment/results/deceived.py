@@ -25,6 +25,7 @@ from outgrow.evaluation.deception import (
     regions,
     score_statistics,
 )
+from outgrow.experiment.lab import identity_answers
 from outgrow.experiment.results.cell import CollectedCell
 from outgrow.recipe.parts import Deceived
 
@@ -42,8 +43,7 @@ class Models:
 
     def here(self, threshold: float) -> Masks:
         """Questions that the strong model knows and the weak one does not."""
-        pairs = zip(self.strong, self.weak, strict=True)
-        return np.stack([regions(known(s, threshold), known(w, threshold))[DECEIVED] for s, w in pairs])
+        return regions(known(self.strong, threshold), known(self.weak, threshold))[DECEIVED]
 
 
 def deception_record(cell: CollectedCell) -> dict[str, Any] | None:
@@ -87,10 +87,9 @@ def _arm(
 ) -> dict[str, Any]:
     """One student with a conflict, beside the one without."""
     without = wanted.arms[arm]
-    curve = []
+    tax, curve = conflict_tax(right[without], right[arm]), []
     for threshold in THRESHOLDS:
         here = models.here(threshold)
-        tax = right[without] & ~right[arm]
         curve.append([threshold, _share(here, tax), _share(here, right[without])])
     seeds = [
         deception(w, c, known(s, wanted.threshold), known(k, wanted.threshold))
@@ -125,18 +124,14 @@ def _arm(
 def _paired(cell: CollectedCell, wanted: Deceived, models: Models, right: Mapping[str, Masks]) -> ev.PairedScores:
     """Scores and their references on the same questions and seeds; those without any tax are left out."""
     here = models.here(wanted.threshold)
-    arms = {"all questions": _statistics(np.ones_like(here), here)}
+    arms = {"all questions": score_statistics(np.ones_like(here), here)}
     for arm, without in wanted.arms.items():
-        tax = np.stack([conflict_tax(w, c) for w, c in zip(right[without], right[arm], strict=True)])
+        tax = conflict_tax(right[without], right[arm])
         if tax.any():
-            arms[arm] = _statistics(tax, here)
+            arms[arm] = score_statistics(tax, here)
         if right[without].any():
-            arms[f"{arm} chance"] = _statistics(right[without], here)
+            arms[f"{arm} chance"] = score_statistics(right[without], here)
     return ev.PairedScores(ShareWithin(), cell.test.groups, arms)
-
-
-def _statistics(within: Masks, here: Masks) -> Float[np.ndarray, "seeds questions 2"]:
-    return np.stack([score_statistics(w, h) for w, h in zip(within, here, strict=True)])
 
 
 def _share(here: Masks, within: Masks) -> float:
@@ -184,6 +179,4 @@ def _arm_answers(cell: CollectedCell, arm: str, seed: int) -> pa.Table:
 def _supervised(cell: CollectedCell, seed: int) -> Float[np.ndarray, "questions"]:
     source = cell.runner.tune_supervisor(cell.cell.supervisors[0], seed)
     answers = cell.runner.answer(source, "test", seed=seed, full=True, shown=True)
-    first = [variant == sample == 0 for variant, sample in
-             zip(answers["variant"].to_pylist(), answers["sample"].to_pylist(), strict=True)]  # fmt: skip
-    return _probabilities(cell, answers.filter(pa.array(first)))
+    return _probabilities(cell, identity_answers(answers))

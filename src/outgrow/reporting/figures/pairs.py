@@ -104,7 +104,8 @@ def draw_pair_monitors(results: Results) -> Drawn | None:
         for curve in arm.curves:
             for name, colour in (("gain_chosen", RIGHT), ("gain_rejected", WRONG), ("kl", METHOD)):
                 line = curve.shown.get(name, ())
-                axes.plot(*zip(*line, strict=True), color=colour, linewidth=0.9) if line else None
+                if line:
+                    axes.plot(*zip(*line, strict=True), color=colour, linewidth=0.9)
                 rows += [(arm.name, curve.seed, name, step, value) for step, value in line]
         axes.set_title(label(arm.name, 24), loc="left", fontsize=7.5, color=INK)
     for axes in grid[len(arms) :]:
