@@ -12,8 +12,9 @@ import outgrow
 from outgrow.core.errors import ConfigError
 from outgrow.core.lab import ONCE, Near
 from outgrow.evaluation.delta import condition
+from outgrow.experiment.arm_steps import student_start
 from outgrow.experiment.fitting import option_divergence
-from outgrow.experiment.graph import Job, jobs_of, perform, student_start
+from outgrow.experiment.graph import Job, jobs_of, perform
 from outgrow.experiment.step_runner import StepRunner
 from outgrow.methods import METHODS, MethodSpec
 from outgrow.methods.naive import Naive

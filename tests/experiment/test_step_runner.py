@@ -6,8 +6,9 @@ import pytest
 from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.lab import Source
 from outgrow.core.tables import ANSWERS, ROWS, build, iter_examples
+from outgrow.experiment.lab import gold_values, identity_values
 from outgrow.experiment.sources import content_hash
-from outgrow.experiment.step_runner import StepRunner, gold_values, identity_values
+from outgrow.experiment.step_runner import StepRunner
 from outgrow.methods.rows import gold_rows
 from outgrow.recipe.recipe import parse_recipe
 from outgrow.store import Store

@@ -16,7 +16,8 @@ from outgrow.core.lab import Student
 from outgrow.core.tables import EXAMPLES, GOLD, ROWS, build, make_example_id
 from outgrow.experiment.cells import Cell
 from outgrow.experiment.graph import Job, run_arm
-from outgrow.experiment.step_runner import StepRunner, gold_values
+from outgrow.experiment.lab import gold_values
+from outgrow.experiment.step_runner import StepRunner
 from outgrow.experiment.steps import StepRequest
 from outgrow.methods import METHODS, MethodSpec
 from outgrow.methods.naive import Naive

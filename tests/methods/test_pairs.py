@@ -11,7 +11,7 @@ import pytest
 from outgrow.core.errors import ConfigError, DataError, PrerequisiteError, SealedError
 from outgrow.core.lab import Near, Source
 from outgrow.core.tables import PAIRS
-from outgrow.experiment.step_runner import _check_sealed
+from outgrow.experiment.lab import check_sealed
 from outgrow.methods import METHODS, PREFERENCE
 from outgrow.methods.pairs import (
     matched,
@@ -335,7 +335,7 @@ def test_weights_and_matching_are_settings():
 def test_pairs_in_which_gold_had_a_part_are_for_oracles(column):
     pairs = of_sources(of("big", OTHER), of("small", dict.fromkeys(OTHER, "z")))
     gold = pairs.set_column(pairs.column_names.index(column), column, pa.array(["gold"] * pairs.num_rows))
-    _check_sealed("arm", pairs, sealed=False)
-    _check_sealed("arm", gold, sealed=True)
+    check_sealed("arm", pairs, sealed=False)
+    check_sealed("arm", gold, sealed=True)
     with pytest.raises(SealedError):
-        _check_sealed("arm", gold, sealed=False)
+        check_sealed("arm", gold, sealed=False)

@@ -9,9 +9,9 @@ from typing import Any
 from outgrow.core.gold import choose_objective
 from outgrow.evaluation import METRICS
 from outgrow.experiment.graph import Done
+from outgrow.experiment.lab import gold_values
 from outgrow.experiment.question_tables import questions_of
 from outgrow.experiment.results import collect
-from outgrow.experiment.step_runner import gold_values
 from outgrow.models.machine import threads
 from outgrow.recipe.recipe import Recipe
 from outgrow.store import Store

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from outgrow.core.errors import SealedError
 from outgrow.core.lab import How, Probe, Select, Source, Student
+from outgrow.core.tables import of_pairs
 
 Gold = Callable[[pa.Table], pa.Table]
 
@@ -177,6 +178,25 @@ def sealed(method: str) -> Gold:
     return refuse
 
 
+def check_sealed(name: str, rows: pa.Table, *, sealed: bool) -> None:
+    """Refuse rows or pairs in which gold had a part.
+
+    Args:
+        name: of the arm, for the message.
+        rows: training rows or pairs.
+        sealed: the arm may train on gold.
+
+    Raises:
+        SealedError: it may not, and a source is "gold".
+    """
+    sources = ("chosen_source", "rejected_source", "judge") if of_pairs(rows) else ("source",)
+    if not sealed and any("gold" in rows[name].to_pylist() for name in sources):
+        raise SealedError(
+            f"training rows of '{name}' have the source 'gold', which is kept for gold labels; "
+            "declare the method uses_gold=True, or name the source of its labels otherwise"
+        )
+
+
 def public(examples: pa.Table, keys: tuple[str, ...]) -> pa.Table:
     """Examples whose `meta` holds only the public keys (null where none is left)."""
     shown = []
@@ -196,3 +216,15 @@ def first_variants(answers: pa.Table, variants: int) -> pa.Table:
     """The answers to the first wordings; of the identity alone, the first sample."""
     chosen = answers.filter(pc.less(answers["variant"], variants))
     return chosen.filter(pc.equal(chosen["sample"], 0)) if variants == 1 else chosen
+
+
+def identity_values(answers: pa.Table) -> dict[str, str]:
+    """Question to the valid answer to its identity wording."""
+    first = identity_answers(answers)
+    pairs = zip(first["example_id"].to_pylist(), first["value"].to_pylist(), strict=True)
+    return {i: v for i, v in pairs if v is not None}
+
+
+def gold_values(gold: pa.Table) -> dict[str, str]:
+    """Question to its gold value."""
+    return dict(zip(gold["example_id"].to_pylist(), gold["value"].to_pylist(), strict=True))

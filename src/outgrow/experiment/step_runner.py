@@ -11,14 +11,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from outgrow.core.errors import ConfigError, SealedError
+from outgrow.core.errors import ConfigError
 from outgrow.core.gold import choose_objective
 from outgrow.core.lab import How, Near, Probe, Source, Student
-from outgrow.core.tables import ANSWERS, iter_examples, of_pairs
+from outgrow.core.tables import ANSWERS, iter_examples
 from outgrow.experiment.answering import Answer, Report, silent
 from outgrow.experiment.contrasting import FACTS, ContrastAnswer, MakeContrast, read_contrast
 from outgrow.experiment.fitting import CHECKPOINT_ANSWERS, Nearness, Part, Train
-from outgrow.experiment.lab import identity_answers
+from outgrow.experiment.lab import check_sealed
 from outgrow.experiment.opaque import OpaqueIds
 from outgrow.experiment.pretraining import Pretrain
 from outgrow.experiment.probing import FitProbe, ProbeAnswer, probe_of
@@ -269,7 +269,7 @@ class StepRunner:
             DataError: a row's question is not among the examples, or it cannot be put into words.
             SealedError: rows of the source "gold" without `sealed`.
         """
-        _check_sealed(name, rows, sealed=sealed)
+        check_sealed(name, rows, sealed=sealed)
         settled = normalise_weights(rows, "raw" if weights == "raw" else "mean_one")
         nearness = None
         if near is not None:
@@ -308,7 +308,7 @@ class StepRunner:
             ConfigError: rows of other wordings than the identity.
             SealedError: as `train`.
         """
-        _check_sealed(name, rows, sealed=sealed)
+        check_sealed(name, rows, sealed=sealed)
         settled = normalise_weights(rows).rows
         if (wordings := set(rows["variant"].to_pylist())) != {0}:
             raise ConfigError(f"a probe reads identity wordings alone; '{name}' has rows of the wordings {wordings}")
@@ -333,7 +333,7 @@ class StepRunner:
         Raises:
             SealedError: as `train`.
         """
-        _check_sealed(name, rows, sealed=sealed)
+        check_sealed(name, rows, sealed=sealed)
         return self.steps.do(Prompt(self.sources, start, self.task, examples, rows, name, sealed))
 
     def tune_supervisor(self, index: int, seed: int) -> Source:
@@ -391,24 +391,3 @@ class StepRunner:
         result = shown or handle.weights
         assert result is not None
         return result
-
-
-def _check_sealed(name: str, rows: pa.Table, *, sealed: bool) -> None:
-    sources = ("chosen_source", "rejected_source", "judge") if of_pairs(rows) else ("source",)
-    if not sealed and any("gold" in rows[name].to_pylist() for name in sources):
-        raise SealedError(
-            f"training rows of '{name}' have the source 'gold', which is kept for gold labels; "
-            "declare the method uses_gold=True, or name the source of its labels otherwise"
-        )
-
-
-def identity_values(answers: pa.Table) -> dict[str, str]:
-    """Question to the valid answer to its identity wording."""
-    first = identity_answers(answers)
-    pairs = zip(first["example_id"].to_pylist(), first["value"].to_pylist(), strict=True)
-    return {i: v for i, v in pairs if v is not None}
-
-
-def gold_values(gold: pa.Table) -> dict[str, str]:
-    """Question to its gold value."""
-    return dict(zip(gold["example_id"].to_pylist(), gold["value"].to_pylist(), strict=True))

@@ -15,9 +15,9 @@ from outgrow.core.lab import Source, Student
 from outgrow.core.tables import LABELS, Example, iter_examples
 from outgrow.experiment.cells import Cell, cell_folder
 from outgrow.experiment.graph import Done, zero_shot
-from outgrow.experiment.lab import identity_answers
+from outgrow.experiment.lab import gold_values, identity_answers, identity_values
 from outgrow.experiment.results.views import Seed, Split, values_of
-from outgrow.experiment.step_runner import StepRunner, gold_values, identity_values
+from outgrow.experiment.step_runner import StepRunner
 from outgrow.recipe.recipe import Recipe
 from outgrow.reliability import agreement
 from outgrow.tasks.equivalence import in_form_of

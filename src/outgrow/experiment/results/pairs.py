@@ -12,9 +12,9 @@ import pyarrow as pa
 from outgrow import evaluation as ev
 from outgrow.core.tables import of_pairs
 from outgrow.evaluation.delta import condition
+from outgrow.experiment.lab import identity_values
 from outgrow.experiment.results.cell import CollectedCell
 from outgrow.experiment.results.targets import parsed_targets
-from outgrow.experiment.step_runner import identity_values
 from outgrow.methods.pairs import SIDES, one_side
 from outgrow.tasks.equivalence import in_form_of
 
