@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -169,6 +170,15 @@ class Report:
         file = folder / f"{self.name}.json"
         file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         return file
+
+
+def peak(script: str, job: dict[str, Any], options: argparse.Namespace) -> float:
+    """What a script prints last for `--peak JOB`, in a process of its own: the peak of its memory in MiB."""
+    command = [sys.executable, script, "--device", options.device, "--threads", str(options.threads)]
+    done = subprocess.run([*command, "--peak", json.dumps(job)], capture_output=True, text=True, env=os.environ)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return float(done.stdout.splitlines()[-1])
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:

@@ -22,8 +22,6 @@ import os
 import random
 import re
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -240,12 +238,7 @@ def reference(report: Report, what: str, folder: Path, pairs: Pairs, kind: conte
 
 def _peak(report: Report, folder: Path, pairs: Pairs, kind: contestants.Kind, key: str) -> float:
     job = {"folder": str(folder), "key": key, "dtype": kind.dtype, "lora": kind.lora, "pairs": pairs}
-    options = report.options
-    command = [sys.executable, __file__, "--device", options.device, "--threads", str(options.threads)]
-    done = subprocess.run([*command, "--peak", json.dumps(job)], capture_output=True, text=True, env=os.environ)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return float(done.stdout.splitlines()[-1])
+    return harness.peak(__file__, job, report.options)
 
 
 def _in_process(job: dict[str, Any], device: str) -> None:

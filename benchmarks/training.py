@@ -14,10 +14,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -108,12 +105,7 @@ def memory(report: Report, name: str, folder: Path, size: shapes.Shape, kind: co
 
 def _peak(report: Report, folder: Path, rows: list[tuple[str, str]], kind: contestants.Kind, key: str) -> float:
     job = {"folder": str(folder), "key": key, "dtype": kind.dtype, "lora": kind.lora, "rows": rows}
-    options = report.options
-    command = [sys.executable, __file__, "--device", options.device, "--threads", str(options.threads)]
-    done = subprocess.run([*command, "--peak", json.dumps(job)], capture_output=True, text=True, env=os.environ)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return float(done.stdout.splitlines()[-1])
+    return harness.peak(__file__, job, report.options)
 
 
 def _in_process(job: dict[str, Any], device: str) -> None:

@@ -81,6 +81,27 @@ def recipe(folder, **changes):
     return {**raw, **changes}
 
 
+def within(recipe, monkeypatch, tmp_path, action):
+    """What `action(lab)` gives as the body of a method, and the runner."""
+    from outgrow.experiment.graph import Job, perform
+    from outgrow.experiment.step_runner import StepRunner
+    from outgrow.methods import METHODS, MethodSpec
+    from outgrow.methods.naive import Naive
+    from outgrow.methods.rows import answer_rows
+    from outgrow.store import Store
+
+    given = []
+
+    def method(lab, config):
+        given.append(action(lab))
+        return lab.train(lab.student, answer_rows(lab.ask(lab.supervisors[0], lab.pool, variants=1)))
+
+    monkeypatch.setitem(METHODS, "naive", MethodSpec("naive", Naive, method))
+    runner = StepRunner(recipe, Store(tmp_path / "store", unsealed=True))
+    perform(runner, Job(0, "naive"))
+    return given[0], runner
+
+
 def run(folder, store, out, so_far=None, **changes):
     """Carry the recipe out; its results."""
     from outgrow.execution.run import run_recipe

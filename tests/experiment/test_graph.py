@@ -16,7 +16,7 @@ from outgrow.core.hashing import sha256_text
 from outgrow.core.lab import ONCE, How, Probe
 from outgrow.experiment.cells import Cell, cells_of
 from outgrow.experiment.dry import count_jobs, counted_steps, plan
-from outgrow.experiment.graph import Job, jobs_of, perform
+from outgrow.experiment.graph import jobs_of, perform
 from outgrow.experiment.planning.steps import Planner
 from outgrow.experiment.progress import states
 from outgrow.experiment.results import collect
@@ -31,6 +31,7 @@ from outgrow.store import Step, Store
 _spec = importlib.util.spec_from_file_location("tiny_run", Path(__file__).parents[1] / "end_to_end" / "tiny_run.py")
 tiny_run = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(tiny_run)
+within = tiny_run.within
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,20 +128,6 @@ def test_a_new_kind_of_step_and_a_method_in_stages_are_run_counted_planned_looke
     assert new["stages"][1]["rows"] == [20, 20]
     assert any(note.startswith("Takes ") for note in new["notes"])  # more steps than the others
     assert "arm:new" in tables["answers.parquet"].column_names
-
-
-def within(recipe, monkeypatch, tmp_path, action):
-    """What `action(lab)` gives as the body of a method."""
-    given = []
-
-    def method(lab, config):
-        given.append(action(lab))
-        return lab.train(lab.student, answer_rows(lab.ask(lab.supervisors[0], lab.pool, variants=1)))
-
-    monkeypatch.setitem(METHODS, "naive", MethodSpec("naive", Naive, method))
-    runner = StepRunner(recipe, Store(tmp_path / "store", unsealed=True))
-    perform(runner, Job(0, "naive"))
-    return given[0], runner
 
 
 def test_a_part_of_the_pool_costs_nothing_more_and_keeps_the_questions_order(recipe, monkeypatch, tmp_path):

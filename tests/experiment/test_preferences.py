@@ -14,12 +14,9 @@ from outgrow.core.lab import ONCE, Near
 from outgrow.evaluation.delta import condition
 from outgrow.experiment.arm_steps import student_start
 from outgrow.experiment.fitting import option_divergence
-from outgrow.experiment.graph import Job, jobs_of, perform
+from outgrow.experiment.graph import Job, jobs_of
 from outgrow.experiment.step_runner import StepRunner
-from outgrow.methods import METHODS, MethodSpec
-from outgrow.methods.naive import Naive
 from outgrow.methods.pairs import of_sources
-from outgrow.methods.rows import answer_rows
 from outgrow.models import ModelRef, load, score_texts
 from outgrow.objectives.preference import Dpo
 from outgrow.recipe.recipe import parse_recipe
@@ -29,6 +26,7 @@ from outgrow.supervisors.local import divergence
 _spec = importlib.util.spec_from_file_location("tiny_run", Path(__file__).parents[1] / "end_to_end" / "tiny_run.py")
 tiny_run = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(tiny_run)
+within = tiny_run.within
 
 
 @pytest.fixture(scope="module")
@@ -46,20 +44,6 @@ def two_sources(folder, **changes):
         {"model": str(folder / "weak"), "name": "big", "train": {"epochs": 4}},
     ]
     return parse_recipe(tiny_run.recipe(folder, supervisors=supervisors, primary=None, **changes))
-
-
-def within(recipe, monkeypatch, tmp_path, action):
-    """What `action(lab)` gives as the body of a method, and the runner."""
-    given = []
-
-    def method(lab, config):
-        given.append(action(lab))
-        return lab.train(lab.student, answer_rows(lab.ask(lab.supervisors[0], lab.pool, variants=1)))
-
-    monkeypatch.setitem(METHODS, "naive", MethodSpec("naive", Naive, method))
-    runner = StepRunner(recipe, Store(tmp_path / "store", unsealed=True))
-    perform(runner, Job(0, "naive"))
-    return given[0], runner
 
 
 def shares(answers):
