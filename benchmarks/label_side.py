@@ -20,7 +20,8 @@ import pyarrow as pa
 
 from outgrow.core.errors import PrerequisiteError
 from outgrow.evaluation.calibration import ece
-from outgrow.experiment.step_runner import StepRunner, gold_values
+from outgrow.experiment.lab import gold_values
+from outgrow.experiment.step_runner import StepRunner
 from outgrow.models.machine import threads
 from outgrow.recipe.recipe import Recipe, load_recipe
 from outgrow.reliability import (
