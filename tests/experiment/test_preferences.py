@@ -10,7 +10,7 @@ import pytest
 
 import outgrow
 from outgrow.core.errors import ConfigError
-from outgrow.core.lab import ONCE, Near
+from outgrow.core.lab import ONCE, How, Near
 from outgrow.evaluation.delta import condition
 from outgrow.experiment.arm_steps import student_start
 from outgrow.experiment.fitting import option_divergence
@@ -18,7 +18,9 @@ from outgrow.experiment.graph import Job, jobs_of
 from outgrow.experiment.step_runner import StepRunner
 from outgrow.methods.pairs import of_sources
 from outgrow.models import ModelRef, load, score_texts
-from outgrow.objectives.preference import Dpo
+from outgrow.models.classifying import rewards
+from outgrow.models.config import with_option
+from outgrow.objectives.preference import BradleyTerry, Dpo
 from outgrow.recipe.recipe import parse_recipe
 from outgrow.store import Store
 from outgrow.supervisors.local import divergence
@@ -116,6 +118,71 @@ def test_a_contrast_of_options_is_what_its_models_say(folder, monkeypatch, tmp_p
         assert {v: math.log(p) for v, p in alone[i].items()} == pytest.approx({v: x - total for v, x in logs.items()})
 
 
+SEVERAL = How(variants=1, samples=6, temperature=2.0)
+
+
+def judged(lab):
+    """A reward model of the two supervisors' answers, and the best of six by it."""
+    pairs = of_sources(*(lab.ask(source, lab.pool, variants=1) for source in lab.supervisors[::-1]))
+    judge = lab.train(lab.student, pairs, BradleyTerry(), stage="judge", select="last", head="reward")
+    return judge, lab.best_of(lab.student, judge, samples=6, temperature=2.0, stage="best")
+
+
+def test_the_best_of_several_options_is_what_the_reward_model_likes_best(folder, monkeypatch, tmp_path):
+    def action(lab):
+        judge, best = judged(lab)
+        with pytest.raises(ConfigError, match="'student' has head 'lm'; answers are judged by a model with head"):
+            lab.best_of(lab.student, lab.student)
+        with pytest.raises(ConfigError, match="another head is put on base models alone"):
+            lab.train(judge, lab.ask(lab.supervisors[0], lab.pool), head="lm")
+        with pytest.raises(ConfigError, match="says the best of 6 answers"):
+            lab.ask(best, lab.validation, SEVERAL)
+        return [
+            lab.ask(source, lab.validation, how)
+            for source, how in ((best, ONCE), (judge, ONCE), (lab.student, SEVERAL))
+        ]
+
+    (best, liked, drawn), runner = within(two_sources(folder), monkeypatch, tmp_path, action)
+    drawn, likes = drawn.to_pylist(), shares(liked)
+    assert best.num_rows == len(likes) == 20
+    assert set(best["sample"].to_pylist()) == {0}
+    changed = 0
+    for row in best.to_pylist():
+        said = [each["value"] for each in drawn if each["example_id"] == row["example_id"]]
+        assert row["value"] == max(said, key=likes[row["example_id"]].get)
+        changed += row["value"] != said[0]
+    assert changed > 2
+    steps = [m["step"] for m in runner.steps.store.steps()]
+    assert steps.count("best_of") == 1
+
+
+def test_the_best_of_several_texts_is_rated_behind_its_question(folder, monkeypatch, tmp_path):
+    task = tiny_run.recipe(folder)["task"]
+    task = {key: value for key, value in task.items() if key != "classes"} | {"answer": "text"}
+
+    def action(lab):
+        judge, best = judged(lab)
+        return judge, lab.ask(best, lab.validation, ONCE), lab.ask(lab.student, lab.validation, SEVERAL)
+
+    recipe = two_sources(folder, task=task)
+    tuned = [each.model_copy(update={"train": recipe.supervisors[1].train}) for each in recipe.supervisors]
+    recipe = recipe.model_copy(update={"supervisors": tuple(tuned)})
+    (judge, best, drawn), runner = within(recipe, monkeypatch, tmp_path, action)
+    model = load(runner.sources.model(judge).ref, weights=runner.sources.model(judge).folder)
+    drawn = [row for row in drawn.to_pylist() if row["value"] is not None]
+    rated = rewards(model, [with_option(row["prompt"], row["text"]) for row in drawn])
+    by = {}
+    for row, reward in zip(drawn, rated, strict=True):
+        by.setdefault(row["example_id"], []).append((reward, row["text"]))
+    assert sum(len(several) > 1 for several in by.values()) > 3
+    for row in best.to_pylist():
+        if row["example_id"] in by:
+            (liked,) = [reward for reward, text in by[row["example_id"]] if text == row["text"]][:1]
+            assert liked == pytest.approx(max(by[row["example_id"]])[0], abs=1e-5)
+        else:
+            assert row["value"] is None
+
+
 def test_a_student_may_begin_tuned_on_some_gold_once_for_all_seeds(folder, tmp_path):
     plain = two_sources(folder, methods=["naive"])
     tuned = two_sources(folder, methods=["naive"], sft={"questions": 12, "epochs": 2})
@@ -144,9 +211,11 @@ def pairs_run(folder, tmp_path_factory):
         {"name": "sft_chosen", "kl": None},
         {"name": "logit_contrast", "id": "contrast", "alpha": 0.5},
         {"name": "logit_contrast", "id": "distilled", "distil": True},
+        {"name": "reward_model", "judge": "strong", "samples": 2},
         "strong_ceiling",
     ]
-    recipe = two_sources(folder, methods=methods, sft={"questions": 12, "epochs": 2})
+    models = [{"model": str(folder / "strong")}]
+    recipe = two_sources(folder, methods=methods, models=models, sft={"questions": 12, "epochs": 2})
     place = tmp_path_factory.mktemp("pairs")
     return outgrow.run(recipe, store=place / "store", out=place / "out", jobs=1), place, recipe
 
@@ -176,6 +245,7 @@ def test_results_say_how_good_pairs_are_and_what_theory_expects(pairs_run):
     assert gain.value == pytest.approx(arms["delta"].accuracy.value - result.results.zero_shot.value)
     assert {"margin", "preferred", "gain_chosen", "gain_rejected", "kl"} <= set(arms["delta"].curves[0].shown)
     assert arms["contrast"].rows == (0, 0)
+    assert [stage.name for stage in arms["reward_model"].stages[:2]] == ["reward model", "best of 2"]
     assert arms["distilled"].accuracy.per_seed != arms["contrast"].accuracy.per_seed
 
 
@@ -203,7 +273,7 @@ def conflict_run(tmp_path_factory):
         "methods": ["no_conflict", {"name": "no_conflict", "draw": 1, "id": "placebo"}, "explicit_conflict",
                     {"name": "explicit_conflict", "labels": "gold", "weight": 0.0, "id": "gold alone"},
                     {"name": "implicit_conflict", "goal": "helpful"}, "own_gold"],
-        "evaluation": {"deception": {
+        "evaluation": {"checkpoints": True, "deception": {
             "arms": {"placebo": "no_conflict", "explicit_conflict": "no_conflict", "implicit_conflict": "no_conflict",
                      "no_conflict": "no_conflict"},
             "placebo": "placebo", "threshold": 0.5}},
@@ -219,6 +289,10 @@ def test_deception_is_measured_in_every_cell_beside_chance_and_placebo(conflict_
         facts, arms = cell.deception, {arm.name: arm for arm in cell.arms}
         assert facts.known["strong knows"] <= facts.known["strong"]
         assert set(facts.disagreement) == {"no_conflict", "placebo", "explicit_conflict", "implicit_conflict"}
+        for arm, seeds in facts.growth.items():
+            assert [[step for step, _ in points] for points in seeds] == [[6, 12]] * 2
+            last = [points[-1][1] for points in seeds]  # the last checkpoint is kept, so it is the student
+            assert last == pytest.approx(facts.disagreement[arm])
         by = {each.arm: each for each in facts.arms}
         nothing = by["no_conflict"]  # beside itself: no tax, so no score
         assert (nothing.score, nothing.minus_chance, nothing.tax) == (None, None, (0, 0))
@@ -242,6 +316,8 @@ def test_deception_is_measured_in_every_cell_beside_chance_and_placebo(conflict_
     assert [len(arm.stages) for arm in result.cells[1].arms][:2] == [3, 3]  # answers, pairs, implicit reward
     pages = list((place / "out").rglob("report.html"))
     assert any('id="deception"' in page.read_text() for page in pages)
+    figures = {path.stem for path in (place / "out").rglob("figures/*.svg")}
+    assert {"deception_cells", "deception_growth"} <= figures
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,9 @@ VERSIONS = {
     "pretrain": "PRETRAIN_VERSION",
     "prompt": "PROMPT_VERSION",
     "reference": "REFERENCE_VERSION",
-    "contrast": "CONTRAST_VERSION",
+    "contrast": "COMPOSE_VERSION",
+    "best_of": "COMPOSE_VERSION",
+    "best_of answer": "BEST_ANSWER_VERSION",
     "contrast answer": "CONTRAST_ANSWER_VERSION",
     "probe": "PROBE_VERSION",
     "probe answer": "PROBE_ANSWER_VERSION",
@@ -71,11 +73,14 @@ class Result:
         self.numbers[part] += [None if v is None or math.isnan(v) else float(f"{v:.7g}") for v in values]
 
     def table(self, part, columns):
-        """Floats, also those in maps, as numbers; everything else is exact."""
+        """Floats, also those in lists and maps, as numbers; everything else is exact."""
         for field in columns.schema:
             values, name = columns[field.name].to_pylist(), f"{part}.{field.name}"
             if pa.types.is_floating(field.type):
                 self.number(name, *values)
+            elif pa.types.is_list(field.type) and pa.types.is_floating(field.type.value_type):
+                self.exact(name, [None if several is None else len(several) for several in values])
+                self.number(name, *(number for several in values for number in several or ()))
             elif pa.types.is_map(field.type) and pa.types.is_floating(field.type.item_type):
                 self.exact(name, [None if pairs is None else [key for key, _ in pairs] for pairs in values])
                 self.number(name, *(number for pairs in values for _, number in pairs or ()))
@@ -266,14 +271,14 @@ def shots(folder):
 
 
 def pairs(folder):
-    """A training on pairs against its start, kept near it, and a difference of models that chooses and that writes."""
+    """A training on pairs against its start, kept near it, a difference of models, and the best of several."""
     weak = [{**NANO, "name": "first", "train": TRAIN}, {**NANO, "name": "second", "train": {**TRAIN, "epochs": 2}}]
     result = Result()
-    for family in ("choice", "sums"):
+    for family, more in (("choice", ["delta_learning", {"name": "reward_model", "samples": 3}]), ("sums", [])):
         raw = {
             "task": world(family), "supervisors": weak, "student": {"model": "microworld/nano"},
             "ask": {"variants": 1}, "train": {**TRAIN, "epochs": 3, "checkpoints": 2, "learning_rate": 1e-3},
-            "methods": ["delta_learning", "logit_contrast"] if family == "choice" else ["logit_contrast"],
+            "methods": ["logit_contrast", *more],
             "jobs": 1, "seeds": [0],
         }  # fmt: skip
         outgrow.run(parse_recipe(raw), store=folder / family, out=folder / "out" / family, jobs=1)
@@ -287,6 +292,8 @@ def pairs(folder):
         result.exact(f"{family}.contrast", sorted(found["contrast"][0].json("contrast.json")["models"]))
         for artefact in found["contrast answer"]:
             result.table(f"{family}.answers", artefact.table())
+        for artefact in found["best_of answer"]:
+            result.table("best of", artefact.table().select(["example_id", "text", "value", "finish_reason"]))
     return result
 
 

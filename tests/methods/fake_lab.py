@@ -68,6 +68,7 @@ class Trained:
     settings: Any = None
     probe: Any = None
     draw: int = 0
+    head: str | None = None
 
     def column(self, name):
         return self.rows[name].to_pylist()
@@ -101,11 +102,13 @@ class FakeLab:
     texts: dict[str, str] = field(default_factory=dict)  # question -> its words; by default its id
     seed: int = 0
     head: str = "lm"
+    length_normalise: str | None = None
     variants: int = 5
     asked: list[tuple[str, int | None]] = field(default_factory=list)
     trained: list[Trained] = field(default_factory=list)
     pretrained: list[tuple[Source, list[str], dict[str, Any]]] = field(default_factory=list)
     contrasts: list[tuple[Source, Source, Source | None, float]] = field(default_factory=list)
+    judged: list[tuple[Source, Source, int, float]] = field(default_factory=list)
     objectives: list[str | None] = field(default_factory=list)  # of gold that was bought
     notes: list[str] = field(default_factory=list)
 
@@ -168,6 +171,10 @@ class FakeLab:
     def contrast(self, plus, minus, *, base=None, alpha=1.0, stage=""):
         self.contrasts.append((plus, minus, base, alpha))
         return Student(stage or "contrast", "key-contrast")
+
+    def best_of(self, writer, judge, *, samples=8, temperature=1.0, stage=""):
+        self.judged.append((writer, judge, samples, temperature))
+        return Student("best", "key-best")
 
     def prompt(self, start, rows, *, stage=""):
         self.trained.append(Trained(start, rows, None, "mean_one", stage))

@@ -104,6 +104,18 @@ def test_implicit_conflict_buys_preferences_of_another_goal():
         run("implicit_conflict", Pairs(fake.answers_table(SAID, probabilities=SHARES)))
 
 
+def test_the_loss_fits_how_the_student_is_read():
+    losses = {}
+    for head, normalised in (("reward", None), ("lm", None), ("lm", "tokens")):
+        lab, student = run("no_conflict", lab_with(head=head, length_normalise=normalised))
+        losses[head, normalised] = lab.trained[-1].objective.loss, student.name
+    assert losses == {
+        ("reward", None): ("bradley_terry", "arm"),
+        ("lm", None): ("dpo", "implicit reward"),
+        ("lm", "tokens"): ("simpo", "preferences"),
+    }
+
+
 def test_remedies_need_no_gold():
     lab, _ = run("no_conflict", lab_with(head="reward"), remedy="confidence")
     assert set(shares(lab.trained[0])) == {"q1"}
@@ -111,8 +123,6 @@ def test_remedies_need_no_gold():
     assert set(shares(lab.trained[0])) == {"q1", "q2"}  # it is sure of a wrong label, too
     lab, _ = run("no_conflict", lab_with(head="reward"), remedy="reliability")
     assert lab.trained[0].column("weight") == pytest.approx([0.8, 0.4, 0.2])
-    with pytest.raises(PrerequisiteError, match="this cell has one supervisor"):
-        run("no_conflict", lab_with(head="reward"), remedy="supervisors")
 
 
 @dataclass
@@ -130,10 +140,12 @@ class Probable(Pairs):
 
 def test_several_supervisors_are_averaged_and_models_hand_labels_on():
     answers = fake.answers_table(SAID, probabilities=SHARES)
-    lab, _ = run("no_conflict", Probable(answers, head="reward", further=(OTHER,)), remedy="supervisors")
+    lab, _ = run("no_conflict", Probable(answers, head="reward", further=(OTHER,)))
     found = shares(lab.trained[0])
+    assert set(found) == {"q1", "q2", "q3", "k1"} - {"k1"}  # what all of them answered
     assert found["q1"] == pytest.approx({"a": 0.7, "b": 0.3})
     assert found["q2"] == pytest.approx({"a": 0.4, "b": 0.6})
+    assert set(lab.trained[0].column("source")) == {"sup + other"}
     lab, _ = run("no_conflict", Probable(answers, head="reward", models=(MODEL,)), remedy="bootstrapping")
     first, second = lab.trained
     assert (first.start, first.stage) == (MODEL, "middle")

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from outgrow.core.errors import ConfigError, DataError, PrerequisiteError, SealedError
-from outgrow.core.lab import Near, Source
+from outgrow.core.lab import Near, Source, Student
 from outgrow.core.tables import PAIRS
 from outgrow.experiment.lab import check_sealed
 from outgrow.methods import METHODS, PREFERENCE
@@ -25,6 +25,8 @@ from outgrow.methods.pairs import (
     turned,
     weighed,
 )
+from outgrow.objectives import Imitation
+from outgrow.objectives.preference import BradleyTerry
 
 _spec = importlib.util.spec_from_file_location("fake_lab", Path(__file__).with_name("fake_lab.py"))
 fake = importlib.util.module_from_spec(_spec)
@@ -316,6 +318,29 @@ def test_fine_tuning_on_one_side():
     _, rejected = run("sft_rejected", **TWO)
     assert set(rejected.targets.values()) == {"a"}
     assert METHODS["sft_chosen"].objective is None
+
+
+def test_a_reward_model_judges_several_answers_of_the_student():
+    def answered(head="lm", **settings):
+        said = {**TWO["said"], "best": dict.fromkeys(SAID, "z")}
+        lab = fake.FakeLab(table(), further=TWO["further"], models=(STRONG,), said=said, head=head)
+        spec = METHODS["reward_model"]
+        return lab, spec.function(lab, spec.config(**settings))
+
+    lab, student = answered(epochs=2, samples=5)
+    (judge,) = lab.trained
+    assert (judge.start, judge.head, judge.select, judge.objective) == (fake.STUDENT, "reward", "last", None)
+    assert pairs_of(judge.rows) == {"q1": ("b", "a"), "q3": ("c", "a")}
+    assert judge.settings == {"epochs": 2}
+    assert lab.judged == [(fake.STUDENT, Student("reward model", "key-reward model", 2), 5, 1.0)]
+    assert student.name == "best"
+    lab, _ = answered(judge="strong", distil=True)
+    assert [each.start for each in lab.trained] == [STRONG, fake.STUDENT]
+    assert set(lab.trained[1].targets.values()) == {"z"}
+    assert lab.trained[1].objective == Imitation()
+    assert METHODS["reward_model"].objective == BradleyTerry()
+    with pytest.raises(PrerequisiteError, match="this student has head 'classifier'"):
+        answered(head="classifier")
 
 
 def test_weights_and_matching_are_settings():

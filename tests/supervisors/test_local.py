@@ -299,3 +299,20 @@ def test_a_classifier_cannot_be_shown_demonstrations(tiny_lm):
     loaded = load(ModelRef(model=str(tiny_lm), head="classifier"), TASK.classes)
     with pytest.raises(ConfigError, match="demonstrations need head 'lm'"):
         answer(loaded, TASK, TASK.examples("pool"), source="w", variants=1, seed=0, turns=[Turn("a", "b")])
+
+
+def test_a_model_may_compare_options_by_their_mean_log_probability(tiny_lm, lm):
+    class Uneven(Colours):
+        def wording(self, example, variant):
+            plain = super().wording(example, variant)
+            return Wording(plain.prompt, ("red w3 w4", "is green", "blue"), self.classes)
+
+    normalised = load(ModelRef(model=str(tiny_lm), length_normalise="tokens"))
+    found = by_key(ask(normalised, Uneven()))
+    asked = by_key(ask(lm, Uneven(), length_normalise="tokens"))
+    assert {key: row["probabilities"] for key, row in found.items()} == {
+        key: row["probabilities"] for key, row in asked.items()
+    }
+    assert found != by_key(ask(lm, Uneven()))
+    with pytest.raises(ValueError, match="length_normalise: tokens is of head: lm"):
+        ModelRef(model=str(tiny_lm), head="reward", length_normalise="tokens")

@@ -151,6 +151,11 @@ class Lab(Protocol):
         ...
 
     @property
+    def length_normalise(self) -> Literal["tokens", "bytes"] | None:
+        """What log-probabilities of options are divided by before the student compares them."""
+        ...
+
+    @property
     def variants(self) -> int:
         """The recipe's number of wordings per question, identity included."""
         ...
@@ -186,6 +191,7 @@ class Lab(Protocol):
         reference: Source | None = None,
         only: Literal["all", "head"] = "all",
         draw: int = 0,
+        head: Literal["lm", "classifier", "reward"] | None = None,
     ) -> Student:
         """`start` fine-tuned on `rows`; prompts and targets that are not in words yet are put into words.
 
@@ -205,6 +211,7 @@ class Lab(Protocol):
                 None is `start` for an objective that needs one (`needs_reference`), and nothing for others.
             only: `head` trains a classifier's last layer alone.
             draw: another number is another order of rows, and other new weights, on the same labels.
+            head: what sits on the result; None is what `start` has, and another is put on base models alone.
         """
         ...
 
@@ -246,6 +253,22 @@ class Lab(Protocol):
             minus: a model of the same head, and for texts of the same vocabulary.
             base: likewise; without it options alone can be compared.
             alpha: how much of the change is added.
+            stage: as for `train`.
+        """
+        ...
+
+    def best_of(
+        self, writer: Source, judge: Source, *, samples: int = 8, temperature: float = 1.0, stage: str = ""
+    ) -> Student:
+        """A source that says what `judge` gives the highest reward among several answers of `writer`.
+
+        Only answers that can be read are chosen, where there are any; at equal rewards the first drawn.
+
+        Args:
+            writer: a model on this machine.
+            judge: a model with head `reward`.
+            samples: answers of `writer` to each wording; the first to the identity is greedy.
+            temperature: of sampling.
             stage: as for `train`.
         """
         ...

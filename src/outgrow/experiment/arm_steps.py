@@ -17,6 +17,7 @@ from outgrow.core.lab import How, Near, Probe, Select, Source, Student
 from outgrow.experiment.cells import Cell, models_of
 from outgrow.experiment.lab import Doors, MethodLab, first_variants, gold_values, identity_values, sealed
 from outgrow.experiment.readings import HiddenStates, Score
+from outgrow.experiment.sources import BestHandle, Composed, ContrastHandle
 from outgrow.experiment.step_runner import StepRunner
 from outgrow.experiment.steps import Lookup, Maker, StepRequest
 from outgrow.methods import METHODS
@@ -94,7 +95,8 @@ class ArmSteps:
         recipe, sources = self.recipe, self.runner.sources
         doors = Doors(
             self._door(self._ask), self._door(self._train), self._door(self._pretrain), self._door(self._derive),
-            self._door(self._contrast), self._door(self._prompt), _plain(self._score), self._door(self._activations),
+            self._door(self._contrast), self._door(self._best_of), self._door(self._prompt), _plain(self._score),
+            self._door(self._activations),
             _plain(self._do), self._door(self._known_gold), self._door(self._in_form_of),
             self._door(self._gold) if self.uses_gold else sealed(self.name),
         )  # fmt: skip
@@ -105,7 +107,8 @@ class ArmSteps:
             models=tuple(sources.base(ref, name).source for ref, name in models),
             student=student_start(self.runner, self.cell.student, "student"),
             head=recipe.students[self.cell.student].head,
-            variants=recipe.ask.variants, training=MappingProxyType(recipe.train.model_dump()), doors=doors,
+            length_normalise=recipe.students[self.cell.student].length_normalise, variants=recipe.ask.variants,
+            training=MappingProxyType(recipe.train.model_dump()), doors=doors,
             notes=self.notes,
         )  # fmt: skip
 
@@ -159,7 +162,7 @@ class ArmSteps:
 
     def _train(
         self, start: Source, rows: pa.Table, objective: Any, *, weights: str, stage: str, select: Select,
-        settings: Any, reference: Source | None, only: Any, draw: int,
+        settings: Any, reference: Source | None, only: Any, draw: int, head: Any,
     ) -> Student:  # fmt: skip
         recipe, runner = self.recipe, self.runner
         config = TrainConfig(**{**recipe.train.model_dump(), **settings}) if settings else recipe.train
@@ -167,8 +170,13 @@ class ArmSteps:
         objective = objective or self.objective
         if reference is None and getattr(objective, "needs_reference", False):
             reference = start
+        begun = runner.sources.model(start)
+        if head is not None and head != begun.ref.head:
+            if begun.weights is not None:
+                raise ConfigError(f"'{start.name}' was trained already; another head is put on base models alone")
+            begun = runner.sources.base(begun.ref.model_copy(update={"head": head}), start.name)
         student = runner.train(
-            runner.sources.model(start), rows, name=self.name, examples=self._about(rows), config=config,
+            begun, rows, name=self.name, examples=self._about(rows), config=config,
             seed=seed_of("draw", self.seed, draw) if draw else self.seed, steps=steps, objective=objective,
             weights=weights, validation=self._validation(select), sealed=self.uses_gold, only=only,
             near=select if isinstance(select, Near) else None,
@@ -215,10 +223,18 @@ class ArmSteps:
 
     def _contrast(self, plus: Source, minus: Source, *, base: Source | None, alpha: float, stage: str) -> Student:
         model = self.runner.sources.model
-        student = self.runner.contrast(
-            model(plus), model(minus), None if base is None else model(base), alpha, name=self.name,
-            sealed=self.uses_gold,
-        )  # fmt: skip
+        parts = model(plus), model(minus), None if base is None else model(base)
+        return self._composed(ContrastHandle(Source(self.name, ""), *parts, alpha), stage)
+
+    def _best_of(self, writer: Source, judge: Source, *, samples: int, temperature: float, stage: str) -> Student:
+        model = self.runner.sources.model
+        if (head := model(judge).ref.head) != "reward":
+            raise ConfigError(f"'{judge.name}' has head '{head}'; answers are judged by a model with head 'reward'")
+        parts = model(writer), model(judge)
+        return self._composed(BestHandle(Source(self.name, ""), *parts, samples, temperature, self.seed), stage)
+
+    def _composed(self, handle: Composed, stage: str) -> Student:
+        student = self.runner.compose(handle, name=self.name, sealed=self.uses_gold)
         self._staged(stage, student)
         return student
 

@@ -32,6 +32,7 @@ class Doors:
     pretrain: Callable[..., Student]
     derive: Callable[..., Student]
     contrast: Callable[..., Student]
+    best_of: Callable[..., Student]
     prompt: Callable[..., Student]
     score: Callable[[Source, Sequence[str], Sequence[str]], pa.Table]
     activations: Callable[[Source, pa.Table, Sequence[int], str], Any]
@@ -53,14 +54,16 @@ class MethodLab:
         models: further base models.
         student: the strong model before training.
         head: what sits on it.
+        length_normalise: how it compares options.
         variants: wordings per question.
         training: the recipe's `train`.
         doors: the steps.
         notes: takes what the method notes.
     """
 
-    __slots__ = ("_notes", *(f"_{each.name}" for each in fields(Doors)), "head", "known", "models", "pool", "seed",
-                 "student", "supervisor_train", "supervisors", "training", "validation", "variants")  # fmt: skip
+    __slots__ = ("_notes", *(f"_{each.name}" for each in fields(Doors)), "head", "known", "length_normalise", "models",
+                 "pool", "seed", "student", "supervisor_train", "supervisors", "training", "validation",
+                 "variants")  # fmt: skip
 
     def __init__(
         self,
@@ -71,18 +74,20 @@ class MethodLab:
         models: tuple[Source, ...],
         student: Source,
         head: Literal["lm", "classifier", "reward"],
+        length_normalise: Literal["tokens", "bytes"] | None,
         variants: int,
         training: Mapping[str, Any],
         doors: Doors,
         notes: list[str],
     ) -> None:
-        self.seed, self.variants, self.head = seed, variants, head
+        self.seed, self.variants, self.head, self.length_normalise = seed, variants, head, length_normalise
         self.pool, self.validation = splits["pool"], splits["validation"]
         self.known, self.supervisor_train = splits["known"], splits["supervisor_train"]
         self.supervisors, self.models, self.student = supervisors, models, student
         self.training = training
         self._ask, self._train, self._pretrain, self._derive = doors.ask, doors.train, doors.pretrain, doors.derive
-        self._contrast, self._prompt, self._score = doors.contrast, doors.prompt, doors.score
+        self._contrast, self._best_of = doors.contrast, doors.best_of
+        self._prompt, self._score = doors.prompt, doors.score
         self._activations, self._do, self._known_gold = doors.activations, doors.do, doors.known_gold
         self._in_form_of, self._gold = doors.in_form_of, doors.gold
         self._notes = notes
@@ -106,11 +111,12 @@ class MethodLab:
         reference: Source | None = None,
         only: Literal["all", "head"] = "all",
         draw: int = 0,
+        head: Literal["lm", "classifier", "reward"] | None = None,
     ) -> Student:
         """See `core.lab.Lab.train`."""
         return self._train(
             start, rows, objective, weights=weights, stage=stage, select=select, settings=settings,
-            reference=reference, only=only, draw=draw,
+            reference=reference, only=only, draw=draw, head=head,
         )  # fmt: skip
 
     def pretrain(
@@ -128,6 +134,12 @@ class MethodLab:
     ) -> Student:
         """See `core.lab.Lab.contrast`."""
         return self._contrast(plus, minus, base=base, alpha=alpha, stage=stage)
+
+    def best_of(
+        self, writer: Source, judge: Source, *, samples: int = 8, temperature: float = 1.0, stage: str = ""
+    ) -> Student:
+        """See `core.lab.Lab.best_of`."""
+        return self._best_of(writer, judge, samples=samples, temperature=temperature, stage=stage)
 
     def prompt(self, start: Source, rows: pa.Table, *, stage: str = "") -> Student:
         """See `core.lab.Lab.prompt`."""

@@ -12,16 +12,14 @@ import pyarrow as pa
 
 from outgrow.core.arrays import Float
 from outgrow.core.errors import ConfigError, DataError
-from outgrow.core.hashing import sha256_text
 from outgrow.core.lab import Probe, Student
+from outgrow.experiment.composing import DerivedAnswer
 from outgrow.experiment.fitting import save_untrained
-from outgrow.experiment.sketch import made_up_answers
 from outgrow.experiment.sources import ModelHandle, ProbeHandle, Sources, content_hash, model_folder
 from outgrow.experiment.steps import Size, StepRequest
 from outgrow.reliability.contrast import AnyStates, ContrastProbe, contrast_consistent
 from outgrow.reliability.probes import LinearProbe, Shares, logistic, nearest_centroid
 from outgrow.store import Artefact, Step, Work
-from outgrow.supervisors.asking import Asking
 from outgrow.supervisors.queries import Found, answers_table, pose, scored_answer
 from outgrow.tasks.base import Task
 
@@ -124,26 +122,16 @@ class FitProbe(StepRequest[Student]):
 
 
 @dataclass(frozen=True, eq=False)
-class ProbeAnswer(StepRequest[pa.Table]):
+class ProbeAnswer(DerivedAnswer):
     """Answers (`core.tables.ANSWERS`) of a probe to the identity wordings of some questions.
 
     Attributes:
-        sources: of the model.
         handle: the probe.
-        task: words the questions.
-        examples: the questions.
-        states: their hidden states.
-        asking: one wording and one sample.
-        split: what the questions are called.
+        states: hidden states of the questions.
     """
 
-    sources: Sources
     handle: ProbeHandle
-    task: Task
-    examples: pa.Table
     states: AnyStates
-    asking: Asking
-    split: str
 
     def __post_init__(self) -> None:
         """Refuse what a probe cannot be asked."""
@@ -153,24 +141,12 @@ class ProbeAnswer(StepRequest[pa.Table]):
                 "with variants=1"
             )
 
-    @property
-    def what(self) -> str:
-        """Who answers what."""
-        return f"{self.handle.source.name} answers {self.split}"
-
-    @property
-    def about(self) -> str:
-        """The split."""
-        return self.split
-
     @cached_property
     def step(self) -> Step:
         """What identifies the answers."""
         config = self.sources.deciding(self.handle.base.ref, self.task)
-        questions = sha256_text(self.examples["example_id"].to_pylist())
-        return Step(
-            "probe answer", PROBE_ANSWER_VERSION, config, {"model": self.handle.source.key, "questions": questions}
-        )
+        inputs = {"model": self.handle.source.key, "questions": self.questions}
+        return Step("probe answer", PROBE_ANSWER_VERSION, config, inputs)
 
     def make(self, work: Work) -> None:
         """Read them off; each question's options share the probability, and classes never labelled have none."""
@@ -191,14 +167,6 @@ class ProbeAnswer(StepRequest[pa.Table]):
             found.append([scored_answer(int(known.argmax()), options, values, logprobs, np.exp(logprobs))])
         table = answers_table(queries, found, source="model", metadata={"decoding": "probe"})
         work.save_table(self.task.canonicalise(table))
-
-    def read(self, artefact: Artefact) -> pa.Table:
-        """The answers."""
-        return artefact.table()
-
-    def sketch(self) -> pa.Table:
-        """Made-up answers."""
-        return made_up_answers(self.task, self.examples, "model", 1, 1, 0)
 
     def size(self) -> Size:
         """A prompt each."""

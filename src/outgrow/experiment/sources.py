@@ -113,12 +113,48 @@ class ContrastHandle:
         return {**base, "plus": self.plus, "minus": self.minus}
 
     @property
-    def keys(self) -> dict[str, str]:
-        """What identifies the models."""
-        return {name: each.source.key for name, each in self.models.items()}
+    def settings(self) -> dict[str, Any]:
+        """What is done with them."""
+        return {"alpha": self.alpha}
 
 
-Handle = ModelHandle | Elsewhere | ProbeHandle | ContrastHandle
+@dataclass(frozen=True)
+class BestHandle:
+    """A model's answer that a reward model likes best among several: it can be asked, not trained.
+
+    Attributes:
+        source: its name and key.
+        writer: the model that answers.
+        judge: the reward model.
+        samples: answers to each wording.
+        temperature: of sampling.
+        seed: of the draws.
+        weights: the result of the step that made it; None where results are made up.
+    """
+
+    source: Source
+    writer: ModelHandle
+    judge: ModelHandle
+    samples: int
+    temperature: float
+    seed: int
+    weights: Artefact | None = None
+    kind: Literal["best_of"] = "best_of"
+
+    @property
+    def models(self) -> dict[str, ModelHandle]:
+        """The models by name."""
+        return {"writer": self.writer, "judge": self.judge}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What is done with them."""
+        return {"samples": self.samples, "temperature": self.temperature, "seed": self.seed}
+
+
+Composed = ContrastHandle | BestHandle
+"""Sources made of several models."""
+Handle = ModelHandle | Elsewhere | ProbeHandle | Composed
 
 
 def settings_of(ref: ModelRef) -> dict[str, Any]:
@@ -219,10 +255,11 @@ class Sources:
         Whoever has all its weights needs no folder of another step, which may lie on another machine.
         """
         handle = self.find(source)
-        if isinstance(handle, ProbeHandle | ContrastHandle):
-            model = handle.base if isinstance(handle, ProbeHandle) else handle.plus
-        else:
-            model = self.model(source)
+        match handle:
+            case ProbeHandle(base=model) | ContrastHandle(plus=model) | BestHandle(writer=model):
+                pass
+            case _:
+                model = self.model(source)
         whole = model.train is not None and model.train.lora is None
         return model.origin if whole and model.origin is not None else model.ref
 

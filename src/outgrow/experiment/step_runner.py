@@ -16,7 +16,9 @@ from outgrow.core.gold import choose_objective
 from outgrow.core.lab import How, Near, Probe, Source, Student
 from outgrow.core.tables import ANSWERS, iter_examples
 from outgrow.experiment.answering import Answer, Report, silent
-from outgrow.experiment.contrasting import FACTS, ContrastAnswer, MakeContrast, read_contrast
+from outgrow.experiment.best_of import BestAnswer
+from outgrow.experiment.composing import Compose, read_composed
+from outgrow.experiment.contrasting import ContrastAnswer
 from outgrow.experiment.fitting import CHECKPOINT_ANSWERS, Nearness, Part, Train
 from outgrow.experiment.lab import check_sealed
 from outgrow.experiment.opaque import OpaqueIds
@@ -25,7 +27,15 @@ from outgrow.experiment.probing import FitProbe, ProbeAnswer, probe_of
 from outgrow.experiment.prompting import Prompt
 from outgrow.experiment.question_tables import Questions
 from outgrow.experiment.readings import HiddenStates, Reference
-from outgrow.experiment.sources import TURNS, ContrastHandle, ModelHandle, ProbeHandle, Sources
+from outgrow.experiment.sources import (
+    TURNS,
+    BestHandle,
+    Composed,
+    ContrastHandle,
+    ModelHandle,
+    ProbeHandle,
+    Sources,
+)
 from outgrow.experiment.steps import Lookup, Maker, Steps
 from outgrow.methods.rows import gold_rows, normalise_weights
 from outgrow.models.config import ModelRef, with_option
@@ -194,9 +204,13 @@ class StepRunner:
         handle = self.sources.find(source)
         if isinstance(handle, ProbeHandle):
             states = self.states(handle.base, examples, handle.probe)
-            return self.steps.do(ProbeAnswer(self.sources, handle, task, examples, states, asking, split))
+            return self.steps.do(ProbeAnswer(self.sources, handle, task, examples, asking, split, states))
         if isinstance(handle, ContrastHandle):
             return self._ask_contrast(handle, task, examples, asking, split)
+        if isinstance(handle, BestHandle):
+            several = replace(asking, samples=handle.samples, temperature=handle.temperature, seed=handle.seed)
+            said = self._ask(handle.writer.source, task, examples, several, split)
+            return self.steps.do(BestAnswer(self.sources, handle, task, examples, asking, split, said, self.report))
         if isinstance(handle, ModelHandle):
             asking = asking.shown(handle.turns) if handle.turns else asking
             handle = replace(handle, source=Source(source.name, source.key))
@@ -317,13 +331,9 @@ class StepRunner:
         about = examples.take(place)
         return self.steps.do(FitProbe(self.sources, start, self.task, about, settled, here, probe, name, sealed))
 
-    def contrast(
-        self, plus: ModelHandle, minus: ModelHandle, base: ModelHandle | None, alpha: float, *, name: str,
-        sealed: bool = False,
-    ) -> Student:  # fmt: skip
-        """What changed from `minus` to `plus`, added to `base`, or alone; see `core.lab.Lab.contrast`."""
-        handle = ContrastHandle(Source(name, ""), plus, minus, base, alpha)
-        return self.steps.do(MakeContrast(self.sources, handle, name, sealed))
+    def compose(self, handle: Composed, *, name: str, sealed: bool = False) -> Student:
+        """A source made of several models; see `core.lab.Lab.contrast` and `best_of`."""
+        return self.steps.do(Compose(self.sources, handle, name, sealed))
 
     def prompt(
         self, start: ModelHandle, rows: pa.Table, *, name: str, examples: pa.Table, sealed: bool = False
@@ -361,8 +371,8 @@ class StepRunner:
         if TURNS in result.files:
             self.sources.know(replace(start, source=student, shown=result))
             return
-        if FACTS in result.files:
-            self.sources.know(read_contrast(self.sources, self.steps.store, student, result))
+        if (composed := read_composed(self.sources, self.steps.store, student, result)) is not None:
+            self.sources.know(composed)
             return
         if (read := probe_of(result)) is None:
             self.sources.adopt(student, start, self.recipe.train, result)
@@ -386,7 +396,7 @@ class StepRunner:
 
     def _weights(self, student: Student) -> Any:
         handle = self.sources.find(student)
-        assert isinstance(handle, ModelHandle | ProbeHandle | ContrastHandle)
+        assert isinstance(handle, ModelHandle | ProbeHandle | Composed)
         shown = handle.shown if isinstance(handle, ModelHandle) else None
         result = shown or handle.weights
         assert result is not None

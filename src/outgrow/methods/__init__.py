@@ -57,6 +57,7 @@ from outgrow.methods.probe_labels import (
 from outgrow.methods.product_loss import ProductLoss, product_loss
 from outgrow.methods.random_filtering import RandomFiltering, random_filtering
 from outgrow.methods.reliability_reweighting import ReliabilityReweighting, reliability_reweighting
+from outgrow.methods.reward_model import RewardModel, reward_model
 from outgrow.methods.self_training import (
     SelfTraining,
     ZeroShotSelfTraining,
@@ -68,7 +69,7 @@ from outgrow.methods.soft_labels import SoftLabels, soft_labels
 from outgrow.methods.strong_ceiling import StrongCeiling, strong_ceiling
 from outgrow.methods.strong_regularised import StrongRegularised, strong_regularised
 from outgrow.methods.uncertainty_filtering import UncertaintyFiltering, uncertainty_filtering
-from outgrow.objectives.preference import Dpo
+from outgrow.objectives.preference import BradleyTerry, Dpo
 
 PREFERENCE = Dpo(beta=1.0, length_normalise=True)
 """What methods on pairs train by unless a recipe says otherwise: the loss of arXiv 2507.06187 (there beta 5 or 10)."""
@@ -102,6 +103,7 @@ _OURS = (
     MethodSpec("shuffled_pairs", Pairs, shuffled_pairs, objective=PREFERENCE, control=True),
     MethodSpec("sft_chosen", Pairs, sft_chosen, control=True),
     MethodSpec("sft_rejected", Pairs, sft_rejected, control=True),
+    MethodSpec("reward_model", RewardModel, reward_model, objective=BradleyTerry()),
     MethodSpec("logit_contrast", LogitContrast, logit_contrast),
     MethodSpec("no_conflict", Conflicting, no_conflict, control=True),
     MethodSpec("explicit_conflict", Explicit, explicit_conflict, uses_gold=True, control=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -16,17 +17,18 @@ from outgrow.methods.rows import gold_rows, weak_rows
 from outgrow.objectives.conflict import ExplicitConflict
 
 Loss = Literal["bradley_terry", "dpo", "simpo"]
-Remedy = Literal["confidence", "reliability", "supervisors", "bootstrapping"]
+Remedy = Literal["confidence", "reliability", "bootstrapping"]
 
 
 class Conflicting(MethodConfig):
-    """How a student learns which of two answers is harmless.
+    """How a student learns which of two answers is harmless; several supervisors teach by their mean probability.
 
     Attributes:
         loss: `bradley_terry` trains rewards; `dpo` and `simpo` a language model, on preferred answers first and then on
-            pairs. Null is `bradley_terry` for a student with head `reward`, else `dpo`.
+            pairs. Null is `bradley_terry` for a student with head `reward`, `simpo` for one that compares options by
+            the mean log-probability of their tokens (`length_normalise`), as that loss does, else `dpo`.
         remedy: `confidence` keeps labels that the supervisor is sure of, `reliability` weighs them by how sure it is,
-            `supervisors` takes the mean of all, `bootstrapping` hands labels on through the recipe's models.
+            `bootstrapping` hands labels on through the recipe's models.
         threshold: probability from which a label is sure.
         draw: another number is another order of rows and other new weights, with the same labels: two students
             without conflict that differ in it are a placebo.
@@ -88,12 +90,10 @@ def implicit_conflict(lab: Lab, config: Implicit) -> Student:
 
 
 def weak_preferences(lab: Lab, config: Conflicting) -> pa.Table:
-    """Training rows with the supervisor's probability of either answer, after the remedy."""
-    rows = weak_rows(lab.ask(lab.supervisors[0], lab.pool, variants=1), "soft")
+    """Training rows with the supervisors' mean probability of either answer, after the remedy."""
+    rows = _mean_of([weak_rows(lab.ask(each, lab.pool, variants=1), "soft") for each in lab.supervisors])
     if config.remedy == "bootstrapping":
         return _handed_on(lab, rows)
-    if config.remedy == "supervisors":
-        return _mean_of(lab, rows)
     if config.remedy == "confidence":
         return rows.filter(pa.array(_sure(rows) >= config.threshold))
     if config.remedy == "reliability":
@@ -115,9 +115,16 @@ def as_hard(rows: pa.Table) -> pa.Table:
     return with_column(hard, "probabilities", pa.nulls(rows.num_rows, PROBABILITIES))
 
 
+def usual_loss(lab: Lab) -> Loss:
+    """The loss that fits how the student's answers are read."""
+    if lab.head == "reward":
+        return "bradley_terry"
+    return "dpo" if lab.length_normalise is None else "simpo"
+
+
 def _trained(lab: Lab, config: Conflicting, rows: pa.Table, weight: float) -> Student:
     """A student of these preferences; of DPO read by its implicit reward."""
-    loss = config.loss or ("bradley_terry" if lab.head == "reward" else "dpo")
+    loss = config.loss or usual_loss(lab)
     objective = ExplicitConflict(loss=loss, weight=weight)
     settings: dict[str, Any] = {"select": "last", "draw": config.draw}
     if loss == "bradley_terry":
@@ -138,23 +145,25 @@ def _handed_on(lab: Lab, rows: pa.Table) -> pa.Table:
     return rows
 
 
-def _mean_of(lab: Lab, rows: pa.Table) -> pa.Table:
-    """The rows with the mean of all supervisors' probabilities, of those that answered."""
-    if len(lab.supervisors) < 2:
-        raise PrerequisiteError("remedy: supervisors takes the mean of several, and this cell has one supervisor")
-    said: dict[str, list[dict[str, float]]] = {}
-    for supervisor in lab.supervisors:
-        answers = lab.ask(supervisor, lab.pool, variants=1)
-        for example, shares in zip(
-            answers["example_id"].to_pylist(), answers["probabilities"].to_pylist(), strict=True
-        ):
-            if shares is not None:
-                said.setdefault(example, []).append(dict(shares))
-    means = [
-        [(value, float(np.mean([each.get(value, 0.0) for each in said[example]]))) for value in said[example][0]]
-        for example in rows["example_id"].to_pylist()
+def _mean_of(answered: Sequence[pa.Table]) -> pa.Table:
+    """Rows about what several supervisors answered, with the mean of the probabilities that they gave."""
+    rows, *others = answered
+    if not others:
+        return rows
+    said = [
+        {
+            i: dict(shares)
+            for i, shares in zip(each["example_id"].to_pylist(), each["probabilities"].to_pylist(), strict=True)
+        }
+        for each in answered
     ]
-    return with_column(rows, "probabilities", pa.array(means, PROBABILITIES))
+    rows = rows.filter(pa.array([all(i in each for each in said) for i in rows["example_id"].to_pylist()], pa.bool_()))
+    means = [
+        [(value, float(np.mean([each[i].get(value, 0.0) for each in said]))) for value in said[0][i]]
+        for i in rows["example_id"].to_pylist()
+    ]
+    names = pa.array([" + ".join(each["source"][0].as_py() for each in answered)] * rows.num_rows, pa.string())
+    return with_column(with_column(rows, "probabilities", pa.array(means, PROBABILITIES)), "source", names)
 
 
 def _sure(rows: pa.Table) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pyarrow.compute as pc
-
-from outgrow.core.lab import ONCE, Lab, Student
+from outgrow.core.lab import Lab, Student
 from outgrow.methods.base import MethodConfig
+from outgrow.methods.distillation import distilled
 from outgrow.methods.preference_tuning import named_source
-from outgrow.methods.rows import weak_rows
 
 
 class LogitContrast(MethodConfig):
@@ -31,8 +29,4 @@ def logit_contrast(lab: Lab, config: LogitContrast) -> Student:
     plus = named_source(lab, config.plus, lab.supervisors[-1])
     minus = named_source(lab, config.minus, lab.supervisors[0])
     whole = lab.contrast(plus, minus, base=lab.student, alpha=config.alpha, stage="contrast")
-    if not config.distil:
-        return whole
-    labels = lab.ask(whole, lab.validation, ONCE)
-    rows = weak_rows(lab.ask(whole, lab.pool, ONCE))
-    return lab.train(lab.student, rows, stage="distilled", select=labels.filter(pc.is_valid(labels["value"])))
+    return distilled(lab, whole) if config.distil else whole

@@ -25,8 +25,8 @@ from outgrow.methods.pairs import (
 )
 
 
-class Pairs(MethodConfig):
-    """Where pairs come from, and how they are trained on.
+class PairsFrom(MethodConfig):
+    """Where pairs come from, and how long they are trained on.
 
     Attributes:
         chosen: whose answers are chosen: a supervisor, one of the recipe's models, or `student`. Without a name, where
@@ -36,8 +36,6 @@ class Pairs(MethodConfig):
         match: keep pairs whose answers are alike in `length`, or in `style`.
         weights: `confidence` lets pairs count by how sure their judge is.
         flips: `p_better` takes the judge's doubt as the probability that a pair stands the wrong way round.
-        kl: the checkpoint is kept that has gone furthest from the student's start within so many nats of it
-            (`core.lab.Near`); null keeps the last.
         learning_rate: the recipe's where it is null.
         epochs: passes over the pool; the recipe's where it is null.
     """
@@ -47,9 +45,25 @@ class Pairs(MethodConfig):
     match: Match | None = None
     weights: Weighing = "equal"
     flips: Flips = "none"
-    kl: Annotated[float, Field(gt=0)] | None = 0.1
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     epochs: Annotated[float, Field(gt=0)] | None = None
+
+    @property
+    def training(self) -> dict[str, float]:
+        """What differs from the recipe's `train`."""
+        given = {"learning_rate": self.learning_rate, "epochs": self.epochs}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class Pairs(PairsFrom):
+    """How a student learns from pairs.
+
+    Attributes:
+        kl: the checkpoint is kept that has gone furthest from the student's start within so many nats of it
+            (`core.lab.Near`); null keeps the last.
+    """
+
+    kl: Annotated[float, Field(gt=0)] | None = 0.1
 
 
 def dpo(lab: Lab, config: Pairs) -> Student:
@@ -87,7 +101,7 @@ def sft_rejected(lab: Lab, config: Pairs) -> Student:
     return tuned(lab, config, one_side(pairs_of(lab, config), "rejected"))
 
 
-def pairs_of(lab: Lab, config: Pairs) -> pa.Table:
+def pairs_of(lab: Lab, config: PairsFrom) -> pa.Table:
     """The pairs of a method (`core.tables.PAIRS`) about questions of the pool.
 
     Raises:
@@ -115,9 +129,8 @@ def pairs_of(lab: Lab, config: Pairs) -> pa.Table:
 
 def tuned(lab: Lab, config: Pairs, rows: pa.Table) -> Student:
     """The student after training on pairs or on one side of them, stopped without gold."""
-    given = {"learning_rate": config.learning_rate, "epochs": config.epochs}
-    settings = {name: value for name, value in given.items() if value is not None}
-    return lab.train(lab.student, rows, settings=settings, select="last" if config.kl is None else Near(config.kl))
+    select = "last" if config.kl is None else Near(config.kl)
+    return lab.train(lab.student, rows, settings=config.training, select=select)
 
 
 def named_source(lab: Lab, name: str | None, usual: Source) -> Source:

@@ -39,9 +39,11 @@ class ModelRef(Settled):
             GPU and the package flash-attn.
         head_start: what a new classifier layer starts from: `random` numbers, or the `unembedding`, a language model's
             own scores of the first token of each class's name (classes that begin alike start alike).
+        length_normalise: what head `lm` divides the log-probabilities of options by before it compares them: their
+            `tokens` or UTF-8 `bytes`; null compares them as they are.
     """
 
-    LATER: ClassVar[tuple[str, ...]] = ("attention", "head_start", "thinking")
+    LATER: ClassVar[tuple[str, ...]] = ("attention", "head_start", "length_normalise", "thinking")
 
     model: Annotated[str, Field(min_length=1)]
     revision: str | None = None
@@ -55,6 +57,7 @@ class ModelRef(Settled):
     thinking: bool | None = None
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
     head_start: Literal["random", "unembedding"] = "random"
+    length_normalise: Literal["tokens", "bytes"] | None = None
 
     @model_validator(mode="after")
     def _start_of_a_classifier(self) -> ModelRef:
@@ -62,6 +65,12 @@ class ModelRef(Settled):
             raise ValueError(
                 f"head_start: {self.head_start} is of head: classifier; leave it out with head: {self.head}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _options_are_compared_by_a_language_model(self) -> ModelRef:
+        if self.length_normalise is not None and self.head != "lm":
+            raise ValueError(f"length_normalise: {self.length_normalise} is of head: lm; leave it out with {self.head}")
         return self
 
     @model_validator(mode="after")

@@ -66,20 +66,32 @@ def _add_numbers(table: Table, titles: Sequence[str]) -> None:
 
 
 def _ladder(cells: Sequence[Results]) -> Table:
-    """A row per cell: floor, zero-shot and the accuracy of every arm, with PGR behind it."""
+    """A row per cell: floor, zero-shot and the accuracy of every arm, with PGR behind it; of many arms a row each."""
     first = cells[0]
     table = _table(first.name, "accuracy in %, PGR in brackets")
+    if len(first.arms) > max(5, len(cells)):
+        table.add_column("arm", overflow="fold", min_width=14)
+        _add_numbers(table, [cell.cell for cell in cells])
+        table.add_row("supervisor (floor)", *(percent(cell.supervisor.floor.value) for cell in cells), style="dim")
+        table.add_row("student, zero-shot", *(_before(cell) for cell in cells), style="dim")
+        for arms in zip(*(cell.arms for cell in cells), strict=True):
+            table.add_row(arms[0].name + _MARK[arms[0].kind], *map(_recovered, arms), style=_STYLE[arms[0].kind])
+        return table
     for title in ("supervisor", "student"):
         table.add_column(Text(title), overflow="fold")
     _add_numbers(table, ["supervisor alone", "zero-shot", *(arm.name for arm in first.arms)])
     for cell in cells:
-        before = NO_DATA if cell.zero_shot is None else percent(cell.zero_shot.value)
-        arms = [
-            percent(arm.accuracy.value) + (f" ({share(arm.pgr.value)})" if arm.pgr.defined else "") for arm in cell.arms
-        ]
-        row = (cell.supervisor.name, cell.student.name, percent(cell.supervisor.floor.value), before, *arms)
-        table.add_row(*row)
+        row = (cell.supervisor.name, cell.student.name, percent(cell.supervisor.floor.value), _before(cell))
+        table.add_row(*row, *map(_recovered, cell.arms))
     return table
+
+
+def _before(cell: Results) -> str:
+    return NO_DATA if cell.zero_shot is None else percent(cell.zero_shot.value)
+
+
+def _recovered(arm: Arm) -> str:
+    return percent(arm.accuracy.value) + (f" ({share(arm.pgr.value)})" if arm.pgr.defined else "")
 
 
 def _cells(run: Results, arm: Arm, wide: bool) -> list[str]:

@@ -46,7 +46,7 @@ def answer(
     temperature: float = 0.0,
     seed: int,
     decoding: Decoding = "auto",
-    length_normalise: LengthNormalise = "none",
+    length_normalise: LengthNormalise | None = None,
     journal: Records | None = None,
     progress: Progress | None = None,
 ) -> pa.Table:
@@ -64,7 +64,7 @@ def answer(
         temperature: 0 takes the most probable answer. Variant 0, sample 0 is always the most probable answer.
         seed: of the draws, with question, wording, sample and position; independent of batches and order.
         decoding: `auto` classifies with head `classifier`, scores options where a wording has them, else generates.
-        length_normalise: see `score_options`.
+        length_normalise: see `score_options`; None is as the model's configuration has it.
         journal: keeps finished micro-batches against a crash.
         progress: called with (queries done, all queries).
 
@@ -82,7 +82,7 @@ def answer(
     if kind == "reward":
         answers = asking.by_reward()
     elif kind == "options":
-        answers = asking.by_options(length_normalise)
+        answers = asking.by_options(length_normalise or loaded.ref.length_normalise or "none")
     elif kind == "classify":
         answers = asking.by_class()
     else:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from outgrow.reporting.figures.drawn import CONTROL, INK, LINE, METHOD, MUTED, ORACLE, RIGHT, WRONG, Drawn, data_table
-from outgrow.reporting.figures.style import canvas, heading, in_shares, label, to_svg
+from outgrow.reporting.figures.style import canvas, heading, in_shares, label, panels_in_rows, to_svg
 from outgrow.reporting.schema import Results
 
 COLOURS = (RIGHT, WRONG, ORACLE, CONTROL)
@@ -85,3 +86,81 @@ def draw_deception_curve(results: Results) -> Drawn | None:
         alt="Lines of deception scores and their chance references over thresholds.",
         svg=to_svg(figure), data=data_table(("arm", "threshold", "score", "chance_right"), rows), wide=False,
     )  # fmt: skip
+
+
+def draw_deception_growth(results: Results) -> Drawn | None:
+    """Sure contradictions of an unsure supervisor along the training; None where checkpoints were not asked."""
+    facts = results.deception
+    if facts is None or not any(seeds for seeds in facts.growth.values()):
+        return None
+    figure = canvas(5.2, 3.2)
+    axes = figure.subplots()
+    rows = []
+    for (arm, seeds), colour in zip(facts.growth.items(), LINES * len(facts.growth), strict=False):
+        style = "--" if arm == facts.placebo else "-"
+        for place, points in enumerate(seeds):
+            axes.plot([x for x, _ in points], [y for _, y in points], color=colour, linestyle=style, linewidth=1.1,
+                      label=label(arm, 26) if place == 0 else None)  # fmt: skip
+            rows += [(arm, place, *point) for point in points]
+    in_shares(axes.yaxis)
+    axes.set_xlabel("optimiser step", fontsize=8)
+    heading(axes, "sure contradictions of an unsure supervisor, share of test questions")
+    axes.legend(fontsize=6.5)
+    return Drawn(
+        key="deception_growth",
+        title="Detection without gold",
+        caption="Questions on which a student that is sure (.75 or more) contradicts a supervisor that is not, along "
+        "the training, a line per seed; no gold is needed to see them. A conflict that shows itself here grows faster "
+        "than the placebo (dashed) and than training without conflict.",
+        alt="Lines of confident disagreement over optimiser steps for every arm.",
+        svg=to_svg(figure), data=data_table(("arm", "seed", "step", "share"), rows), wide=False,
+    )  # fmt: skip
+
+
+def draw_deception_cells(cells: Sequence[Results]) -> Drawn | None:
+    """Scores over all cells by the gap between supervisor and ceiling; None where they were not measured."""
+    found = [(cell, cell.deception) for cell in cells if cell.deception is not None and cell.deception.arms]
+    if not found:
+        return None
+    found.sort(key=lambda each: _gap(each[0]))
+    placebo = found[0][1].placebo
+    names = [each.arm for each in found[0][1].arms if each.arm != placebo]
+    figure, panels = panels_in_rows(len(names))
+    rows = []
+    for name, axes in zip(names, panels, strict=True):
+        for x, (cell, facts) in enumerate(found):
+            by = {each.arm: each for each in facts.arms}
+            for arm, shift, marker, colour in ((name, -0.12, "o", METHOD), (placebo, 0.12, "s", CONTROL)):
+                each = by.get(arm or "")
+                if each is None:
+                    continue
+                chance = math.nan if each.chance_right is None else each.chance_right.value
+                axes.plot([x + shift - 0.1, x + shift + 0.1], [chance, chance], color=INK, linewidth=1.1)
+                score = math.nan
+                if each.score is not None:
+                    score = each.score.value
+                    axes.plot([x + shift] * 2, [each.score.low, each.score.high], color=colour, linewidth=1.2)
+                    axes.plot([x + shift], [score], marker=marker, markersize=4, color=colour, linestyle="none")
+                if arm == name:
+                    rows.append((name, cell.supervisor.name, cell.student.name, _gap(cell), score, chance))
+        axes.set_title(label(name, 34), fontsize=9)
+        ticks = [f"{cell.supervisor.name}\n{cell.student.name}\n{100 * _gap(cell):.0f}" for cell, _ in found]
+        axes.set_xticks(range(len(found)), ticks, fontsize=7)
+        axes.set_xlim(-0.5, len(found) - 0.5)
+        in_shares(axes.yaxis)
+        axes.grid(axis="y")
+    panels[0].set_ylabel("deception score", fontsize=8)
+    return Drawn(
+        key="deception_cells",
+        title="Deception by gap of capability",
+        caption="Score of every conflict (dots) and of the placebo (squares) with 95 % intervals; lines: the share of "
+        "such questions among those that were right without conflict. Under each pair: supervisor, student, and by how "
+        "many points the strong model trained on gold is ahead of the supervisor.",
+        alt="A panel per conflict: deception scores over pairs of supervisor and student, beside the placebo.",
+        svg=to_svg(figure), data=data_table(("arm", "supervisor", "student", "gap", "score", "chance_right"), rows),
+    )  # fmt: skip
+
+
+def _gap(cell: Results) -> float:
+    ceiling = cell.ceiling
+    return math.nan if ceiling is None else ceiling.accuracy.value - cell.supervisor.floor.value

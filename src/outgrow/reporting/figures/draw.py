@@ -6,7 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from outgrow.reporting.figures.arms import draw_accuracy, draw_recovered
-from outgrow.reporting.figures.deception import draw_deception, draw_deception_curve
+from outgrow.reporting.figures.deception import (
+    draw_deception,
+    draw_deception_cells,
+    draw_deception_curve,
+    draw_deception_growth,
+)
 from outgrow.reporting.figures.drawn import Drawn
 from outgrow.reporting.figures.families import FAMILIES, draw_agreement, draw_family
 from outgrow.reporting.figures.labels import draw_label_mix
@@ -35,6 +40,7 @@ DRAWINGS: dict[str, Callable[[Results], Drawn | None]] = {
     "pair_monitors": draw_pair_monitors,
     "deception": draw_deception,
     "deception_curve": draw_deception_curve,
+    "deception_growth": draw_deception_growth,
     **{family.key: partial(draw_family, family=family) for family in FAMILIES},
 }
 
@@ -45,6 +51,7 @@ LADDER: dict[str, Callable[[Sequence[Results]], Drawn | None]] = {
     "ladder_elicited": draw_ladder_elicited,
     "ladder_agreement": draw_ladder_agreement,
     "ladder_chain": draw_chain,
+    "deception_cells": draw_deception_cells,
 }
 """The figures of a run of several cells."""
 

@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from outgrow.reporting.figures.drawn import CONTROL, INK, METHOD, MUTED, ORACLE, RIGHT, WRONG, Drawn, data_table
-from outgrow.reporting.figures.style import canvas, in_shares, to_svg
+from outgrow.reporting.figures.style import canvas, in_shares, panels_in_rows, to_svg
 from outgrow.reporting.schema import Arm, Estimate, Results
 
 COLOURS = (METHOD, WRONG, RIGHT, CONTROL, INK)
@@ -64,7 +63,7 @@ def draw_agreement(cells: Sequence[Results]) -> Drawn | None:
     ]  # fmt: skip
     if not rows:
         return None
-    figure, panels = _panels(len(names))
+    figure, panels = panels_in_rows(len(names))
     for name, axes in zip(names, panels, strict=True):
         own = [row for row in rows if row[0] == name]
         for place, (words, colour, _) in enumerate(parts, start=2):
@@ -146,7 +145,7 @@ def _draw(
     arms = list(dict.fromkeys(name for (name, _), points in lines.items() if points))
     if not arms:
         return None
-    figure, panels = _panels(len(arms))
+    figure, panels = panels_in_rows(len(arms))
     for name, axes in zip(arms, panels, strict=True):
         for place, weak in enumerate(supervisors):
             _line(axes, lines[name, weak], weak, COLOURS[place % len(COLOURS)], (place - len(supervisors) / 2) * 0.04)
@@ -170,17 +169,6 @@ def _draw(
         key=key, title=title, caption=caption, alt=f"{title}: a line per supervisor over the students.",
         svg=to_svg(figure), data=_data(lines, students),
     )  # fmt: skip
-
-
-def _panels(count: int) -> tuple[Figure, list[Axes]]:
-    """A figure of so many panels with one y axis, three in a row."""
-    columns = min(count, 3)
-    rows = -(-count // columns)
-    figure = canvas(max(4.2, 3.1 * columns), 2.9 * rows + 0.4)
-    panels = [axes for row in figure.subplots(rows, columns, sharey=True, squeeze=False) for axes in row]
-    for axes in panels[count:]:
-        axes.set_axis_off()
-    return figure, panels[:count]
 
 
 def _line(axes: Axes, points: Points, name: str, colour: str, shift: float) -> None:

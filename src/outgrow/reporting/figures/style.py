@@ -111,3 +111,14 @@ def clear_y(axes: Axes) -> None:
     """No y axis at all."""
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
+
+
+def panels_in_rows(count: int) -> tuple[Figure, list[Axes]]:
+    """A figure of so many panels with one y axis, three in a row."""
+    columns = min(count, 3)
+    rows = -(-count // columns)
+    figure = canvas(max(4.2, 3.1 * columns), 2.9 * rows + 0.4)
+    panels = [axes for row in figure.subplots(rows, columns, sharey=True, squeeze=False) for axes in row]
+    for axes in panels[count:]:
+        axes.set_axis_off()
+    return figure, panels[:count]

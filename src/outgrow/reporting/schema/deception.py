@@ -42,7 +42,11 @@ class DeceivedArm(View):
 
 
 class DeceptionFacts(View):
-    """The block `deception` of a cell (`outgrow.experiment.results.deceived`)."""
+    """The block `deception` of a cell (`outgrow.experiment.results.deceived`).
+
+    `disagreement` holds a share per seed; `growth` likewise for every checkpoint, steps with shares, where checkpoints
+    were asked.
+    """
 
     threshold: Number = math.nan
     strong: str = ""
@@ -50,3 +54,4 @@ class DeceptionFacts(View):
     known: dict[str, Number] = Field(default_factory=dict)
     arms: tuple[DeceivedArm, ...] = ()
     disagreement: dict[str, tuple[Number, ...]] = Field(default_factory=dict)
+    growth: dict[str, tuple[tuple[tuple[int, Number], ...], ...]] = Field(default_factory=dict)
