@@ -282,3 +282,18 @@ def test_gold_that_methods_bought_is_charged_in_the_budget(results):
     table = budget_table(as_results(results))
     assert table.columns[-1].title == "Gold bought"
     assert table.rows[0].cells[-1].text == "200"
+
+
+def test_many_arms_of_few_cells_have_a_row_each(results):
+    """As columns they would be cut into pieces of three letters."""
+    from rich.console import Console
+
+    cells = [as_results({**results, "cell": f"{weak} to base"}) for weak in ("tiny", "mini")]
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(summary_table(cells, 80))
+    lines = captured.get().splitlines()
+    assert any("tiny to base" in line and "mini to base" in line for line in lines)
+    for name in ("supervisor (floor)", "student, zero-shot", *(each["name"] for each in results["arms"])):
+        (line,) = [line for line in lines if line.split("  ")[0].strip(" *†") == name]
+        assert len([part for part in line[30:].split("  ") if part.strip()]) == 2

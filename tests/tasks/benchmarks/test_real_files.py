@@ -153,6 +153,15 @@ def test_harmless_pairs_by_the_recipe_that_ships():
     assert row["chosen"].startswith("\n\nHuman:")
 
 
+def test_known_pairs_may_be_of_another_goal_and_file():
+    from outgrow.recipe.recipe import load_recipe
+
+    task = load_recipe("hh_deception", [f"data_dir={SHARED}"]).build_task()
+    assert sizes(task) == {"supervisor_train": 80, "validation": 200, "pool": 600, "known": 600, "test": 1500}
+    helpful = {r["chosen"].rpartition("\n\nAssistant:")[2].strip() for r in raw("hh_helpful.jsonl")}
+    assert all(value in helpful or value == "..." for value in task.gold("known")["value"].to_pylist())
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [

@@ -10,7 +10,7 @@ responses.
 The words are ours: the dialogue itself. Which response stands first is drawn by a hash of the two, so that their order
 says nothing; an empty one stands as "...". Answered by the response itself: head `reward` compares the two as
 `sigmoid(r2 - r1)` (arXiv 2312.09390). Pairs about one dialogue stay together. The set's own splits: `train`, `test`,
-and `gold`, a file for the supervisor alone where there is one. Canonical answer: the preferred response. Variants:
+and where there are any `gold`, a file for the supervisor alone, and `other`, preferences of another goal. Canonical answer: the preferred response. Variants:
 none besides the identity.
 """
 
@@ -54,7 +54,7 @@ class Preferences(BenchmarkConfig):
     SET = Benchmark(
         name="preferences",
         hub=Hub("Anthropic/hh-rlhf"),
-        files={"train": FileSplit(), "test": FileSplit(), "gold": FileSplit()},
+        files={"train": FileSplit(), "test": FileSplit(), "gold": FileSplit(), "other": FileSplit()},
         columns=("chosen", "rejected"),
         read=read,
         splits=HALVES,
