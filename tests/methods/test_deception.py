@@ -142,7 +142,7 @@ def test_several_supervisors_are_averaged_and_models_hand_labels_on():
     answers = fake.answers_table(SAID, probabilities=SHARES)
     lab, _ = run("no_conflict", Probable(answers, head="reward", further=(OTHER,)))
     found = shares(lab.trained[0])
-    assert set(found) == {"q1", "q2", "q3", "k1"} - {"k1"}  # what all of them answered
+    assert set(found) == {"q1", "q2", "q3", "k1"}  # what all of them answered
     assert found["q1"] == pytest.approx({"a": 0.7, "b": 0.3})
     assert found["q2"] == pytest.approx({"a": 0.4, "b": 0.6})
     assert set(lab.trained[0].column("source")) == {"sup + other"}

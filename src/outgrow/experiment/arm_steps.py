@@ -172,7 +172,7 @@ class ArmSteps:
             reference = start
         begun = runner.sources.model(start)
         if head is not None and head != begun.ref.head:
-            if begun.weights is not None:
+            if begun.train is not None:
                 raise ConfigError(f"'{start.name}' was trained already; another head is put on base models alone")
             begun = runner.sources.base(begun.ref.model_copy(update={"head": head}), start.name)
         student = runner.train(

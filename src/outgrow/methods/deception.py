@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -91,7 +90,7 @@ def implicit_conflict(lab: Lab, config: Implicit) -> Student:
 
 def weak_preferences(lab: Lab, config: Conflicting) -> pa.Table:
     """Training rows with the supervisors' mean probability of either answer, after the remedy."""
-    rows = _mean_of([weak_rows(lab.ask(each, lab.pool, variants=1), "soft") for each in lab.supervisors])
+    rows = _mean_of(lab)
     if config.remedy == "bootstrapping":
         return _handed_on(lab, rows)
     if config.remedy == "confidence":
@@ -145,24 +144,18 @@ def _handed_on(lab: Lab, rows: pa.Table) -> pa.Table:
     return rows
 
 
-def _mean_of(answered: Sequence[pa.Table]) -> pa.Table:
-    """Rows about what several supervisors answered, with the mean of the probabilities that they gave."""
-    rows, *others = answered
+def _mean_of(lab: Lab) -> pa.Table:
+    """Soft rows about what all supervisors answered, with the mean of the probabilities that they gave."""
+    rows, *others = [weak_rows(lab.ask(each, lab.pool, variants=1), "soft") for each in lab.supervisors]
     if not others:
         return rows
-    said = [
-        {
-            i: dict(shares)
-            for i, shares in zip(each["example_id"].to_pylist(), each["probabilities"].to_pylist(), strict=True)
-        }
-        for each in answered
-    ]
+    said = [{row["example_id"]: dict(row["probabilities"]) for row in each.to_pylist()} for each in (rows, *others)]
     rows = rows.filter(pa.array([all(i in each for each in said) for i in rows["example_id"].to_pylist()], pa.bool_()))
     means = [
         [(value, float(np.mean([each[i].get(value, 0.0) for each in said]))) for value in said[0][i]]
         for i in rows["example_id"].to_pylist()
     ]
-    names = pa.array([" + ".join(each["source"][0].as_py() for each in answered)] * rows.num_rows, pa.string())
+    names = pa.array([" + ".join(each.name for each in lab.supervisors)] * rows.num_rows, pa.string())
     return with_column(with_column(rows, "probabilities", pa.array(means, PROBABILITIES)), "source", names)
 
 

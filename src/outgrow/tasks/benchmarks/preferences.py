@@ -10,8 +10,8 @@ responses.
 The words are ours: the dialogue itself. Which response stands first is drawn by a hash of the two, so that their order
 says nothing; an empty one stands as "...". Answered by the response itself: head `reward` compares the two as
 `sigmoid(r2 - r1)` (arXiv 2312.09390). Pairs about one dialogue stay together. The set's own splits: `train`, `test`,
-and where there are any `gold`, a file for the supervisor alone, and `other`, preferences of another goal. Canonical answer: the preferred response. Variants:
-none besides the identity.
+and where there are any `gold`, a file for the supervisor alone, and `other`, preferences of another goal. Canonical
+answer: the preferred response. Variants: none besides the identity.
 """
 
 from __future__ import annotations
