@@ -71,12 +71,18 @@ def draw_pair_theory(results: Results) -> Drawn | None:
     axes = figure.subplots()
     for value in (axes.axhline, axes.axvline):
         value(0, color=MUTED, linewidth=0.8)
-    for arm, slope in found:
+    height = 100 * (max(arm.gain.high for arm, _ in found) - min(arm.gain.low for arm, _ in found))
+    width, placed = max(slope for _, slope in found) - min(slope for _, slope in found), list[tuple[float, float]]()
+    for arm, slope in sorted(found, key=lambda each: each[0].gain.value):
         axes.plot([slope, slope], [100 * arm.gain.low, 100 * arm.gain.high], color=COLOUR_OF[arm.kind], linewidth=0.9)
         dot(axes, slope, 100 * arm.gain.value, arm.kind, markersize=5, linestyle="")
-        axes.annotate(label(arm.name, 26), (slope, 100 * arm.gain.value), xytext=(5, 3), textcoords="offset points",
-                      fontsize=6.5, color=MUTED)  # fmt: skip
-    axes.margins(x=0.12)
+        y = 100 * arm.gain.value
+        while any(abs(y - other) < 0.05 * height and abs(slope - x) < 0.3 * width for x, other in placed):
+            y += 0.01 * height  # a name goes above those it would be written over
+        placed.append((slope, y))
+        axes.annotate(label(arm.name, 26), (slope, y), xytext=(5, 3), textcoords="offset points",
+                      fontsize=6.5, color=MUTED, annotation_clip=False)  # fmt: skip
+    axes.margins(x=0.2)
     axes.set_xlabel("slope that equation 6 expects")
     heading(axes, "gain, points")
     rows = [(arm.name, arm.kind, slope, arm.gain.value, arm.gain.low, arm.gain.high) for arm, slope in found]
