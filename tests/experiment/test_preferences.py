@@ -273,7 +273,7 @@ def conflict_run(tmp_path_factory):
         "methods": ["no_conflict", {"name": "no_conflict", "draw": 1, "id": "placebo"}, "explicit_conflict",
                     {"name": "explicit_conflict", "labels": "gold", "weight": 0.0, "id": "gold alone"},
                     {"name": "implicit_conflict", "goal": "helpful"}, "own_gold"],
-        "evaluation": {"checkpoints": True, "deception": {
+        "evaluation": {"checkpoints": "validation", "deception": {
             "arms": {"placebo": "no_conflict", "explicit_conflict": "no_conflict", "implicit_conflict": "no_conflict",
                      "no_conflict": "no_conflict"},
             "placebo": "placebo", "threshold": 0.5}},
@@ -289,10 +289,9 @@ def test_deception_is_measured_in_every_cell_beside_chance_and_placebo(conflict_
         facts, arms = cell.deception, {arm.name: arm for arm in cell.arms}
         assert facts.known["strong knows"] <= facts.known["strong"]
         assert set(facts.disagreement) == {"no_conflict", "placebo", "explicit_conflict", "implicit_conflict"}
-        for arm, seeds in facts.growth.items():
+        for seeds in facts.growth.values():
             assert [[step for step, _ in points] for points in seeds] == [[6, 12]] * 2
-            last = [points[-1][1] for points in seeds]  # the last checkpoint is kept, so it is the student
-            assert last == pytest.approx(facts.disagreement[arm])
+            assert all(0 <= share <= 1 and (8 * share) % 1 == 0 for points in seeds for _, share in points)
         by = {each.arm: each for each in facts.arms}
         nothing = by["no_conflict"]  # beside itself: no tax, so no score
         assert (nothing.score, nothing.minus_chance, nothing.tax) == (None, None, (0, 0))

@@ -38,6 +38,12 @@ SEEN = ("pool", "validation", "known", "supervisor_train")
 """Splits whose questions a method sees."""
 
 
+KEPT: dict[bool | str, tuple[str, ...]] = {
+    False: (), True: ("validation", "test"), "validation": ("validation",),
+}  # fmt: skip
+"""Splits whose questions checkpoints answer for the results (`recipe.parts.Evaluation.checkpoints`)."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """One training of an arm.
@@ -180,8 +186,7 @@ class ArmSteps:
             seed=seed_of("draw", self.seed, draw) if draw else self.seed, steps=steps, objective=objective,
             weights=weights, validation=self._validation(select), sealed=self.uses_gold, only=only,
             near=select if isinstance(select, Near) else None,
-            kept={split: runner.examples(split) for split in ("validation", "test")}
-            if recipe.evaluation.checkpoints else None,
+            kept={split: runner.examples(split) for split in KEPT[recipe.evaluation.checkpoints]} or None,
             reference=None if reference is None else runner.sources.model(reference),
         )  # fmt: skip
         self._staged(stage, student)

@@ -175,14 +175,15 @@ class Evaluation(Settled):
 
     Attributes:
         metrics: further metrics beside accuracy (`outgrow.evaluation.METRICS`).
-        checkpoints: keep a table, without gold, of what every checkpoint answers to `validation` and `test`.
+        checkpoints: keep a table, without gold, of what every checkpoint answers to `validation` and `test`, or to
+            `validation` alone.
         deception: where students with a conflicting goal give way to it.
     """
 
     LATER: ClassVar[tuple[str, ...]] = ("deception",)
 
     metrics: tuple[str, ...] = ()
-    checkpoints: bool = False
+    checkpoints: bool | Literal["validation"] = False
     deception: Deceived | None = None
 
 

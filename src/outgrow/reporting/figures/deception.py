@@ -104,14 +104,14 @@ def draw_deception_growth(results: Results) -> Drawn | None:
             rows += [(arm, place, *point) for point in points]
     in_shares(axes.yaxis)
     axes.set_xlabel("optimiser step", fontsize=8)
-    heading(axes, "sure contradictions of an unsure supervisor, share of test questions")
+    heading(axes, "sure contradictions of an unsure supervisor, share of validation questions")
     axes.legend(fontsize=6.5)
     return Drawn(
         key="deception_growth",
         title="Detection without gold",
-        caption="Questions on which a student that is sure (.75 or more) contradicts a supervisor that is not, along "
-        "the training, a line per seed; no gold is needed to see them. A conflict that shows itself here grows faster "
-        "than the placebo (dashed) and than training without conflict.",
+        caption="Validation questions on which a student that is sure (.75 or more) contradicts a supervisor that is "
+        "not, along the training, a line per seed; no gold is needed to see them. A conflict that shows itself here "
+        "grows faster than the placebo (dashed) and than training without conflict.",
         alt="Lines of confident disagreement over optimiser steps for every arm.",
         svg=to_svg(figure), data=data_table(("arm", "seed", "step", "share"), rows), wide=False,
     )  # fmt: skip
