@@ -11,10 +11,11 @@ import pytest
 import outgrow
 from outgrow.core.errors import ConfigError
 from outgrow.core.lab import ONCE, How, Near
+from outgrow.evaluation.deception import confident_disagreement
 from outgrow.evaluation.delta import condition
 from outgrow.experiment.arm_steps import student_start
 from outgrow.experiment.fitting import option_divergence
-from outgrow.experiment.graph import Job, jobs_of
+from outgrow.experiment.graph import Job, jobs_of, perform
 from outgrow.experiment.step_runner import StepRunner
 from outgrow.methods.pairs import of_sources
 from outgrow.models import ModelRef, load, score_texts
@@ -280,6 +281,22 @@ def conflict_run(tmp_path_factory):
     }  # fmt: skip
     place = tmp_path_factory.mktemp("conflict")
     return outgrow.run(parse_recipe(raw), store=place / "store", out=place / "out", jobs=1), place, raw
+
+
+def test_the_last_checkpoints_contradictions_are_those_of_the_student(conflict_run):
+    """Read off what was kept: of DPO the checkpoint's log-odds less its reference's are the student's own."""
+    result, place, raw = conflict_run
+    runner = StepRunner(parse_recipe(raw), Store(place / "store", unsealed=True))
+    runner.reword()
+    jobs = [job for job in jobs_of(runner.recipe) if job.arm == "explicit_conflict"]
+    assert len(jobs) == 4
+    for job in jobs:
+        student, supervisor = perform(runner, job).student, runner.tune_supervisor(0, job.seed)
+        said = runner.answer(student, "validation", seed=0, full=False)
+        weak = runner.answer(supervisor, "validation", seed=job.seed, full=False, shown=True)
+        both = [np.array([row["probabilities"][0][1] for row in table.to_pylist()]) for table in (said, weak)]
+        growth = result.cells[job.place].deception.growth["explicit_conflict"][job.seed]
+        assert growth[-1][1] == confident_disagreement(*both).mean()
 
 
 def test_deception_is_measured_in_every_cell_beside_chance_and_placebo(conflict_run):
