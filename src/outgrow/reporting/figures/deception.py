@@ -162,5 +162,6 @@ def draw_deception_cells(cells: Sequence[Results]) -> Drawn | None:
 
 
 def _gap(cell: Results) -> float:
-    ceiling = cell.ceiling
-    return math.nan if ceiling is None else ceiling.accuracy.value - cell.supervisor.floor.value
+    strong = "" if cell.deception is None else cell.deception.strong
+    ahead = [arm.accuracy.value for arm in cell.arms if arm.name == strong]
+    return ahead[0] - cell.supervisor.floor.value if ahead else math.nan
