@@ -322,8 +322,8 @@ def test_fine_tuning_on_one_side():
 
 def test_a_reward_model_judges_several_answers_of_the_student():
     def answered(head="lm", **settings):
-        said = {**TWO["said"], "best": dict.fromkeys(SAID, "z")}
-        lab = fake.FakeLab(table(), further=TWO["further"], models=(STRONG,), said=said, head=head)
+        said = {"middle": OTHER, "best": dict.fromkeys(SAID, "z")}
+        lab = fake.FakeLab(table(), further=(MIDDLE,), models=(STRONG,), said=said, head=head, held_out=("q4",))
         spec = METHODS["reward_model"]
         return lab, spec.function(lab, spec.config(**settings))
 
