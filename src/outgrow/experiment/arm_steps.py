@@ -15,6 +15,7 @@ from outgrow.core.errors import ConfigError, SealedError
 from outgrow.core.hashing import seed_of
 from outgrow.core.lab import How, Near, Probe, Select, Source, Student
 from outgrow.experiment.cells import Cell, models_of
+from outgrow.experiment.composing import Compose
 from outgrow.experiment.lab import Doors, MethodLab, first_variants, gold_values, identity_values, sealed
 from outgrow.experiment.readings import HiddenStates, Score
 from outgrow.experiment.sources import BestHandle, Composed, ContrastHandle
@@ -239,7 +240,7 @@ class ArmSteps:
         return self._composed(BestHandle(Source(self.name, ""), *parts, samples, temperature, self.seed), stage)
 
     def _composed(self, handle: Composed, stage: str) -> Student:
-        student = self.runner.compose(handle, name=self.name, sealed=self.uses_gold)
+        student = self.runner.steps.do(Compose(self.runner.sources, handle, self.name, self.uses_gold))
         self._staged(stage, student)
         return student
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-import numpy as np
 import pyarrow as pa
 
-from outgrow.core.encoding import encode
 from outgrow.core.errors import ConfigError
+from outgrow.core.tables import with_column
 from outgrow.experiment.answering import Report
 from outgrow.experiment.composing import DerivedAnswer
 from outgrow.experiment.sources import BestHandle
@@ -65,14 +65,14 @@ class BestAnswer(DerivedAnswer):
         )
         reward = dict(zip(distinct, found, strict=True))
         values = answers["value"].to_pylist()
-        rated = np.array([-np.inf if v is None else reward[text] for text, v in zip(texts, values, strict=True)])
+        rated = [-math.inf if v is None else reward[text] for text, v in zip(texts, values, strict=True)]
         ids, variants = (answers[name].to_pylist() for name in ("example_id", "variant"))
-        wording = encode(pa.chunked_array([[f"{i} {v}" for i, v in zip(ids, variants, strict=True)]])).codes
-        order = np.lexsort((answers["sample"].to_numpy(), -rated, wording))
-        first = np.r_[True, wording[order][1:] != wording[order][:-1]]
-        best = answers.take(pa.array(np.sort(order[first])))
-        place = best.schema.get_field_index("sample")
-        best = best.set_column(place, best.schema.field(place), pa.array(np.zeros(best.num_rows, np.int64)))
+        places: dict[tuple[str, int], int] = {}
+        for place, wording in enumerate(zip(ids, variants, strict=True)):
+            if rated[place] > rated[places.setdefault(wording, place)]:
+                places[wording] = place
+        best = answers.take(pa.array(places.values(), pa.int64()))
+        best = with_column(best, "sample", pa.array([0] * best.num_rows, pa.int64()))
         work.save_table(best.replace_schema_metadata({"decoding": "best_of"}))
 
     def size(self) -> Size:

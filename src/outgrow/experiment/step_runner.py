@@ -17,7 +17,7 @@ from outgrow.core.lab import How, Near, Probe, Source, Student
 from outgrow.core.tables import ANSWERS, iter_examples
 from outgrow.experiment.answering import Answer, Report, silent
 from outgrow.experiment.best_of import BestAnswer
-from outgrow.experiment.composing import Compose, read_composed
+from outgrow.experiment.composing import read_composed
 from outgrow.experiment.contrasting import ContrastAnswer
 from outgrow.experiment.fitting import CHECKPOINT_ANSWERS, Nearness, Part, Train
 from outgrow.experiment.lab import check_sealed
@@ -330,10 +330,6 @@ class StepRunner:
         here = states[place.to_numpy()]
         about = examples.take(place)
         return self.steps.do(FitProbe(self.sources, start, self.task, about, settled, here, probe, name, sealed))
-
-    def compose(self, handle: Composed, *, name: str, sealed: bool = False) -> Student:
-        """A source made of several models; see `core.lab.Lab.contrast` and `best_of`."""
-        return self.steps.do(Compose(self.sources, handle, name, sealed))
 
     def prompt(
         self, start: ModelHandle, rows: pa.Table, *, name: str, examples: pa.Table, sealed: bool = False
