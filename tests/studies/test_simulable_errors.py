@@ -52,7 +52,7 @@ def test_the_verb_lists_studies_and_carries_one_out(tmp_path):
     said = CliRunner().invoke(app, ["study", "delta_theory", "--seeds", "2", "--out", str(tmp_path / "d")])
     assert "best step 0.06081, cosine 0.80217 expected" in said.output  # its table has hundreds of rows
     assert len(said.output.splitlines()) == 10
-    assert set(STUDIES) == {"simulable_errors", "delta_theory"}
+    assert set(STUDIES) == {"simulable_errors", "delta_theory", "crowds"}
 
 
 def test_a_study_that_there_is_not_is_named_with_the_list():

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from outgrow.cli.annotators import annotators
 from outgrow.cli.curate import curate
 from outgrow.cli.doctor import doctor
 from outgrow.cli.explore import explore
@@ -32,6 +33,7 @@ VERBS: dict[Callable[..., None], str | None] = {
     plan: "outgrow plan recipe.yaml --device h100 --devices 8 --price-per-hour 2.5",
     label: "outgrow label recipe.yaml ask.variants=5 --out answers.jsonl --labels labels.jsonl",
     reliability: None,
+    annotators: "outgrow annotators answers.csv --known gold.csv --out annotators.csv",
     curate: None,
     pairs: "outgrow pairs answers.jsonl --chosen big --rejected small --format trl-preference --out pairs.jsonl",
     explore: "outgrow explore labels.jsonl --out labels.html --answers answers.jsonl",

@@ -1,0 +1,113 @@
+"""The verb `annotators`: who answers well, and whom to be wary of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from outgrow.cli.options import Answers, Known, check_paths
+from outgrow.cli.words import say_ignored, say_path
+from outgrow.core.terminal import line, plain_table, show, visible
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from outgrow.reliability.annotators import AnnotatorModel
+
+MOST = 40
+
+
+def annotators(
+    path: Answers,
+    known: Known = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Also write the table here; the suffix chooses the format.")
+    ] = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            help="auto, majority, weighted_vote, one_coin, dawid_skene, variational_dawid_skene, mace, glad, dirichlet "
+            "or robust_dawid_skene. auto: robust_dawid_skene, for free answers one_coin."
+        ),
+    ] = "auto",
+    most: Annotated[int, typer.Option(min=1, help="Rows to print; flagged annotators come first.")] = MOST,
+) -> None:
+    """Who answers well: accuracy of every annotator with its interval, and flags."""
+    from outgrow.io import read_answers, read_gold, table_format, write_table
+    from outgrow.reliability.annotators import annotator_table, fit_annotators
+
+    if out is not None:
+        check_paths(out, path, known)
+        table_format(out)
+    answers = read_answers(path, columns=("probabilities",), numbered=False)
+    gold = None if known is None else read_gold(known)
+    fitted = fit_annotators(answers, model=model, known=gold)
+    table = annotator_table(fitted)
+    if out is not None:
+        write_table(table, out)
+    say_ignored(answers)
+    _say_crowd(answers, fitted, gold)
+    show(_table(table, most))
+    _say_flags(table)
+    if out is not None:
+        say_path(out, table.num_rows, "annotators")
+
+
+def _say_crowd(answers: pa.Table, model: AnnotatorModel, gold: pa.Table | None) -> None:
+    votes = model.votes_
+    invalid = answers["value"].null_count
+    line(
+        f"{len(votes.annotators):,} annotators, {len(votes.tasks):,} questions, {answers.num_rows:,} answers "
+        f"({invalid:,} invalid), {len(votes.classes):,} different labels"
+    )
+    bought = "" if gold is None else f", with {gold.num_rows:,} known labels"
+    line(f"model: {type(model).__name__}{bought}")
+
+
+def _table(table: pa.Table, most: int) -> Any:
+    rows = sorted(
+        table.to_pylist(), key=lambda row: (not row["flags"], row["accuracy"] if row["accuracy"] is not None else 2)
+    )
+    shown = plain_table("annotator", "answers", "agreement", "accuracy", "95 % interval", "over-used label", "flags")
+    for column in shown.columns[1:5]:
+        column.justify = "right"
+    for row in rows[:most]:
+        over = (
+            ""
+            if not row["over_used"] or row["excess"] < 0.05
+            else f"{visible(row['over_used'], 24)} +{row['excess']:.0%}"
+        )
+        interval = "" if row["low"] is None else f"{row['low']:.1%} – {row['high']:.1%}"
+        shown.add_row(
+            visible(row["annotator"], 40), f"{row['answers']:,}", _percent(row["agreement"]), _percent(row["accuracy"]),
+            interval, over, _flags(row),
+        )  # fmt: skip
+    if len(rows) > most:
+        shown.add_row(f"{len(rows) - most:,} more")
+    return shown
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"
+
+
+def _flags(row: dict[str, Any]) -> str:
+    copied = f" of {visible(row['copy_of'], 24)} ({row['copy_rate']:.0%})" if row["copy_of"] else ""
+    return ", ".join(flag + (copied if flag == "near-copy" else "") for flag in row["flags"])
+
+
+def _say_flags(table: pa.Table) -> None:
+    """How many annotators have each flag, and what it means."""
+    meanings = {
+        "spammer": "answers that hardly depend on the question",
+        "adversarial": "worse than chance; such answers, turned round, would be right more often",
+        "near-copy": "repeats another annotator beyond what both could know; votes do not tell who copies whom",
+        "too few answers": "no verdict",
+    }
+    for flag, meaning in meanings.items():
+        if n := sum(flag in flags for flags in table["flags"].to_pylist()):
+            line(f"{flag}: {n:,} ({meaning})")
+    if not any(table["flags"].to_pylist()):
+        line("no annotator is flagged")
