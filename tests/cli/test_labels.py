@@ -115,7 +115,7 @@ def test_fewer_than_two_classes_is_said_and_still_written(tmp_path):
 BAD = {
     "malformed": ('{"example_id": "q", "value": "x"}\n{"example_id": \n', "line 2: malformed JSON"),
     "twice": ('{"example_id": "q", "value": "x", "sample": 0}\n' * 2, "line 1 and line 2: the same answer key twice"),
-    "columns": ('{"example_id": "q", "label": "x"}\n', "missing columns ['value']"),
+    "columns": ('{"example_id": "q", "mood": "x"}\n', "missing columns ['value']"),
     "empty": ("", "the answers table is empty"),
     "invalid": ('{"example_id": "q", "value": null}\n', "none of the 1 answers has a value"),
     "bytes": (b'{"example_id": "q", "value": "x"}\n{"example_id": "\xff"}\n', "line 2: byte 0xff"),

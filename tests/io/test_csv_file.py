@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from outgrow.core.errors import DataError
 from outgrow.io.cells import CellError, from_cells, from_text
 from outgrow.io.csv_file import CHUNK_ROWS, _carefully, _header, _quickly, csv_line, csv_text
+from outgrow.io.dialect import dialect
 
 HOSTILE = [
     b",", b'"', b'""', b"\n", b"\r", b"\r\n", b"\0", b"'", b"=", b" ", b"\t", b"\x1a", b"a", b"1", b"NA", b"null",
@@ -24,10 +25,11 @@ HEADERS = [b"a\n", b"a,b\n", b'\xef\xbb\xbf"a",b,c\r\n', b'\n"a\nd",b\n']
 def both(path):
     """The columns by pyarrow (None: left to the other), and row by row (None: refused)."""
     with path.open("rb") as file:
-        header = _header(path, file)
-        quick = _quickly(file.read(), header, header)
+        how = dialect(path)
+        header = _header(path, file, how)
+        quick = _quickly(file.read(), header, header, how)
     try:
-        careful = _carefully(path, header, header)
+        careful = _carefully(path, header, header, how)
     except DataError:
         careful = None
     return quick, careful

@@ -25,11 +25,11 @@ def test_choices_are_listed_as_the_table_task_lists_them(tmp_path):
     ("read", "text", "message"),
     [
         (read_questions, "example_id,question\nq1,a\nq2,b\nq1,c\n", "line 2 and line 4: the question 'q1' twice"),
-        (read_questions, "example_id,text\nq1,a\n", r"missing columns \['question'\]"),
+        (read_questions, "example_id,mood\nq1,a\n", r"missing columns \['question'\]"),
         (read_questions, "example_id,question\nq1,\n", "column 'question' is empty in every row"),
         (read_questions, "example_id,question\n,a\n", "line 2, column 'example_id': empty"),
         (read_given, "example_id,label\nq1,a\nq1,b\n", "line 2 and line 3: the question 'q1' twice"),
-        (read_given, "example_id,value\nq1,a\n", r"missing columns \['label'\]"),
+        (read_given, "example_id,mood\nq1,a\n", r"missing columns \['label'\]"),
         (read_given, "", "empty"),
     ],
 )

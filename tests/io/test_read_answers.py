@@ -79,7 +79,7 @@ def test_a_blank_value_is_an_answer_that_could_not_be_parsed(tmp_path):
 
 def test_only_the_columns_asked_for_are_loaded(tmp_path):
     path = lines(tmp_path, answer("a", "x", logprob=-1, text="long", prompt="long", mood="good"))
-    found = read_answers(path, columns=("logprob",))
+    found = read_answers(path, only=("logprob",))
     assert found.column("logprob").to_pylist() == [-1.0]
     assert found.column("text").to_pylist() == [None]
     assert "mood" in json.loads(found.schema.metadata[b"ignored_columns"])
@@ -115,8 +115,8 @@ def test_all_answers_invalid_is_refused(tmp_path):
 
 
 def test_missing_columns_and_empty_tables_are_refused(tmp_path):
-    fails(lines(tmp_path, {"id": "a", "value": "x"}), "missing columns ['example_id']", "rename 'id' to 'example_id'?")
-    fails(lines(tmp_path, {"example_id": "a", "answer": "x"}), "missing columns ['value']")
+    fails(lines(tmp_path, {"example": "a", "values": "x"}), "missing columns ['value']", "rename 'values' to 'value'?")
+    fails(lines(tmp_path, {"key": "a", "answer": "x"}), "missing columns ['example_id']", "--columns OURS=THEIRS")
     fails(lines(tmp_path), "the answers table is empty")
 
 

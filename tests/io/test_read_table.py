@@ -153,7 +153,9 @@ def test_malformed_json_is_named_with_its_line(tmp_path):
     fails(write(tmp_path, "t.jsonl", good + "\n" + '{"id": "b" "text": 1}\n'), "line 3: malformed JSON", "column 12")
     fails(write(tmp_path, "u.jsonl", good + '{"id": "b", "te'), "line 2: malformed JSON")
     fails(write(tmp_path, "v.jsonl", good + "[1, 2]\n"), "line 2: expected a JSON object", "[1, 2]")
-    fails(write(tmp_path, "w.json", '[{"id": "a"}]\n'), "line 1", "one object per line, not one array")
+    fails(write(tmp_path, "w.json", '[{"id": "a", "text": "u"},\n {"id": "b" "text": 1}]\n'), "line 2: malformed JSON")
+    fails(write(tmp_path, "w.json", '[{"id": "a", "text": "u"}, 3]\n'), "item 2: expected a JSON object, found 3")
+    fails(write(tmp_path, "w.json", '[{"id": "a", "text": "u"}, {"id": "b"}]\n'), "item 2: no 'text'")
     fails(write(tmp_path, "x.jsonl", "[" * 100_000 + "\n"), "line 1: malformed JSON")
 
 
@@ -175,7 +177,7 @@ def test_half_a_surrogate_pair_is_not_text(tmp_path):
 def test_missing_columns_are_named_with_a_suggestion(tmp_path):
     fails(write(tmp_path, "t.csv", "id,txt\na,u\n"), "missing columns ['text']", "rename 'txt' to 'text'?")
     fails(write(tmp_path, "t.jsonl", '{"ident": 1}\n'), "missing columns ['id', 'text']", "found ['ident']")
-    fails(write(tmp_path, "u.csv", "id;text\na;u\n"), "separate the columns with commas")
+    fails(write(tmp_path, "u.csv", "id;txt\na;u\n"), "missing columns ['text']", "found ['id', 'txt']")
     pq.write_table(pa.table({"id": ["a"]}), tmp_path / "t.parquet")
     fails(tmp_path / "t.parquet", "missing columns ['text']", "found ['id']")
 

@@ -41,7 +41,7 @@ def annotators(
     if out is not None:
         check_paths(out, path, known)
         table_format(out)
-    answers = read_answers(path, columns=("probabilities",), numbered=False)
+    answers = read_answers(path, only=("probabilities",), numbered=False)
     gold = None if known is None else read_gold(known)
     fitted = fit_annotators(answers, model=model, known=gold)
     table = annotator_table(fitted)

@@ -39,7 +39,7 @@ def reliability(
 
     check_paths(out, path, known)
     table_format(out)
-    answers = read_answers(path, columns=("logprob", "probabilities"), numbered=False)
+    answers = read_answers(path, only=("logprob", "probabilities"), numbered=False)
     if together:
         answers = as_one_source(answers, CROWD)
     labels = room.agreement(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,43 +15,48 @@ from outgrow.core.arrays import Float, Int
 from outgrow.core.encoding import encode
 from outgrow.core.errors import DataError
 from outgrow.core.tables import ANSWERS
-from outgrow.io.reading import Loaded, column_names, load, load_arrow
+from outgrow.io.columns import ANSWER_COLUMNS, QUESTIONS, plain, recognise
+from outgrow.io.reading import Loaded, load, load_arrow
 
 DEFAULT_SOURCE = "supervisor"
-CROWD = {"task": "example_id", "worker": "source", "label": "value"}
-"""The columns of crowdsourcing tools, and what they are called here."""
 KEY = ("example_id", "source", "variant", "sample")
 GIVEN = pa.schema([pa.field(f.name, f.type, nullable=f.name != "example_id") for f in ANSWERS])
 
 
-def read_answers(path: Path | str, *, columns: Sequence[str] | None = None, numbered: bool = True) -> pa.Table:
-    """Answers from JSON Lines, CSV or Parquet, in `outgrow.core.tables.ANSWERS`.
+def read_answers(
+    path: Path | str,
+    *,
+    columns: Mapping[str, str] | None = None,
+    only: Sequence[str] | None = None,
+    numbered: bool = True,
+) -> pa.Table:
+    """Answers from JSON, CSV, Excel or Parquet (see `read_table`), in `outgrow.core.tables.ANSWERS`.
 
-    `example_id` and `value` must be there. A file that has `task`, `label` and perhaps `worker` instead, as tools for
-    crowdsourcing write it, is read as if they were named `example_id`, `value` and `source`. A null or blank `value`
-    is an answer that could not be parsed. Without `source` all answers come from "supervisor"; without `variant` all
-    are variant 0; without `sample` the rows of one question, source and variant are numbered in file order. A column
-    is given for every row or for none.
+    `example_id` and `value` must be there, and may be called otherwise: columns are found in any case and by what other
+    tools call them, such as task, worker and label (`outgrow.io.columns`). Where the question itself is the id, it is
+    the prompt, too. A null or blank `value` is an answer that could not be parsed. Without `source` all answers come
+    from "supervisor"; without `variant` all are variant 0; without `sample` the rows of one question, source and
+    variant are numbered in file order. A column is given for every row or for none.
 
     Args:
         path: the file.
-        columns: optional columns to load, besides the key and the value; default all.
+        columns: of ours the file's, such as `{"value": "team"}`; these are not looked for.
+        only: optional columns to load, besides the key and the value; default all.
         numbered: False leaves a missing `sample` at 0 instead of numbering it: faster, where it is not needed.
 
     Returns:
-        Answers in file order; the metadata `ignored_columns` lists (as a JSON array) columns that were not used.
+        Answers in file order. The metadata hold `ignored_columns`, a JSON array of columns that were not used, and
+        `taken_columns`, a JSON object of ours to those of the file that are called otherwise.
 
     Raises:
         DataError: as `read_table`, or: the same key twice (both lines are named), no valid answer at all,
             a negative `variant` or `sample`, a `logprob` above 0, or an option probability outside 0 to 1.
     """
-    wanted = set(GIVEN.names) if columns is None else {*KEY, "value", *columns}
+    wanted = set(GIVEN.names) if only is None else {*KEY, "value", *only}
     schema = pa.schema([f for f in GIVEN if f.name in wanted])
-    present = column_names(path)
-    if {"task", "label"} <= set(present) and "example_id" not in present:
-        loaded = _load_crowd(path, schema)
-    else:
-        loaded = load(path, schema, required=("example_id", "value"), name="answers")
+    loaded = load(
+        path, schema, required=("example_id", "value"), name="answers", synonyms=ANSWER_COLUMNS, columns=columns
+    )
     return _checked(loaded, numbered=numbered)
 
 
@@ -72,8 +76,8 @@ def as_answers(table: Any) -> pa.Table:
         ['ann', 'bob']
     """
     given = pa.table(table)
-    if {"task", "label"} <= set(given.column_names) and "example_id" not in given.column_names:
-        given = given.rename_columns([CROWD.get(name, name) for name in given.column_names])
+    ours = {other: name for name, other in recognise(given.column_names, GIVEN.names, ANSWER_COLUMNS).items()}
+    given = given.rename_columns([ours.get(name, name) for name in given.column_names])
     return _checked(load_arrow(given, GIVEN, required=("example_id", "value"), name="answers"), numbered=True)
 
 
@@ -147,9 +151,14 @@ def _checked(loaded: Loaded, *, numbered: bool) -> pa.Table:
     _check_numbers(loaded)
     found |= _key(loaded, numbered=numbered)
     arrays = [found[f.name] if f.name in found else pa.nulls(table.num_rows, f.type) for f in ANSWERS]
-    ignored = json.loads((table.schema.metadata or {}).get(b"ignored_columns", b"[]"))
+    given = table.schema.metadata or {}
+    taken = json.loads(given.get(b"taken_columns", b"{}"))
+    if plain(taken.get("example_id", "")) in QUESTIONS:
+        arrays[ANSWERS.get_field_index("prompt")] = found["example_id"]
+    ignored = json.loads(given.get(b"ignored_columns", b"[]"))
     unknown = json.dumps([name for name in ignored if name not in GIVEN.names])  # the others were not asked for
-    return pa.table(arrays, schema=ANSWERS.with_metadata({"ignored_columns": unknown}))
+    metadata = {"ignored_columns": unknown, "taken_columns": json.dumps(taken)}
+    return pa.table(arrays, schema=ANSWERS.with_metadata(metadata))
 
 
 def _key(loaded: Loaded, *, numbered: bool) -> dict[str, pa.ChunkedArray]:
@@ -164,13 +173,6 @@ def _key(loaded: Loaded, *, numbered: bool) -> dict[str, pa.ChunkedArray]:
         numbers = numbers_within(_codes(found)) if numbered else np.zeros(loaded.table.num_rows, np.int64)
         found["sample"] = pa.chunked_array([pa.array(numbers)])
     return found
-
-
-def _load_crowd(path: Path | str, schema: pa.Schema) -> Loaded:
-    theirs = {ours: name for name, ours in CROWD.items()}
-    renamed = pa.schema([f.with_name(theirs.get(f.name, f.name)) for f in schema])
-    loaded = load(path, renamed, required=("task", "label"), name="answers")
-    return replace(loaded, table=loaded.table.rename_columns(schema.names))
 
 
 def _parsed(values: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -1,4 +1,4 @@
-"""CSV files (comma, double quotes, quoted line breaks allowed) as columns of text.
+"""CSV files (double quotes, quoted line breaks allowed) as columns of text; what separates cells is found out.
 
 pyarrow reads them, after a check that it reads what `_rows` would: it takes text after a closing quote for part of the
 cell and a lone carriage return for a line break, where `_rows` refuses them. Everything else `_rows` reads, row by row;
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from outgrow.core.errors import DataError
+from outgrow.io.dialect import Dialect, dialect
 from outgrow.io.text import decoded
 
 CHUNK_ROWS = 50_000
@@ -35,7 +36,7 @@ def csv_header(path: Path) -> list[str]:
         DataError: there is no header, it repeats a name, or it is malformed.
     """
     with path.open("rb") as file:
-        return _header(path, file)
+        return _header(path, file, dialect(path))
 
 
 def csv_text(path: Path, names: Iterable[str]) -> tuple[list[str], pa.Table]:
@@ -46,14 +47,14 @@ def csv_text(path: Path, names: Iterable[str]) -> tuple[list[str], pa.Table]:
     Raises:
         DataError: a line is not UTF-8, the header is missing or repeats a name, or a row has another number of cells.
     """
-    wanted = set(names)
+    wanted, how = set(names), dialect(path)
     with path.open("rb") as file:
-        header = _header(path, file)
+        header = _header(path, file, how)
         body = file.read()
     columns = [name for name in header if name in wanted] or header[:1]
-    table = _quickly(body, header, columns)
+    table = _quickly(body, header, columns, how)
     if table is None:
-        table = _carefully(path, header, columns)
+        table = _carefully(path, header, columns, how)
     for i, column in enumerate(table.columns):
         if pc.any(pc.starts_with(column, "'")).as_py():
             plain = pc.replace_substring_regex(column, GUARDED, r"\1", max_replacements=1)
@@ -64,11 +65,11 @@ def csv_text(path: Path, names: Iterable[str]) -> tuple[list[str], pa.Table]:
 def csv_line(path: Path, row: int) -> int:
     """The line that a row (from 0, without the header) starts on, from 1."""
     with path.open("rb") as file:
-        return next(islice(_rows(path, file), row + 1, None))[0]
+        return next(islice(_rows(path, file, dialect(path)), row + 1, None))[0]
 
 
-def _header(path: Path, file: Iterable[bytes]) -> list[str]:
-    line, cells = next(_rows(path, file), (0, None))
+def _header(path: Path, file: Iterable[bytes], how: Dialect) -> list[str]:
+    line, cells = next(_rows(path, file, how), (0, None))
     if cells is None:
         raise DataError(f"{path}: the file is empty; a CSV file needs a header line")
     header = [unguard(cell).strip() for cell in cells]
@@ -78,11 +79,11 @@ def _header(path: Path, file: Iterable[bytes]) -> list[str]:
     return header
 
 
-def _quickly(body: bytes, header: Sequence[str], columns: Sequence[str]) -> pa.Table | None:
+def _quickly(body: bytes, header: Sequence[str], columns: Sequence[str], how: Dialect) -> pa.Table | None:
     """The columns of what follows the header; None where pyarrow refuses it or might misread it."""
     if body.startswith(codecs.BOM_UTF8) or b"\0" in body or body.count(b"\r") != body.count(b"\r\n"):
         return None
-    if not _quotes_enclose(body):
+    if not _quotes_enclose(body, how.separator):
         return None
     try:
         if not body.isascii():
@@ -90,7 +91,7 @@ def _quickly(body: bytes, header: Sequence[str], columns: Sequence[str]) -> pa.T
         return arrow_csv.read_csv(
             pa.BufferReader(body),
             read_options=arrow_csv.ReadOptions(column_names=header),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=b'"' in body),
+            parse_options=arrow_csv.ParseOptions(delimiter=how.separator, newlines_in_values=b'"' in body),
             convert_options=arrow_csv.ConvertOptions(
                 include_columns=columns,
                 column_types=dict.fromkeys(columns, pa.string()),
@@ -103,7 +104,7 @@ def _quickly(body: bytes, header: Sequence[str], columns: Sequence[str]) -> pa.T
         return None
 
 
-def _quotes_enclose(body: bytes) -> bool:
+def _quotes_enclose(body: bytes, separator: str) -> bool:
     """Whether every quote opens a cell, closes one, or is one of two that stand for one inside."""
     if b'"' not in body:
         return True
@@ -114,28 +115,30 @@ def _quotes_enclose(body: bytes) -> bool:
     opening, closing = at[::2], at[1::2]  # also the second and the first of two inside a cell
     before = text[opening[opening > 0] - 1]
     after = text[closing[closing < len(text) - 1] + 1]
-    return bool(np.isin(before, list(b',\n"')).all() and np.isin(after, list(b',\r\n"')).all())
+    beside = [*separator.encode(), *b'\n"']
+    return bool(np.isin(before, beside).all() and np.isin(after, [*beside, ord("\r")]).all())
 
 
-def _carefully(path: Path, header: Sequence[str], columns: Sequence[str]) -> pa.Table:
+def _carefully(path: Path, header: Sequence[str], columns: Sequence[str], how: Dialect) -> pa.Table:
     places = [header.index(name) for name in columns]
     parts: list[list[pa.Array]] = [[] for _ in columns]
     with path.open("rb") as file:
-        rows = (cells for _, cells in islice(_rows(path, file), 1, None))
+        rows = (cells for _, cells in islice(_rows(path, file, how), 1, None))
         while chunk := list(islice(rows, CHUNK_ROWS)):
             for part, place in zip(parts, places, strict=True):
                 part.append(pa.array([cells[place] or None for cells in chunk], pa.string()))
     return pa.table([pa.chunked_array(part, pa.string()) for part in parts], names=list(columns))
 
 
-def _rows(path: Path, file: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
+def _rows(path: Path, file: Iterable[bytes], how: Dialect) -> Iterator[tuple[int, list[str]]]:
     """The cells of the header and of each row after it, with the line they start on; empty lines are skipped."""
     limit = csv.field_size_limit(2**31 - 1)
     width = 0
     try:
-        reader = csv.reader((line for _, line in decoded(path, file)), strict=True)
+        lines = (line for number, line in decoded(path, file) if number > how.told)
+        reader = csv.reader(lines, delimiter=how.separator, strict=True)
         while True:
-            start = reader.line_num + 1
+            start = reader.line_num + 1 + how.told
             try:
                 cells = next(reader, None)
             except csv.Error as error:
@@ -148,7 +151,7 @@ def _rows(path: Path, file: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
             if len(cells) != width:
                 raise DataError(
                     f"{path}, line {start}: {len(cells)} cells where the header has {width}; "
-                    "cells that hold commas, quotes or line breaks need double quotes around them"
+                    f"cells that hold {how.name}, quotes or line breaks need double quotes around them"
                 )
             yield start, cells
     finally:

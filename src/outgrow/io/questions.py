@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outgrow.core.errors import DataError
-from outgrow.io.reading import load, read_table, refuse_twice
+from outgrow.io.columns import GIVEN_COLUMNS, GOLD_COLUMNS, QUESTION_COLUMNS, Synonyms
+from outgrow.io.reading import load, refuse_twice
 
 QUESTIONS = pa.schema(
     [
@@ -23,30 +24,32 @@ GOLD = pa.schema([QUESTIONS.field("example_id"), pa.field("value", pa.string(), 
 
 
 def read_questions(path: Path | str) -> pa.Table:
-    """Questions from JSON Lines, CSV or Parquet: `example_id`, `question`, and if there are any `choices`, `label`.
+    """Questions: `example_id`, `question`, and if there are any `choices`, `label`.
+
+    Columns are found in any case and by what other tools call them (`outgrow.io.columns`).
 
     Raises:
         DataError: as `read_table`, or a question stands there twice.
     """
-    return _read(path, QUESTIONS, required=("example_id", "question"), name="questions")
+    return _read(path, QUESTIONS, QUESTION_COLUMNS, required=("example_id", "question"), name="questions")
 
 
 def read_given(path: Path | str) -> pa.Table:
-    """Given labels from JSON Lines, CSV or Parquet: `example_id` and `label`.
+    """Given labels: `example_id` and `label`, found as in `read_questions`.
 
     Raises:
         DataError: as `read_table`, or a question stands there twice.
     """
-    return _read(path, GIVEN, required=("example_id", "label"), name="given labels")
+    return _read(path, GIVEN, GIVEN_COLUMNS, required=("example_id", "label"), name="given labels")
 
 
 def read_gold(path: Path | str) -> pa.Table:
-    """Gold values, bought or checked by hand, from JSON Lines, CSV or Parquet: `example_id` and `value`.
+    """Gold values, bought or checked by hand: `example_id` and `value`, found as in `read_questions`.
 
     Raises:
         DataError: as `read_table`.
     """
-    return read_table(path, GOLD, required=("example_id", "value"), name="gold")
+    return load(path, GOLD, required=("example_id", "value"), name="gold", synonyms=GOLD_COLUMNS).table
 
 
 def prompts_of(questions: pa.Table) -> pa.Array:
@@ -61,8 +64,8 @@ def prompts_of(questions: pa.Table) -> pa.Array:
     )
 
 
-def _read(path: Path | str, schema: pa.Schema, *, required: tuple[str, ...], name: str) -> pa.Table:
-    loaded = load(path, schema, required=required, name=name)
+def _read(path: Path | str, schema: pa.Schema, synonyms: Synonyms, *, required: tuple[str, ...], name: str) -> pa.Table:
+    loaded = load(path, schema, required=required, name=name, synonyms=synonyms)
     refuse_twice(loaded, loaded.table.column("example_id").to_pylist(), "keep one row per question")
     if loaded.table.column(required[1]).null_count == loaded.table.num_rows:
         raise DataError(f"{loaded.path}: column '{required[1]}' is empty in every row")

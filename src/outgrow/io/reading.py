@@ -1,11 +1,11 @@
-"""Reading a table from JSON Lines, CSV or Parquet: the edge where a user's file becomes Arrow."""
+"""Reading a table from JSON, CSV, Excel or Parquet: the edge where a user's file becomes Arrow."""
 
 from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,15 @@ import pyarrow.parquet as pq
 
 from outgrow.core.errors import DataError
 from outgrow.io.cells import CellError, from_arrow, from_cells, from_text
+from outgrow.io.columns import Synonyms, check_given, recognise
 from outgrow.io.csv_file import csv_header, csv_line, csv_text
-from outgrow.io.text import MISSING, first_row, json_chunks
+from outgrow.io.excel import excel_header, excel_text
+from outgrow.io.text import MISSING, first_row, is_array, json_chunks
 
-FORMATS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
+FORMATS = {
+    ".jsonl": "json", ".json": "json", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet",
+    ".xlsx": "excel",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Loaded:
     path: Path
     table: pa.Table
     line_of: Callable[[int], int] | None  # None: Parquet, rows are counted
+    unit: str = "line"  # what `line_of` counts
 
     def where(self, row: int) -> str:
         """File and line (Parquet: file and row) of a row, for messages."""
@@ -36,11 +42,11 @@ class Loaded:
 
     def line(self, row: int) -> str:
         """Line (Parquet: row) of a row, for messages."""
-        return f"row {row + 1}" if self.line_of is None else f"line {self.line_of(row)}"
+        return f"row {row + 1}" if self.line_of is None else f"{self.unit} {self.line_of(row)}"
 
 
 def table_format(path: Path | str) -> str:
-    """`json`, `csv` or `parquet`, by suffix.
+    """`json`, `csv`, `parquet` or `excel`, by suffix.
 
     Raises:
         DataError: another suffix.
@@ -53,10 +59,11 @@ def table_format(path: Path | str) -> str:
 
 
 def read_table(path: Path | str, schema: pa.Schema, *, required: Sequence[str], name: str) -> pa.Table:
-    """A table in exactly `schema`, from JSON Lines (.jsonl, .json), CSV (.csv) or Parquet (.parquet, .pq).
+    """A table in exactly `schema`, from JSON (.jsonl, .json), CSV (.csv, .tsv), Excel (.xlsx) or Parquet (.parquet).
 
-    Columns of the file that the schema does not have are left out and listed, as a JSON array, in the metadata
-    `ignored_columns`. Columns the file does not have are null. In CSV an empty cell is null; maps, lists and
+    JSON is an object per line, or one array of objects. In CSV the separator may be a comma, a semicolon, a tab or a
+    vertical bar. Columns of the file that the schema does not have are left out and listed, as a JSON array, in the
+    metadata `ignored_columns`. Columns the file does not have are null. In CSV an empty cell is null; maps, lists and
     structs stand in CSV cells as JSON. Numbers become text where the schema wants text.
 
     Args:
@@ -72,8 +79,26 @@ def read_table(path: Path | str, schema: pa.Schema, *, required: Sequence[str], 
     return load(path, schema, required=required, name=name).table
 
 
-def load(path: Path | str, schema: pa.Schema, *, required: Sequence[str], name: str) -> Loaded:
-    """`read_table`, with the line of every row."""
+def load(
+    path: Path | str,
+    schema: pa.Schema,
+    *,
+    required: Sequence[str],
+    name: str,
+    synonyms: Synonyms | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> Loaded:
+    """`read_table`, with the line of every row.
+
+    Args:
+        path: as for `read_table`.
+        schema: as for `read_table`.
+        required: as for `read_table`.
+        name: as for `read_table`.
+        synonyms: take columns by names in another case and by these (`outgrow.io.columns`); those that were taken for
+            ours are listed, as a JSON object of ours to theirs, in the metadata `taken_columns`.
+        columns: ours to theirs, as the user says.
+    """
     path = Path(path)
     form = table_format(path)
     needed = [f.name for f in schema if f.name in required or not f.nullable]
@@ -82,12 +107,27 @@ def load(path: Path | str, schema: pa.Schema, *, required: Sequence[str], name: 
         raise DataError(f"{path}: no such file" + (f"; did you mean '{near[0]}'?" if near else ""))
     if not path.is_file():
         raise DataError(f"{path}: not a file")
+    taken: dict[str, str] = {}
     try:
-        loaded = {"json": _load_json, "csv": _load_csv, "parquet": _load_parquet}[form](path, schema, needed)
+        if synonyms is not None or columns:
+            present = column_names(path)
+            check_given(path, present, columns)
+            taken = recognise(present, schema.names, synonyms or {}, columns)
+        theirs = pa.schema([field.with_name(taken.get(field.name, field.name)) for field in schema])
+        readers = {"json": _load_json, "csv": _load_csv, "parquet": _load_parquet, "excel": _load_excel}
+        loaded = readers[form](path, theirs, [taken.get(each, each) for each in needed])
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+    if any(ours != other for ours, other in taken.items()):
+        loaded = _renamed(loaded, schema, {ours: other for ours, other in taken.items() if ours != other})
     _check_rows(loaded, schema, name)
     return loaded
+
+
+def _renamed(loaded: Loaded, schema: pa.Schema, taken: Mapping[str, str]) -> Loaded:
+    metadata = {**(loaded.table.schema.metadata or {}), b"taken_columns": json.dumps(taken).encode()}
+    table = loaded.table.rename_columns(schema.names).replace_schema_metadata(metadata)
+    return replace(loaded, table=table)
 
 
 def refuse_twice(loaded: Loaded, keys: Iterable[Hashable], advice: str) -> None:
@@ -143,6 +183,8 @@ def first_cells(path: Path | str) -> dict[str, Any]:
             return {field.name: _like(field.type) for field in pq.read_schema(path)}
         except (pa.ArrowInvalid, OSError):
             return {}  # told by whoever reads it
+    if form == "excel":
+        return dict.fromkeys(excel_header(path))
     return dict.fromkeys(csv_header(path)) if form == "csv" else first_row(path)
 
 
@@ -189,6 +231,14 @@ def _load_csv(path: Path, schema: pa.Schema, needed: Sequence[str]) -> Loaded:
     return Loaded(path, _table(columns, schema, ignored), partial(csv_line, path))
 
 
+def _load_excel(path: Path, schema: pa.Schema, needed: Sequence[str]) -> Loaded:
+    header, text, rows = excel_text(path, schema.names)
+    _check_columns(path, header, needed)
+    columns = _columns(text, schema, from_text, lambda row: f"{path}, row {rows[row]}")
+    ignored = [name for name in header if name not in schema.names]
+    return Loaded(path, _table(columns, schema, ignored), rows.__getitem__, "row")
+
+
 def _columns(
     given: pa.Table,
     schema: pa.Schema,
@@ -212,6 +262,7 @@ def _columns(
 def _load_json(path: Path, schema: pa.Schema, needed: Sequence[str]) -> Loaded:
     parts: dict[str, list[pa.Array]] = {name: [] for name in schema.names}
     lines: list[int] = []
+    unit = "item" if is_array(path) else "line"
     present: dict[str, None] = {}
     absent: dict[str, int] = {}  # first line without the key
     for chunk in json_chunks(path, schema.names):
@@ -228,17 +279,18 @@ def _load_json(path: Path, schema: pa.Schema, needed: Sequence[str]) -> Loaded:
             try:
                 parts[name].append(from_cells(cells, schema.field(name).type, text=False))
             except CellError as error:
-                raise DataError(f"{path}, line {chunk.lines[error.row]}, column '{name}': {error.problem}") from None
+                where = f"{path}, {unit} {chunk.lines[error.row]}"
+                raise DataError(f"{where}, column '{name}': {error.problem}") from None
     if lines:
         _check_columns(path, list(present), needed)
     for name, line in absent.items():
-        raise DataError(f"{path}, line {line}: no '{name}'; write null where there is no value")
+        raise DataError(f"{path}, {unit} {line}: no '{name}'; write null where there is no value")
     columns = [
         pa.chunked_array(parts[f.name], f.type) if parts[f.name] else pa.chunked_array([pa.nulls(len(lines), f.type)])
         for f in schema
     ]
     ignored = [name for name in present if name not in parts]
-    return Loaded(path, _table(columns, schema, ignored), lines.__getitem__)
+    return Loaded(path, _table(columns, schema, ignored), lines.__getitem__, unit)
 
 
 def _table(columns: Sequence[pa.ChunkedArray], schema: pa.Schema, ignored: Sequence[str]) -> pa.Table:
@@ -253,8 +305,5 @@ def _check_columns(path: Path, present: Sequence[str], needed: Sequence[str]) ->
     for name in missing:
         near = difflib.get_close_matches(name, spare, 1, 0.5) or [p for p in spare if p.lower() in name]
         hints += [f"rename '{near[0]}' to '{name}'?"] if near else []
-    if not hints and {"task", "label"} <= {p.strip().lower() for p in present}:
-        hints = ["columns of crowdsourcing tools are named task, worker, label, in lower case"]
-    if len(present) == 1 and any(mark in present[0] for mark in ";\t|"):
-        hints = ["separate the columns with commas"]
+    hints += ["or say which column is which: --columns OURS=THEIRS"] if present else []
     raise DataError(f"{path}: missing columns {missing}; found {list(present)}" + "".join(f"; {h}" for h in hints))

@@ -1,4 +1,4 @@
-"""JSON Lines as a stream of raw rows, each with the line it stands on."""
+"""JSON Lines, or one JSON array, as a stream of raw rows, each with where it stands."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ MISSING: Any = object()  # a JSON object without the key
 class Chunk:
     """Some rows by column. A cell is what JSON holds."""
 
-    lines: Sequence[int]  # of each row, from 1
+    lines: Sequence[int]  # of each row, from 1; in an array its number
     columns: dict[str, list[Any]]
 
 
 def json_chunks(path: Path, names: Sequence[str]) -> Iterator[Chunk]:
-    """The columns `names` of a JSON Lines file; blank lines are skipped.
+    """The columns `names` of a JSON Lines file (blank lines are skipped) or of an array of objects.
 
     The last chunk, without rows, lists every other key as a column.
 
@@ -34,18 +34,7 @@ def json_chunks(path: Path, names: Sequence[str]) -> Iterator[Chunk]:
     others: dict[str, list[Any]] = {}
     lines: list[int] = []
     rows: list[dict[str, Any]] = []
-    for number, line in _lines(path):
-        if line.isspace():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{path}, line {number}: malformed JSON ({error.msg} at column {error.colno})") from None
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}, line {number}: malformed JSON ({error})") from None
-        if not isinstance(row, dict):
-            hint = "; write one object per line, not one array" if isinstance(row, list) else ""
-            raise DataError(f"{path}, line {number}: expected a JSON object, found {clip(line.strip())}{hint}")
+    for number, row in _array(path) if is_array(path) else _objects(path):
         if not row.keys() <= wanted:
             others.update((key, []) for key in row if key not in wanted)
         lines.append(number)
@@ -57,8 +46,59 @@ def json_chunks(path: Path, names: Sequence[str]) -> Iterator[Chunk]:
     yield Chunk([], others)
 
 
+def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in _lines(path):
+        if line.isspace():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{path}, line {number}: malformed JSON ({error.msg} at column {error.colno})") from None
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path}, line {number}: malformed JSON ({error})") from None
+        if not isinstance(row, dict):
+            raise DataError(f"{path}, line {number}: expected a JSON object, found {clip(line.strip())}")
+        yield number, row
+
+
+def _array(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, row in enumerate(whole_json(path), start=1):
+        if not isinstance(row, dict):
+            raise DataError(f"{path}, item {number}: expected a JSON object, found {clip(json.dumps(row))}")
+        yield number, row
+
+
+def is_array(path: Path) -> bool:
+    """Whether a JSON file is one array that begins on a line of its own, or the whole of its first line."""
+    with path.open("rb") as file:
+        start = file.read(1 << 16).removeprefix(b"\xef\xbb\xbf").lstrip()
+    return start.startswith(b"[")
+
+
+def whole_json(path: Path) -> Any:
+    """What a JSON file holds, read at once.
+
+    Raises:
+        DataError: it is not UTF-8, or not JSON.
+    """
+    text = "".join(line for _, line in _lines(path))
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}, line {error.lineno}: malformed JSON ({error.msg} at column {error.colno})") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}, line 1: malformed JSON ({error})") from None
+
+
 def first_row(path: Path) -> dict[str, Any]:
-    """A JSON Lines file's first object; {} where the first line is none."""
+    """The first object of a JSON Lines file or an array; {} where there is none."""
+    if is_array(path):
+        text = "".join(line for _, line in _lines(path)).lstrip()
+        try:
+            row, _ = json.JSONDecoder().raw_decode(text, len(text) - len(text[1:].lstrip()))
+        except (ValueError, RecursionError):
+            return {}
+        return row if isinstance(row, dict) else {}
     for _, line in _lines(path):
         if not line.isspace():
             try:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from outgrow.core.errors import DataError
 from outgrow.core.files import whole_file
 from outgrow.io.csv_file import guard
 from outgrow.io.reading import table_format
@@ -21,7 +22,7 @@ BATCH_ROWS = 50_000
 
 
 def write_table(table: pa.Table, path: Path | str) -> Path:
-    """Write a table by suffix (.jsonl, .json, .csv, .parquet, .pq); the file appears complete or not at all.
+    """Write a table by suffix (.jsonl, .json, .csv, .tsv, .parquet, .pq); the file appears complete or not at all.
 
     JSON has no NaN: numbers that are not finite become null there. In CSV null is an empty cell, maps, lists and
     structs are JSON, and text that a spreadsheet could take for a formula gets an apostrophe in front, which
@@ -32,13 +33,27 @@ def write_table(table: pa.Table, path: Path | str) -> Path:
         OutgrowError: the disk is full; nothing was written.
     """
     path = Path(path)
-    form = table_format(path)
+    form = writable_format(path)
     with whole_file(path) as file:
         if form == "parquet":
             pq.write_table(table, file, compression="zstd")
+        elif form == "json":
+            _write_json(table, file)
         else:
-            (_write_json if form == "json" else _write_csv)(table, file)
+            _write_csv(table, file, "\t" if path.suffix.lower() == ".tsv" else ",")
     return path
+
+
+def writable_format(path: Path | str) -> str:
+    """`json`, `csv` or `parquet`, by suffix.
+
+    Raises:
+        DataError: another suffix, or one of a format that is only read.
+    """
+    form = table_format(path)
+    if form == "excel":
+        raise DataError(f"{path}: Excel files are read and not written; write .csv, which Excel opens")
+    return form
 
 
 def _write_json(table: pa.Table, file: IO[bytes]) -> None:
@@ -48,10 +63,12 @@ def _write_json(table: pa.Table, file: IO[bytes]) -> None:
         file.write("".join(encode(dict(zip(names, row, strict=True))) + "\n" for row in rows).encode("utf-8"))
 
 
-def _write_csv(table: pa.Table, file: IO[bytes]) -> None:
+def _write_csv(table: pa.Table, file: IO[bytes], separator: str) -> None:
     encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-    writer = csv.writer(text, lineterminator="\r\n")  # both characters are quoted when a cell holds them
+    writer = csv.writer(
+        text, delimiter=separator, lineterminator="\r\n"
+    )  # both characters are quoted when a cell holds them
     writer.writerow([guard(name) for name in table.column_names])
     for rows in _batches(table):
         writer.writerows([_cell(value, encode) for value in row] for row in rows)

@@ -133,7 +133,7 @@ def crowds(seeds: Sequence[int]) -> Study:
 
 def _model(name: str) -> AnnotatorModel:
     if name == "Dawid-Skene":
-        return DawidSkene(prior=0)
+        return DawidSkene(prior=0.0)
     return RobustDawidSkene(copies=name == "robust")
 
 
