@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from outgrow.cli.options import Answers, Known, check_paths
-from outgrow.cli.words import say_ignored, say_path
+from outgrow.cli.options import Answers, Classes, Columns, Known, Normalise, Repeats, check_paths
+from outgrow.cli.reading import Tidying, say_read
+from outgrow.cli.words import say_path
 from outgrow.core.terminal import line, plain_table, show, visible
 
 if TYPE_CHECKING:
@@ -33,21 +34,26 @@ def annotators(
         ),
     ] = "auto",
     most: Annotated[int, typer.Option(min=1, help="Rows to print; flagged annotators come first.")] = MOST,
+    columns: Columns = None,
+    normalise: Normalise = False,
+    repeats: Repeats = "merge",
+    classes: Classes = None,
 ) -> None:
     """Who answers well: accuracy of every annotator with its interval, and flags."""
-    from outgrow.io import read_answers, read_gold, table_format, write_table
+    from outgrow.io import read_gold, table_format, write_table
     from outgrow.reliability.annotators import annotator_table, fit_annotators
 
     if out is not None:
         check_paths(out, path, known)
         table_format(out)
-    answers = read_answers(path, only=("probabilities",), numbered=False)
-    gold = None if known is None else read_gold(known)
-    fitted = fit_annotators(answers, model=model, known=gold)
+    tidying = Tidying(columns, normalise, repeats, classes)
+    tidied = tidying.read(path, only=(), numbered=False)
+    answers, gold = tidied.answers, None if known is None else read_gold(known)
+    fitted = fit_annotators(answers, model=model, known=gold, classes=tidying.class_list)
     table = annotator_table(fitted)
     if out is not None:
         write_table(table, out)
-    say_ignored(answers)
+    say_read(tidied)
     _say_crowd(answers, fitted, gold)
     show(_table(table, most))
     _say_flags(table)

@@ -40,7 +40,28 @@ Plugin = Annotated[
 ]
 
 
-Answers = Annotated[Path, typer.Argument(help="Answers: .jsonl, .csv or .parquet with example_id and value.")]
+Answers = Annotated[
+    Path,
+    typer.Argument(
+        help="Answers: example_id, value and perhaps source, by these or other names; .csv, .tsv, .xlsx, .jsonl, .json "
+        "or .parquet."
+    ),
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--columns", metavar="OURS=THEIRS", help="Which column is which: example_id=ticket,value=team."),
+]
+Normalise = Annotated[
+    bool,
+    typer.Option(
+        "--normalise",
+        help="Merge labels, ids and annotators that differ in writing alone; N/A and the like are invalid.",
+    ),
+]
+Repeats = Annotated[
+    str, typer.Option(help="An annotator's equal answers to one question: 'merge' counts them once, 'keep' each.")
+]
+Classes = Annotated[str | None, typer.Option(help="All labels there are, with commas between; others are invalid.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Where to write; the suffix chooses the format.")]
 TieBreak = Annotated[int, typer.Option("--seed", help="Breaks ties; the same seed gives the same file.")]
 Together = Annotated[

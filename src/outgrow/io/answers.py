@@ -46,7 +46,8 @@ def read_answers(
 
     Returns:
         Answers in file order. The metadata hold `ignored_columns`, a JSON array of columns that were not used, and
-        `taken_columns`, a JSON object of ours to those of the file that are called otherwise.
+        `taken_columns`, a JSON object of ours to those of the file that are called otherwise, and `numbered` if the
+        file numbers neither wordings nor samples.
 
     Raises:
         DataError: as `read_table`, or: the same key twice (both lines are named), no valid answer at all,
@@ -158,6 +159,8 @@ def _checked(loaded: Loaded, *, numbered: bool) -> pa.Table:
     ignored = json.loads(given.get(b"ignored_columns", b"[]"))
     unknown = json.dumps([name for name in ignored if name not in GIVEN.names])  # the others were not asked for
     metadata = {"ignored_columns": unknown, "taken_columns": json.dumps(taken)}
+    if not any(column.null_count < table.num_rows for column in (table.column("sample"), table.column("variant"))):
+        metadata["numbered"] = "true"  # by us
     return pa.table(arrays, schema=ANSWERS.with_metadata(metadata))
 
 

@@ -69,7 +69,8 @@ def test_hard_tasks_are_told_from_easy_ones():
 
 
 def test_memory_of_pieces_does_not_change_the_outcome(copied, monkeypatch, fitted):
-    monkeypatch.setattr("outgrow.reliability.annotators.state_fit.CELLS", 20_000)
+    monkeypatch.setattr("outgrow.reliability.annotators.state_fit.CELLS", 5_000)
+    monkeypatch.setattr("outgrow.reliability.annotators.copying.PAIRS_AT_ONCE", 700)
     again = RobustDawidSkene().fit(copied.answers)
     np.testing.assert_allclose(again.posterior_, fitted.posterior_, atol=1e-9)
 

@@ -6,7 +6,6 @@ Srivastava (VLDB 2009) for sources of data; here what is right is uncertain, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ from scipy.stats import chi2
 
 from outgrow.core.arrays import Float, Int
 from outgrow.reliability.annotators.crowd import CrowdVotes
-from outgrow.reliability.annotators.state_fit import Parents, Piece
+from outgrow.reliability.annotators.state_fit import Parents, Piece, StateFit
 
 COPIES = pa.schema(
     [
@@ -34,6 +33,7 @@ LEAST_RATE = 0.2
 """Copying below this is not reported: small excess agreement has many causes."""
 LEVEL = 0.05
 MOST_PAIRS = 4_000_000
+PAIRS_AT_ONCE = 50_000
 """Pairs of votes that are looked at; above, tasks are thinned evenly."""
 
 
@@ -54,7 +54,7 @@ class Evidence:
     copied: Float[np.ndarray, "pairs"]
 
 
-def scan(votes: CrowdVotes, pieces: Iterable[Piece]) -> pa.Table:
+def scan(fit: StateFit) -> pa.Table:
     """Pairs of annotators of whom one copies the other (`COPIES`), the surest first.
 
     For every pair the share c of copies is the one that makes their votes likeliest, each task judged by the *other*
@@ -62,7 +62,7 @@ def scan(votes: CrowdVotes, pieces: Iterable[Piece]) -> pa.Table:
     the same, so agreement on easy tasks says nothing. A pair is reported if c is above what is usual between any two
     (one c for all pairs) at `LEVEL`, corrected for the number of pairs, and at least `LEAST_RATE`.
     """
-    evidence = _collect(votes, pieces)
+    votes, evidence = fit.votes, _collect(fit)
     if evidence is None:
         return COPIES.empty_table()
     n = len(votes.annotators)
@@ -115,32 +115,34 @@ def parents_of(votes: CrowdVotes, copies: pa.Table) -> Parents | None:
     return Parents(row, share)
 
 
-def _collect(votes: CrowdVotes, pieces: Iterable[Piece]) -> Evidence | None:
+def _collect(fit: StateFit) -> Evidence | None:
+    votes = fit.votes
     per_task = np.bincount(votes.task[votes.single], minlength=len(votes.tasks)).astype(np.float64)
     every = max(1, int(np.ceil((per_task * (per_task - 1) / 2).sum() / MOST_PAIRS)))
     parts = []
-    for piece in pieces:
-        rows = np.flatnonzero(votes.single[piece.rows] & (votes.task[piece.rows] % every == 0))
-        first, second = _pairs_within(votes.task[piece.rows][rows])
-        if not len(first):
-            continue
-        parts.append(_evidence(votes, piece, rows[first], rows[second]))
+    for piece in fit.pieces():
+        rows = np.arange(votes.offsets[piece.tasks.start], votes.offsets[piece.tasks.stop])
+        rows = rows[votes.single[rows] & (votes.task[rows] % every == 0)]
+        first, second = _pairs_within(votes.task[rows])
+        for i in range(0, len(first), PAIRS_AT_ONCE):
+            at = slice(i, i + PAIRS_AT_ONCE)
+            parts.append(_evidence(fit, piece, rows[first[at]], rows[second[at]]))
     if not parts:
         return None
     columns = zip(*((e.first, e.second, e.apart, e.copied) for e in parts), strict=True)
     return Evidence(*(np.concatenate(column) for column in columns))
 
 
-def _evidence(votes: CrowdVotes, piece: Piece, a: Int[np.ndarray, "pairs"], b: Int[np.ndarray, "pairs"]) -> Evidence:
-    task = np.repeat(np.arange(len(piece.tasks)), np.diff(piece.starts, append=len(piece.alone)))
-    rest = piece.states[task[a]] / np.maximum(piece.vote[a] * piece.vote[b], 1e-300)  # of the other votes alone
+def _evidence(fit: StateFit, piece: Piece, a: Int[np.ndarray, "pairs"], b: Int[np.ndarray, "pairs"]) -> Evidence:
+    votes, kind = fit.votes, fit.kind
+    rest = piece.states[votes.task[a] - piece.tasks.start]
+    rest = rest / np.maximum(fit.vote[kind[a]] * fit.vote[kind[b]], 1e-300)  # of the other votes alone
     rest /= np.maximum(rest.sum(axis=1, keepdims=True), 1e-300)
-    one, two = piece.alone[a], piece.alone[b]
+    one, two = fit.alone[kind[a]], fit.alone[kind[b]]
     apart = np.einsum("ps,ps,ps->p", rest, one, two)
-    same = votes.label[piece.rows][a] == votes.label[piece.rows][b]
     single = np.sqrt(np.einsum("ps,ps->p", rest, one) * np.einsum("ps,ps->p", rest, two))
-    who = votes.annotator[piece.rows]
-    return Evidence(who[a], who[b], np.maximum(apart, 1e-300), np.where(same, single, 0.0))
+    copied = np.where(votes.label[a] == votes.label[b], single, 0.0)
+    return Evidence(votes.annotator[a], votes.annotator[b], np.maximum(apart, 1e-300), copied)
 
 
 def _pairs_within(task: Int[np.ndarray, "rows"]) -> tuple[Int[np.ndarray, "pairs"], Int[np.ndarray, "pairs"]]:

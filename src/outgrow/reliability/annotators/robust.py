@@ -63,11 +63,12 @@ class RobustDawidSkene(AnnotatorModel):
         self.n_iter_ = fit.run(self.n_iter, self.tol)
         self.copies_, before = COPIES.empty_table(), None
         for _ in range(self.rounds if self.copies else 0):
-            self.copies_ = scan(votes, fit.pieces())
+            self.copies_ = scan(fit)
             pairs = self.copies_.select(["annotator", "other"]).to_pylist()
             if pairs == (before or []):
                 break
-            fit.parents, before = parents_of(votes, self.copies_), pairs
+            fit.set_parents(parents_of(votes, self.copies_))
+            before = pairs
             self.n_iter_ += fit.run(self.n_iter, self.tol)
         self.posterior_, self.prior_ = fit.posterior, fit.prior
         self.difficulty_ = 1 - fit.clear

@@ -1,4 +1,8 @@
-"""Expectation and maximisation over the states of tasks, in pieces that fit the memory."""
+"""Expectation and maximisation over the states of tasks.
+
+What a vote is worth depends on who gave which label, and whether it may repeat another vote, not on the task. Such
+*kinds* of votes are few, so that both steps are products of a sparse matrix (tasks by kinds) with small dense ones.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +19,8 @@ from outgrow.reliability.annotators.crowd import CrowdVotes
 from outgrow.reliability.annotators.dawid_skene import crowd_table
 from outgrow.reliability.annotators.task_states import TaskStates
 
-CELLS = 2_000_000
-"""Votes times states that are worked on at once."""
+CELLS = 4_000_000
+"""Tasks times states that are worked on at once."""
 FLOOR = 1e-12
 
 
@@ -35,47 +39,57 @@ class Parents:
 
 @dataclass(frozen=True)
 class Piece:
-    """Some tasks that follow each other: what their votes and states are worth under the current estimates.
+    """Some tasks that follow each other.
 
     Attributes:
-        tasks: their numbers (those with votes).
-        rows: of their votes.
-        starts: where the votes of each task begin among `rows`.
-        alone: P(vote | state), if it is no copy, (votes, states).
-        vote: P(vote | state, the vote that it may repeat), (votes, states).
-        states: P(state | votes) of each task, (tasks, states).
-        evidence: log P(votes of the task).
+        tasks: their numbers.
+        states: P(state | votes) of each, (tasks, states).
     """
 
-    tasks: Int[np.ndarray, "tasks"]
-    rows: slice
-    starts: Int[np.ndarray, "tasks"]
-    alone: Float[np.ndarray, "votes states"]
-    vote: Float[np.ndarray, "votes states"]
+    tasks: slice
     states: Float[np.ndarray, "tasks states"]
-    evidence: Float[np.ndarray, "tasks"]
 
 
 class StateFit:
-    """The estimates of a `RobustDawidSkene`, improved step by step."""
+    """The estimates of a `RobustDawidSkene`, improved step by step.
+
+    Attributes:
+        kind: of each row of votes.
+        alone: P(vote | state) of each kind, if it is no copy, (kinds, states).
+        vote: the same, given the vote that it may repeat.
+    """
 
     def __init__(self, votes: CrowdVotes, known: Int[np.ndarray, "tasks"], states: TaskStates, strength: float) -> None:
         self.votes, self.known, self.states, self.strength = votes, known, states, strength
-        self.parents: Parents | None = None
-        n, k = len(votes.annotators), len(votes.classes)
-        key = votes.annotator * k + votes.label
-        self._by_answer = csr_matrix((votes.weight, (key, np.arange(len(votes)))), shape=(n * k, len(votes)))
-        self._voted = np.flatnonzero(np.diff(votes.offsets))
-        self.posterior = np.empty((len(votes.tasks), k))
+        self.posterior = np.empty((len(votes.tasks), len(votes.classes)))
         self.clear = np.empty(len(votes.tasks))
+        self.set_parents(None)
+
+    def set_parents(self, parents: Parents | None) -> None:
+        """From now on votes may repeat others."""
+        votes, k = self.votes, len(self.votes.classes)
+        pair = votes.annotator * k + votes.label
+        if parents is None:
+            rate, same = np.zeros(len(votes)), np.zeros(len(votes))
+        else:
+            rate = parents.rate
+            same = (parents.row >= 0) & (votes.label[np.maximum(parents.row, 0)] == votes.label)
+        kinds, self.kind = np.unique(np.stack([pair, rate, same], axis=1), axis=0, return_inverse=True)
+        self.kind = self.kind.ravel()
+        self._pair, self._rate, self._same = kinds[:, 0].astype(np.int64), kinds[:, 1:2], kinds[:, 2:3]
+        shape = (len(votes.tasks), len(kinds))
+        incidence = csr_matrix((votes.weight, self.kind, votes.offsets), shape=shape)
+        n = max(1, CELLS // len(self.states.guess))
+        self._pieces = [(slice(i, min(i + n, shape[0])), incidence[i : i + n]) for i in range(0, shape[0], n)]
 
     def begin(self, posterior: Float[np.ndarray, "tasks classes"]) -> None:
         """Tables and shares from a first guess at the labels."""
         clamp(posterior, self.known)
+        n, k = len(self.votes.annotators), len(self.votes.classes)
         self.share = np.full(self.states.levels, 1 / self.states.levels)
-        self.prior = self._smoothed(posterior.sum(axis=0))
-        self._make_tables(posterior[self.votes.task])
-        self.accuracy = np.zeros(len(self.votes.annotators))
+        self.prior = _smoothed(posterior.sum(axis=0))
+        self.accuracy = np.zeros(n)
+        self._make_tables(np.asarray(self.votes.incidence.T @ posterior).reshape(n, k, k))
 
     def run(self, n_iter: int, tol: float) -> int:
         """Steps until nothing changes by more than `tol`; returns their number."""
@@ -85,70 +99,51 @@ class StateFit:
         return n_iter
 
     def pieces(self) -> Iterator[Piece]:
-        """All tasks with votes, under the current estimates."""
-        votes, states = self.votes, self.states
-        log_joint = self._log_priors()
-        most = max(1, CELLS // len(states.guess))
-        offsets = votes.offsets
-        first = 0
-        while first < len(self._voted):
-            begin = offsets[self._voted[first]]
-            last = max(first + 1, int(np.searchsorted(offsets[self._voted + 1], begin + most, side="right")))
-            tasks = self._voted[first:last]
-            rows = slice(int(begin), int(offsets[tasks[-1] + 1]))
-            alone = self._alone(rows)
-            vote = alone if self.parents is None else self._repeated(rows, alone)
-            starts = offsets[tasks] - rows.start
-            log = np.add.reduceat(np.log(vote) * votes.weight[rows, None], starts)
-            log += log_joint[self.known[tasks]]
-            evidence = softmax_rows(log)
-            yield Piece(tasks, rows, starts, alone, vote, log, evidence)
-            first = last
+        """All tasks, under the current estimates."""
+        self._weigh_votes()
+        log_votes, log_priors = np.log(self.vote), self._log_priors()
+        for tasks, incidence in self._pieces:
+            states = np.asarray(incidence @ log_votes)
+            states += log_priors[self.known[tasks]]
+            softmax_rows(states)
+            yield Piece(tasks, states)
 
     def _step(self) -> float:
         votes, states = self.votes, self.states
-        k = len(votes.classes)
+        n, k = len(votes.annotators), len(votes.classes)
         truth = states.joint(self.prior, self.share)
         truth /= np.maximum(truth.sum(axis=1, keepdims=True), 1e-300)
-        responsible = np.empty((len(votes), k))
+        of_kind = np.zeros((len(self._pair), len(states.guess)))
         level = np.zeros(states.levels)
-        self.posterior[:], self.clear[:] = self.prior, self.share[0]
-        for piece in self.pieces():
-            of_vote = np.repeat(piece.states, np.diff(piece.starts, append=piece.rows.stop - piece.rows.start), axis=0)
-            if self.parents is not None:
-                of_vote *= (1 - self.parents.rate[piece.rows, None]) / piece.vote
-            else:
-                of_vote /= piece.alone
-            answer = self.table[votes.annotator[piece.rows], :, votes.label[piece.rows]]
-            responsible[piece.rows] = (of_vote @ states.mix) * answer
+        for piece, (_, incidence) in zip(self.pieces(), self._pieces, strict=True):
+            of_kind += incidence.T @ piece.states
             self.posterior[piece.tasks] = piece.states @ truth
-            level += np.bincount(states.level, piece.states.sum(axis=0), states.levels)
+            voted = np.diff(incidence.indptr) > 0
+            level += np.bincount(states.level, piece.states[voted].sum(axis=0), states.levels)
             self.clear[piece.tasks] = piece.states[:, states.level == 0].sum(axis=1)
         clamp(self.posterior, self.known)
-        self._make_tables(responsible)
+        # how much of the votes of each kind is an answer given by row k of the annotator's table
+        by_kind = (of_kind * (1 - self._rate) / self.vote) @ states.mix
+        counts = np.zeros((n * k, k))
+        np.add.at(counts, self._pair, by_kind)
+        self._make_tables(counts.reshape(n, k, k) * self.table.transpose(0, 2, 1))
         before = self.accuracy, self.share
         right = votes.weight * self.posterior[votes.task, votes.label]
-        self.accuracy = np.bincount(votes.annotator, right, len(votes.annotators)) / np.maximum(votes.answered, FLOOR)
-        self.share = self._smoothed(level)
-        self.prior = self._smoothed(self.posterior[self._voted].sum(axis=0))
+        self.accuracy = np.bincount(votes.annotator, right, n) / np.maximum(votes.answered, FLOOR)
+        self.share = _smoothed(level)
+        self.prior = _smoothed(self.posterior[np.diff(votes.offsets) > 0].sum(axis=0))
         return max(float(np.abs(self.accuracy - before[0]).max()), float(np.abs(self.share - before[1]).max()))
 
-    def _alone(self, rows: slice) -> Float[np.ndarray, "votes states"]:
-        answer = self.table[self.votes.annotator[rows], :, self.votes.label[rows]]
-        return np.asarray(np.maximum(answer @ self.states.mix.T + self.states.guess / len(self.votes.classes), FLOOR))
-
-    def _repeated(self, rows: slice, alone: Float[np.ndarray, "votes states"]) -> Float[np.ndarray, "votes states"]:
-        """Of a vote that repeats another with some probability, given that other."""
-        assert self.parents is not None
-        row, rate = self.parents.row[rows], self.parents.rate[rows, None]
-        same = (row >= 0) & (self.votes.label[np.maximum(row, 0)] == self.votes.label[rows])
-        mixed = np.maximum((1 - rate) * alone + rate * same[:, None], FLOOR)
-        return np.asarray(np.where(row[:, None] >= 0, mixed, alone))
-
-    def _make_tables(self, responsible: Float[np.ndarray, "rows classes"]) -> None:
-        """Tables of confusions from how much of each vote speaks of which row."""
+    def _weigh_votes(self) -> None:
+        """`alone` and `vote` of every kind."""
         n, k = len(self.votes.annotators), len(self.votes.classes)
-        counts = (self._by_answer @ responsible).reshape(n, k, k)  # annotator, answer, right class
+        answer = self.table.transpose(0, 2, 1).reshape(n * k, k)  # of a pair of annotator and label, by right class
+        alone = np.maximum(answer @ self.states.mix.T + self.states.guess / k, FLOOR)
+        self.alone = alone[self._pair]
+        self.vote = np.maximum((1 - self._rate) * self.alone + self._rate * self._same, FLOOR)
+
+    def _make_tables(self, counts: Float[np.ndarray, "annotators answers classes"]) -> None:
+        """Tables of confusions from expected counts: their mean, and what stands for them in likelihoods."""
         alpha = counts + self.strength * crowd_table(counts)
         total = alpha.sum(axis=1, keepdims=True)
         self.mean_table = (alpha / total).transpose(0, 2, 1)
@@ -159,6 +154,6 @@ class StateFit:
         joint = self.states.joint(self.prior, self.share)
         return np.asarray(np.log(np.maximum(np.concatenate([joint.T, joint.sum(axis=1)[None]]), 1e-300)))
 
-    @staticmethod
-    def _smoothed(mass: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-        return np.asarray((mass + 1) / (mass.sum() + len(mass)))
+
+def _smoothed(mass: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+    return np.asarray((mass + 1) / (mass.sum() + len(mass)))

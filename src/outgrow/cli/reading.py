@@ -1,0 +1,99 @@
+"""How the verbs about labels read answers, and what they say of the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from outgrow.cli.words import say_ignored
+from outgrow.core.terminal import line, visible
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from outgrow.io.tidy import Audit, Tidied
+
+MOST = 5
+
+
+@dataclass(frozen=True)
+class Tidying:
+    """What the user asked for, of options that several verbs share."""
+
+    columns: Sequence[str] | None = None
+    normalise: bool = False
+    repeats: str = "merge"
+    classes: str | None = None
+
+    @property
+    def class_list(self) -> list[str] | None:
+        """The classes, if there are any given."""
+        return None if self.classes is None else [each for each in self.classes.split(",") if each.strip()]
+
+    def read(self, path: Path, *, only: Sequence[str] | None = None, numbered: bool = True) -> Tidied:
+        """Answers looked over."""
+        from outgrow.core.tables import ANSWERS
+        from outgrow.io import read_answers
+        from outgrow.io.columns import parse_columns
+        from outgrow.io.tidy import tidy
+
+        columns = parse_columns(self.columns, ANSWERS.names)
+        answers = read_answers(path, columns=columns, only=only, numbered=numbered)
+        return tidy(answers, normalise=self.normalise, repeats=self.repeats, classes=self.class_list)
+
+
+def say_read(tidied: Tidied) -> None:
+    """Columns that were taken for ours, those that were not used, and what the audit saw."""
+    say_taken(tidied.answers)
+    say_ignored(tidied.answers)
+    say_audit(tidied.audit)
+
+
+def say_taken(answers: pa.Table) -> None:
+    """Which of the file's columns were taken for which of ours."""
+    taken = json.loads((answers.schema.metadata or {}).get(b"taken_columns", b"{}"))
+    if taken:
+        line("columns: " + ", ".join(f"{visible(theirs, 60)} is {ours}" for ours, theirs in taken.items()))
+
+
+def say_audit(audit: Audit) -> None:
+    """What is wrong with the answers, and what was or may be done."""
+    from outgrow.io.tidy import COLUMNS
+
+    for name, groups in audit.variants.items():
+        n = sum(sum(list(ways.values())[1:]) for ways in groups)
+        examples = "; ".join(_ways(ways) for ways in groups[:MOST])
+        more = f"; and {len(groups) - MOST:,} more" if len(groups) > MOST else ""
+        what = "made one" if audit.merged else "taken for different things; --normalise makes them one"
+        line(
+            f"{_tag(audit.merged)}: {len(groups):,} {COLUMNS[name]} are written in several ways ({n:,} answers in a "
+            f"rarer one), {what}: {examples}{more}"
+        )
+    if audit.empty_like:
+        labels = ", ".join(f"{visible(repr(label), 30)} ({n:,})" for label, n in list(audit.empty_like.items())[:MOST])
+        what = "counted as invalid" if audit.merged else "taken for labels; --normalise counts them as invalid"
+        line(f"{_tag(audit.merged)}: labels that say there is none, {what}: {labels}")
+    if audit.repeats:
+        what = "kept" if audit.kept_repeats else "counted once (--repeats keep counts each)"
+        line(f"note: {audit.repeats:,} answers repeat what the same annotator said of the same question; {what}")
+    if audit.conflicts:
+        line(f"note: {audit.conflicts:,} times an annotator answered the same question differently")
+    if audit.once:
+        labels = ", ".join(visible(repr(label), 30) for label in audit.once[:MOST])
+        more = f" and {len(audit.once) - MOST:,} more" if len(audit.once) > MOST else ""
+        line(f"warning: {len(audit.once):,} labels occur once, a mistake perhaps: {labels}{more}")
+    if audit.outside:
+        line(f"note: {audit.outside:,} answers are none of the classes, and count as invalid")
+
+
+def _tag(merged: bool) -> str:
+    return "note" if merged else "warning"
+
+
+def _ways(ways: Mapping[str, int]) -> str:
+    return " / ".join(f"{visible(repr(way), 40)} ({n:,})" for way, n in list(ways.items())[:4]) + (
+        " / …" if len(ways) > 4 else ""
+    )
