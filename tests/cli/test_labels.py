@@ -163,7 +163,7 @@ def test_several_sources_get_a_label_each_when_asked_for(tmp_path):
     path, out = tmp_path / "a.csv", tmp_path / "o.csv"
     path.write_text("example_id,source,value\nq,s,x\nq,s,x\nq,t,y\nq,t,x\n")
     with pytest.raises(PrerequisiteError, match="several sources"):
-        invoke("reliability", path, "--out", out)
+        invoke("reliability", path, "--out", out, "--estimator", "softmax")
     invoke("reliability", path, "--out", out, "--one-label-per-source")
     with out.open(newline="") as file:
         assert [row["source"] for row in csv.DictReader(file)] == ["s", "t"]

@@ -193,9 +193,17 @@ def test_unknown_names_and_settings_without_meaning_are_refused():
     with pytest.raises(ConfigError, match="known has no meaning for naive; it belongs to calibrated_filtering, cali"):
         run("naive", known=pa.table({"example_id": ["q1"], "value": ["yes"]}))
     two = answers_of().set_column(1, "source", pa.array(["s", "t"] * 10))
-    for method in ("majority_vote", "all_answers"):
-        with pytest.raises(PrerequisiteError, match="several sources"):
-            run(method, answers=two)
+    for method, settings in (
+        ("naive", {}),
+        ("confidence_filtering", {}),
+        ("uncertainty_filtering", {"form": "published"}),
+    ):
+        with pytest.raises(PrerequisiteError, match="is for answers of one source; take all for one with --together"):
+            run(method, answers=two, **settings)
+    with pytest.raises(ConfigError, match="'softmax' rates one source, as the methods do; name a model of annotators"):
+        run("majority_vote", answers=two, estimator="softmax")
+    with pytest.raises(ConfigError, match="unknown estimator 'mase'; did you mean 'mace'"):
+        run("majority_vote", answers=two, estimator="mase")
 
 
 @pytest.mark.parametrize("name", [name for name, spec in METHODS.items() if spec.uses_gold])

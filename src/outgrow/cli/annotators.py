@@ -40,12 +40,13 @@ def annotators(
     classes: Classes = None,
 ) -> None:
     """Who answers well: accuracy of every annotator with its interval, and flags."""
-    from outgrow.io import read_gold, table_format, write_table
+    from outgrow.io import read_gold, write_table
+    from outgrow.io.writing import writable_format
     from outgrow.reliability.annotators import annotator_table, fit_annotators
 
     if out is not None:
         check_paths(out, path, known)
-        table_format(out)
+        writable_format(out)
     tidying = Tidying(columns, normalise, repeats, classes)
     tidied = tidying.read(path, only=(), numbered=False)
     answers, gold = tidied.answers, None if known is None else read_gold(known)

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from outgrow.cli.options import CROWD, Answers, Known, MinWeight, Out, Plugin, TieBreak, Together, Weights, check_paths
-from outgrow.cli.words import say_ignored, say_mix, say_weights, say_written, warn_one_class
+from outgrow.cli.options import (
+    Answers,
+    Classes,
+    Columns,
+    Estimator,
+    Known,
+    MinWeight,
+    Normalise,
+    Out,
+    Plugin,
+    Repeats,
+    TieBreak,
+    Together,
+    Weights,
+    Without,
+    check_paths,
+)
+from outgrow.cli.reading import Tidying, say_read
+from outgrow.cli.words import say_mix, say_weights, say_written, warn_one_class, warn_shift
 from outgrow.core.terminal import line
 
 if TYPE_CHECKING:
@@ -59,28 +76,34 @@ def curate(
         Path | None,
         typer.Option(help="Prompts for answers without: example_id, question, and maybe choices, label."),
     ] = None,
+    estimator: Estimator = None,
+    without: Without = None,
     together: Together = False,
+    columns: Columns = None,
+    normalise: Normalise = False,
+    repeats: Repeats = "merge",
+    classes: Classes = None,
     plugin: Plugin = None,
 ) -> None:
     """A training set: the rows a method chooses, in the form a trainer reads."""
     from outgrow.experiment import curate as room
-    from outgrow.io import as_one_source, export, read_answers, read_gold
+    from outgrow.io import export, read_gold
     from outgrow.io.export.formats import check_weights_fit
     from outgrow.io.questions import read_given, read_questions
     from outgrow.recipe.yaml import apply_overrides
 
-    check_paths(out, path, known, given, questions)
+    check_paths(out, path, known, given, questions, without)
     export.check_out(out, form)
     reader = export.find_format(form)
     check_weights_fit(reader, weights, weighted=room.find_method(method).weighted)
-    options = {"keep": keep, "temperature": temperature, "stratify": stratify, "min_reliability": min_reliability}
+    options: dict[str, Any] = {"keep": keep, "temperature": temperature, "stratify": stratify}
+    options["min_reliability"] = min_reliability
     options = apply_overrides({name: value for name, value in options.items() if value is not None}, settings or [])
-    answers = read_answers(path)
-    if together:
-        answers = as_one_source(answers, CROWD)
+    tidied = Tidying(columns, normalise, repeats, classes, without, together).read(path)
     curated = room.curate(
-        answers,
+        tidied.answers,
         method=method,
+        estimator=estimator,
         seed=seed,
         known=None if known is None else read_gold(known),
         given=None if given is None else read_given(given),
@@ -95,10 +118,12 @@ def curate(
         if rows.column(name).null_count == rows.num_rows:
             rows = rows.drop_columns([name])
     written = export.write_rows(rows, out, format=form, keep_weights=weights == "keep-unused")
-    say_ignored(answers)
+    say_read(tidied)
     _say_curated(summary)
     say_mix({"before": summary.mix_before, "after": summary.mix_after})
     warn_one_class(summary.mix_before)
+    if stratify is None and "stratify" in room.find_method(method).config.model_fields:
+        warn_shift(summary.mix_before, summary.mix_after)
     say_written(written, rows, reader)
 
 

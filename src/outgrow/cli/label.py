@@ -34,14 +34,14 @@ def label(
     """Ask a supervisor and write its answers; what is in the store is not asked again."""
     from outgrow.core.errors import ConfigError
     from outgrow.experiment.label import files_of
-    from outgrow.io import table_format
+    from outgrow.io.writing import writable_format
     from outgrow.models.ranks import led, ranks
     from outgrow.recipe.recipe import load_labelling
 
     given, overrides = split_arguments(arguments or [])
     written = [path for path in (out, labels) if path is not None]
     for path in written:
-        table_format(path)
+        writable_format(path)
     if len(written) == 2 and out.absolute() == written[1].absolute():
         raise ConfigError(f"--out and --labels are both {out}; the labels would replace the answers")
     # every rank reads the recipe, so that every rank has its plugins

@@ -74,6 +74,19 @@ Weights = Annotated[
     str | None, typer.Option(help="Where a trainer ignores weights: resample, threshold or keep-unused.")
 ]
 MinWeight = Annotated[float | None, typer.Option(help="With --weights threshold: keep this weight or more; mean is 1.")]
+Estimator = Annotated[
+    str | None,
+    typer.Option(
+        help="For several annotators the model that makes their labels: auto (the default), majority, weighted_vote, "
+        "one_coin, dawid_skene, variational_dawid_skene, mace, glad, dirichlet, robust_dawid_skene."
+    ),
+]
+Without = Annotated[
+    Path | None,
+    typer.Option(
+        help="Leave out the annotators that this table of `outgrow annotators` flags, or that this file lists."
+    ),
+]
 CROWD = "crowd"
 """What the answers of all sources together are called."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from outgrow.cli.options import CROWD
 from outgrow.cli.words import say_ignored
 from outgrow.core.terminal import line, visible
 
@@ -27,6 +28,8 @@ class Tidying:
     normalise: bool = False
     repeats: str = "merge"
     classes: str | None = None
+    without: Path | None = None
+    together: bool = False
 
     @property
     def class_list(self) -> list[str] | None:
@@ -36,13 +39,16 @@ class Tidying:
     def read(self, path: Path, *, only: Sequence[str] | None = None, numbered: bool = True) -> Tidied:
         """Answers looked over."""
         from outgrow.core.tables import ANSWERS
-        from outgrow.io import read_answers
+        from outgrow.io import as_one_source, leave_out, read_answers
         from outgrow.io.columns import parse_columns
         from outgrow.io.tidy import tidy
 
         columns = parse_columns(self.columns, ANSWERS.names)
         answers = read_answers(path, columns=columns, only=only, numbered=numbered)
-        return tidy(answers, normalise=self.normalise, repeats=self.repeats, classes=self.class_list)
+        tidied = tidy(answers, normalise=self.normalise, repeats=self.repeats, classes=self.class_list)
+        if self.without is not None:
+            tidied = replace(tidied, answers=leave_out(tidied.answers, self.without))
+        return replace(tidied, answers=as_one_source(tidied.answers, CROWD)) if self.together else tidied
 
 
 def say_read(tidied: Tidied) -> None:
@@ -50,6 +56,11 @@ def say_read(tidied: Tidied) -> None:
     say_taken(tidied.answers)
     say_ignored(tidied.answers)
     say_audit(tidied.audit)
+    metadata = tidied.answers.schema.metadata or {}
+    if left_out := json.loads(metadata.get(b"left_out", b"[]")):
+        names = ", ".join(visible(name, 40) for name in left_out[:MOST])
+        more = f" and {len(left_out) - MOST:,} more" if len(left_out) > MOST else ""
+        line(f"left out: {len(left_out):,} annotators ({names}{more})")
 
 
 def say_taken(answers: pa.Table) -> None:

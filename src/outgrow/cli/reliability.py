@@ -6,8 +6,21 @@ from typing import Annotated
 
 import typer
 
-from outgrow.cli.options import CROWD, Answers, Known, Out, TieBreak, Together, check_paths
-from outgrow.cli.words import say_accuracy, say_counts, say_ignored, say_levels, say_mix, say_path, warn_one_class
+from outgrow.cli.options import (
+    Answers,
+    Classes,
+    Columns,
+    Known,
+    Normalise,
+    Out,
+    Repeats,
+    TieBreak,
+    Together,
+    Without,
+    check_paths,
+)
+from outgrow.cli.reading import Tidying, say_read
+from outgrow.cli.words import say_accuracy, say_certainty, say_counts, say_levels, say_mix, say_path, warn_one_class
 from outgrow.core.errors import PrerequisiteError
 from outgrow.core.terminal import line
 
@@ -18,12 +31,22 @@ def reliability(
     seed: TieBreak = 0,
     temperature: Annotated[float, typer.Option(help="T of the softmax reliability, above 0.")] = 0.2,
     estimator: Annotated[
-        str, typer.Option(help="Column 'reliability': softmax, vote_share, mean_logprob, margin or probability.")
-    ] = "softmax",
+        str | None,
+        typer.Option(
+            help="Column 'reliability'. One source: softmax (the default), vote_share, mean_logprob, margin or "
+            "probability. Several annotators: auto (the default), majority, weighted_vote, one_coin, dawid_skene, "
+            "variational_dawid_skene, mace, glad, dirichlet or robust_dawid_skene."
+        ),
+    ] = None,
     one_label_per_source: Annotated[
         bool, typer.Option("--one-label-per-source", help="Label each source apart.")
     ] = False,
+    without: Without = None,
     together: Together = False,
+    columns: Columns = None,
+    normalise: Normalise = False,
+    repeats: Repeats = "merge",
+    classes: Classes = None,
     known: Known = None,
     calibrate: Annotated[str, typer.Option(help="With --known: platt, beta or isotonic.")] = "platt",
     options: Annotated[
@@ -35,22 +58,25 @@ def reliability(
     import pyarrow.compute as pc
 
     from outgrow import reliability as room
-    from outgrow.io import as_one_source, read_answers, read_gold, table_format, write_table
+    from outgrow.io import read_gold, write_table
+    from outgrow.io.writing import writable_format
 
-    check_paths(out, path, known)
-    table_format(out)
-    answers = read_answers(path, only=("logprob", "probabilities"), numbered=False)
-    if together:
-        answers = as_one_source(answers, CROWD)
-    labels = room.agreement(
+    check_paths(out, path, known, without)
+    writable_format(out)
+    tidying = Tidying(columns, normalise, repeats, classes, without, together)
+    tidied = tidying.read(path, only=("logprob", "probabilities"), numbered=False)
+    answers, bought = tidied.answers, None if known is None else read_gold(known)
+    crowd = not one_label_per_source and room.for_annotators(estimator, answers)
+    labels = room.label_answers(
         answers,
         seed=seed,
         temperature=temperature,
         estimator=estimator,
         one_label_per_source=one_label_per_source,
+        known=bought if crowd else None,
+        classes=tidying.class_list if crowd else None,
     )
-    bought = None if known is None else read_gold(known)
-    if bought is not None:
+    if bought is not None and not crowd:
         of_known = labels.filter(pc.is_in(labels["example_id"], bought["example_id"].combine_chunks()))
         labels = room.calibrate(labels, of_known, bought, kind=calibrate, seed=seed)
     accuracy, why = None, ""
@@ -60,17 +86,21 @@ def reliability(
         except PrerequisiteError as error:
             why = str(error)
     write_table(labels, out)
-    say_ignored(answers)
+    say_read(tidied)
     say_counts(answers, labels)
-    if bought is not None:
+    if crowd:
+        model = (labels.schema.metadata or {})[b"estimator"].decode()
+        line(f"reliability is P(correct) by {model}" + (f", with {bought.num_rows:,} known labels" if bought else ""))
+    elif bought is not None:
         line(f"reliability is P(correct), learnt from {bought.num_rows:,} known gold labels ({calibrate})")
     if accuracy is not None:
         say_accuracy(accuracy)
     if why:
         line(f"warning: {why}")
     if labels["reliability"].null_count == labels.num_rows:
-        line(f"warning: no label has a reliability; the estimator {estimator} finds nothing in these answers")
-    say_levels(labels)
+        name = estimator or "softmax"
+        line(f"warning: no label has a reliability; the estimator {name} finds nothing in these answers")
+    (say_certainty if crowd else say_levels)(labels)
     mix = room.label_mix(labels)
     say_mix({"share": mix})
     warn_one_class(mix)

@@ -65,6 +65,26 @@ def say_levels(labels: pa.Table, most: int = 12) -> None:
     show(table)
 
 
+BOUNDS = (0.99, 0.95, 0.9, 0.8, 0.6, 0.0)
+
+
+def say_certainty(labels: pa.Table) -> None:
+    """How many labels are how probably right."""
+    import numpy as np
+
+    p = np.asarray(labels.column("reliability").to_numpy())[labels.column("value").is_valid().to_numpy()]
+    table = plain_table("P(correct)", "questions", "share", title="How sure the labels are")
+    for column in table.columns:
+        column.justify = "right"
+    above = 1.0 + 1e-9
+    for bound in BOUNDS:
+        n = int(((p >= bound) & (p < above)).sum())
+        table.add_row(f"{bound:.2f} – {min(above, 1):.2f}", f"{n:,}", f"{n / max(len(p), 1):.1%}")
+        above = bound
+    show(table)
+    line(f"expected share of right labels: {float(p.mean()):.1%}")
+
+
 def say_mix(mixes: Mapping[str, Mapping[str, float]], most: int = 20) -> None:
     """Shares of the labels, one column per mix."""
     first = next(iter(mixes.values()))
@@ -85,6 +105,17 @@ def warn_one_class(mix: Mapping[str, Any]) -> None:
             f"warning: every label is {visible(next(iter(mix)), 60)}; with fewer than two classes "
             "reliability tells nothing about which labels are right",
         )
+
+
+def warn_shift(before: Mapping[str, float], after: Mapping[str, float]) -> None:
+    """A warning where a choice of rows leaves out most of a class."""
+    lost = [label for label, share in before.items() if share >= 0.01 and after.get(label, 0.0) < share / 2]
+    if lost:
+        shown = ", ".join(
+            f"{visible(label, 60)} ({before[label]:.1%} to {after.get(label, 0.0):.1%})" for label in lost[:5]
+        )
+        more = f" and {len(lost) - 5:,} more" if len(lost) > 5 else ""
+        line(f"warning: the rows hold less than half the share of {shown}{more}; --stratify label keeps the mix")
 
 
 def say_weights(weights: str | None, left_out: int, what: str = "rows") -> None:

@@ -21,7 +21,7 @@ from outgrow.methods.base import Answered, Known
 from outgrow.methods.relabel import RELABEL
 from outgrow.methods.rows import answer_ids, earliest, first_in_words, label_ids, normalise_weights
 from outgrow.methods.weights import Weights, check_weights, class_mix, settle_weights
-from outgrow.reliability import agreement, label_mix
+from outgrow.reliability import AUTO, for_annotators, label_mix
 
 CURATED = pa.schema(
     [
@@ -103,26 +103,30 @@ def curate(
     known: pa.Table | None = None,
     given: pa.Table | None = None,
     questions: pa.Table | None = None,
+    estimator: str | None = None,
     target: str | None = None,
     weights: Weights | str | None = None,
     min_weight: float | int | None = None,
     **settings: Any,
 ) -> Curated:
-    """The rows that a method would train on, given the answers of one source.
+    """The rows that a method would train on, given the answers of one source or of several annotators.
 
     Every method of `outgrow methods` that only chooses rows is offered, with the settings that it has in a recipe, and
     `relabel`, which replaces given labels by the consensus where that is reliable:
     `curate(answers, method="uncertainty_filtering", keep=0.3, stratify="label")`.
 
     Args:
-        answers: answers table of one source (`outgrow.core.tables.ANSWERS`; see `outgrow.read_answers`).
+        answers: answers table (`outgrow.core.tables.ANSWERS`; see `outgrow.read_answers`).
         method: its name.
         seed: of ties, of random draws and of resampling.
         known: for the calibrated methods: gold of some answered questions, columns `example_id` and `value`, written
-            as the answers are. These questions teach what to trust; they are not among the rows.
+            as the answers are. These questions teach what to trust; they are not among the rows. For several annotators
+            and any method: gold of some questions, which teaches who is right and stays among the rows.
         given: for `relabel`: columns `example_id` and `label`; by default the labels of `questions`.
         questions: `example_id`, `question`, `choices`, `label` (`outgrow.io.questions.QUESTIONS`): prompts for rows
             whose answers have none.
+        estimator: for answers of several annotators, the model that makes their labels
+            (`outgrow.reliability.annotators.MODELS`, "auto"); by default "auto".
         target: train on the canonical "value", or on the "text" of a generated answer that gave it. By default on the
             text, and on the value where `questions` has choices, as in a lab.
         weights: what to do with a weighted method's weights: "resample", "threshold" or "keep-unused" (the rows stay
@@ -137,8 +141,8 @@ def curate(
     Raises:
         ConfigError: unknown method, setting, target or weights, or something without meaning for the method.
         DataError: no question, given label or known gold belongs to an answered question.
-        PrerequisiteError: several sources, or the answers lack what the method goes by: repeated answers, option
-            probabilities, given labels, known gold.
+        PrerequisiteError: the method is for one source and there are several, or the answers lack what the method
+            goes by: repeated answers, option probabilities, given labels, known gold.
 
     Examples:
         >>> import pyarrow as pa
@@ -155,7 +159,11 @@ def curate(
     if target not in (None, "value", "text"):
         raise ConfigError(f"unknown target {target!r}; choose 'value' or 'text'")
     check_weights(weights, min_weight)
-    _refuse("known", known, spec, lambda other: other.needs == "known")
+    crowd = for_annotators(estimator, answers)
+    if estimator is not None and not crowd:
+        raise ConfigError(f"estimator: {estimator!r} rates one source, as the methods do; name a model of annotators")
+    if not crowd:
+        _refuse("known", known, spec, lambda other: other.needs == "known")
     _refuse("given", given, spec, lambda other: other.needs == "given")
     _refuse("weights", weights, spec, lambda other: other.weighted)
     if (
@@ -165,17 +173,30 @@ def curate(
         and questions["label"].null_count < questions.num_rows
     ):
         given = questions.select(["example_id", "label"])
-    answered = _answered(texts_of(answers, target, questions), seed, known, given)
+    told = texts_of(answers, target, questions)
+    if crowd:
+        from outgrow.reliability.annotators import fit_annotators
+
+        model = fit_annotators(answers, model=estimator or AUTO, known=known)
+        answered = Answered(told, seed, given=given, estimate=lambda _: model.posterior_table(seed=seed))
+    else:
+        answered = _answered(told, seed, known, given)
     assert spec.choose is not None
     chosen = spec.choose(answered, config)
-    labels = agreement(answered.answers, seed=seed) if chosen.labels is None else chosen.labels
+    labels = answered.labels() if chosen.labels is None else chosen.labels
     weighted = normalise_weights(chosen.rows, chosen.weights)
     rows = _described(weighted.rows, labels, answered.answers)
     if questions is not None:
         rows = with_prompts(rows, questions)
     settled = settle_weights(rows, weights, seed=seed, min_weight=min_weight)
     rows, before = settled.rows, "given" if "given" in labels.column_names else "value"
-    taught = () if known is None else (f"the {known.num_rows:,} questions with known gold are not among the rows",)
+    taught: tuple[str, ...] = ()
+    if known is not None and not crowd:
+        taught = (f"the {known.num_rows:,} questions with known gold are not among the rows",)
+    if crowd:
+        count = pc.count_distinct(answers["source"]).as_py()
+        bought = "" if known is None else f" and {known.num_rows:,} known labels"
+        taught = (f"labels by {type(model).__name__} from the answers of {count:,} annotators{bought}",)
     summary = Summary(
         method=method,
         questions=labels.num_rows,

@@ -116,7 +116,7 @@ def tidy(
     for name in COLUMNS:
         ways = _ways(answers[name])
         if several := [dict(group) for group in ways.values() if len(group) > 1]:
-            variants[name] = several
+            variants[name] = sorted(several, key=lambda group: -sum(group.values()))
         if normalise or (fixed is not None and name == "value"):
             answers = _rewritten(answers, name, ways, fixed if name == "value" else None, normalise)
     empty_like = _empty_like(answers["value"], set(fixed or {}))

@@ -16,7 +16,7 @@ from outgrow.core.encoding import encode
 from outgrow.core.errors import PrerequisiteError
 from outgrow.core.lab import Lab, Student
 from outgrow.methods.rows import WeightMode, earliest
-from outgrow.reliability import with_consensus
+from outgrow.reliability import agreement, with_consensus
 
 Form = Literal["corrected", "published"]
 Stratify = Literal["label"] | None
@@ -65,16 +65,47 @@ class Answered:
         seed: of ties and draws.
         known: where the method needs "known" and there are some.
         given: labels that somebody gave, columns `example_id` and `label`, where the method needs "given".
+        estimate: for answers of several annotators: makes their labels, with `reliability` = P(label is right).
     """
 
     answers: pa.Table
     seed: int = 0
     known: Known | None = None
     given: pa.Table | None = None
+    estimate: Callable[[pa.Table], pa.Table] | None = None
+
+    def labels(self, *, temperature: float = 0.2) -> pa.Table:
+        """A label per question: by agreement, or by the model of annotators."""
+        if self.estimate is not None:
+            return self.estimate(self.answers)
+        return agreement(self.answers, seed=self.seed, temperature=temperature)
+
+    def repeated_labels(self, method: str, *, temperature: float = 0.2) -> pa.Table:
+        """`labels` for a method that goes by agreement.
+
+        Raises:
+            PrerequisiteError: as `require_repeats`; a model of annotators rates single answers, too.
+        """
+        labels = self.labels(temperature=temperature)
+        return labels if self.estimate is not None else require_repeats(labels, method)
+
+    def measure(self) -> str:
+        """The column of `labels` that weighs them."""
+        return "softmax_reliability" if self.estimate is None else "reliability"
+
+    def refuse_several(self, what: str) -> None:
+        """Refuse what has a meaning for the answers of one source alone.
+
+        Raises:
+            PrerequisiteError: a model of annotators makes the labels.
+        """
+        if self.estimate is not None:
+            raise PrerequisiteError(f"{what} is for answers of one source; take all for one with --together")
 
     @property
     def first(self) -> pa.Table:
         """Each question's answer to the identity wording, first sample (lowest variant, then sample), valid or not."""
+        self.refuse_several("the first answer to a question")
         question = encode(self.answers["example_id"])
         place = earliest(self.answers, question.codes, len(question.names))
         return self.answers.take(pa.array(np.sort(place.to_numpy())))

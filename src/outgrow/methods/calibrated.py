@@ -59,12 +59,13 @@ def calibrated_labels(answered: Answered, calibrator: Calibrator) -> pa.Table:
     Raises:
         PrerequisiteError: there are no known questions.
     """
+    answered.refuse_several("calibration")
     if answered.known is None:
         raise PrerequisiteError(
             "calibration learns from questions whose gold is known, and there are none; give the task's split 'known' "
             "some (task.questions.known or task.splits.known), or answers their gold: --known FILE"
         )
-    labels = agreement(answered.answers, seed=answered.seed)
+    labels = answered.labels()
     known = agreement(answered.known.answers, seed=answered.seed)
     known = known.sort_by("example_id")  # the fit's last digits depend on the order
     known = answered.known.in_form_of(answered.known.gold, known)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from outgrow.methods.base import Answered, MethodConfig, TrainingSet
 from outgrow.methods.rows import imitation_rows
-from outgrow.reliability import agreement
 
 
 class MajorityVote(MethodConfig):
@@ -13,5 +12,5 @@ class MajorityVote(MethodConfig):
 
 def majority_vote(answered: Answered, config: MajorityVote) -> TrainingSet:
     """Fine-tune on the consensus of the supervisor's answers to every question, one row per question."""
-    labels = agreement(answered.answers, seed=answered.seed)
+    labels = answered.labels()
     return TrainingSet(imitation_rows(labels, answered.answers), labels)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from outgrow.methods.base import Answered, MethodConfig, Share, Stratify, TrainingSet
 from outgrow.methods.rows import imitation_rows
-from outgrow.reliability import agreement, at_random
+from outgrow.reliability import at_random
 
 
 class RandomFiltering(MethodConfig):
@@ -16,6 +16,6 @@ class RandomFiltering(MethodConfig):
 
 def random_filtering(answered: Answered, config: RandomFiltering) -> TrainingSet:
     """Control: train on the consensus labels of a random share of the questions, redrawn per seed."""
-    labels = agreement(answered.answers, seed=answered.seed)
+    labels = answered.labels()
     kept = at_random(labels, fraction=config.keep, seed=answered.seed, stratify=config.stratify)
     return TrainingSet(imitation_rows(kept, answered.answers), labels)

@@ -10,7 +10,6 @@ from outgrow.core.errors import DataError, PrerequisiteError
 from outgrow.core.tables import LABELS, build
 from outgrow.methods.base import Answered, MethodConfig, MethodSpec, Temperature, TrainingSet
 from outgrow.methods.rows import imitation_rows
-from outgrow.reliability import agreement
 from outgrow.reliability.agreement import as_floats
 
 
@@ -43,7 +42,7 @@ def relabel(answered: Answered, config: Relabel) -> TrainingSet:
             "or a column label in the file of --questions"
         )
     given = answered.given.filter(answered.given["label"].is_valid())
-    consensus = agreement(answered.answers, seed=answered.seed, temperature=config.temperature)
+    consensus = answered.labels(temperature=config.temperature)
     at = pc.index_in(given["example_id"], value_set=consensus["example_id"])
     was, new = given["label"], consensus.take(at)
     _check(consensus, given, at)

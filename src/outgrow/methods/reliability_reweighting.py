@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from outgrow.methods.base import Answered, Form, MethodConfig, Temperature, TrainingSet, require_repeats
+from outgrow.methods.base import Answered, Form, MethodConfig, Temperature, TrainingSet
 from outgrow.methods.rows import answer_rows, imitation_rows
-from outgrow.reliability import agreement, row_reliability
+from outgrow.reliability import row_reliability
 from outgrow.reliability.agreement import as_floats
 
 
@@ -24,10 +24,10 @@ class ReliabilityReweighting(MethodConfig):
 def reliability_reweighting(answered: Answered, config: ReliabilityReweighting) -> TrainingSet:
     """Train on every question, weighted by the softmax reliability of its label (arXiv 2406.19032)."""
     answers = answered.answers
-    labels = agreement(answers, seed=answered.seed, temperature=config.temperature)
-    require_repeats(labels, "reliability_reweighting")
+    labels = answered.repeated_labels("reliability_reweighting", temperature=config.temperature)
     if config.form == "published":
+        answered.refuse_several("the published form")
         weights = row_reliability(answers, temperature=config.temperature)
         return TrainingSet(answer_rows(answers, weights=weights), labels, "raw")
-    weights = as_floats(labels["softmax_reliability"])
+    weights = as_floats(labels[answered.measure()])
     return TrainingSet(imitation_rows(labels, answers, weights=weights), labels)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from outgrow.methods.base import Answered, MethodConfig, Temperature, TrainingSet, require_repeats
+from outgrow.methods.base import Answered, MethodConfig, Temperature, TrainingSet
 from outgrow.methods.rows import imitation_rows
-from outgrow.reliability import agreement, with_consensus
+from outgrow.reliability import with_consensus
 from outgrow.reliability.agreement import as_floats
 from outgrow.reliability.hashing import hash_order
 
@@ -19,9 +19,9 @@ class ShuffledReweighting(MethodConfig):
 
 def shuffled_reweighting(answered: Answered, config: ShuffledReweighting) -> TrainingSet:
     """Control: the weights of reliability re-weighting, permuted over the questions."""
-    every = agreement(answered.answers, seed=answered.seed, temperature=config.temperature)
-    labels = require_repeats(every, "shuffled_reweighting").filter(with_consensus(every))
-    weights = as_floats(labels["softmax_reliability"])
+    every = answered.repeated_labels("shuffled_reweighting", temperature=config.temperature)
+    labels = every.filter(with_consensus(every))
+    weights = as_floats(labels[answered.measure()])
     ids = labels["example_id"].to_pylist()
     giver, taker = (hash_order(("shuffled_reweighting", side, answered.seed), ids) for side in ("giver", "taker"))
     shuffled = np.empty_like(weights)

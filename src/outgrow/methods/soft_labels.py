@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from outgrow.methods.base import Answered, MethodConfig, TrainingSet
 from outgrow.methods.rows import imitation_rows
-from outgrow.reliability import agreement, mean_probabilities
+from outgrow.reliability import mean_probabilities
 
 
 class SoftLabels(MethodConfig):
@@ -13,5 +13,7 @@ class SoftLabels(MethodConfig):
 
 def soft_labels(answered: Answered, config: SoftLabels) -> TrainingSet:
     """Train on the option probabilities averaged over wordings and samples; vote shares where there are none."""
-    labels = mean_probabilities(answered.answers, agreement(answered.answers, seed=answered.seed))
+    labels = answered.labels()
+    if answered.estimate is None:
+        labels = mean_probabilities(answered.answers, labels)
     return TrainingSet(imitation_rows(labels, answered.answers, soft=True), labels)

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import pyarrow.compute as pc
 from pydantic import Field
 
-from outgrow.methods.base import Answered, Form, MethodConfig, Share, Stratify, TrainingSet, require_repeats, tie_notes
+from outgrow.methods.base import Answered, Form, MethodConfig, Share, Stratify, TrainingSet, tie_notes
 from outgrow.methods.rows import answer_rows, imitation_rows
-from outgrow.reliability import agreement, most_certain, published_filter
+from outgrow.reliability import most_certain, published_filter
 
 
 class UncertaintyFiltering(MethodConfig):
@@ -34,8 +34,9 @@ class UncertaintyFiltering(MethodConfig):
 def uncertainty_filtering(answered: Answered, config: UncertaintyFiltering) -> TrainingSet:
     """Train on the questions whose answers agree most (arXiv 2406.19032)."""
     answers, seed = answered.answers, answered.seed
-    labels = require_repeats(agreement(answers, seed=seed), "uncertainty_filtering")
+    labels = answered.repeated_labels("uncertainty_filtering")
     if config.form == "published":
+        answered.refuse_several("the published form")
         kept = published_filter(labels, percentile=config.percentile)
         chosen = answers.filter(pc.is_in(answers["example_id"], kept["example_id"].combine_chunks()))
         return TrainingSet(answer_rows(chosen), labels, "raw")

@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from outgrow.core.errors import ConfigError, PrerequisiteError
-from outgrow.core.names import unknown
+from outgrow.core.names import import_attr, unknown
+from outgrow.reliability.annotator_models import AUTO, MODELS
 from outgrow.reliability.annotators.annotator_table import FlagRules, annotator_table
 from outgrow.reliability.annotators.base import AnnotatorModel
 from outgrow.reliability.annotators.crowd import MANY_CLASSES, CrowdVotes, crowd_votes
-from outgrow.reliability.annotators.dawid_skene import DawidSkene
-from outgrow.reliability.annotators.dirichlet import DirichletVote
-from outgrow.reliability.annotators.glad import GLAD
-from outgrow.reliability.annotators.mace import MACE
-from outgrow.reliability.annotators.one_coin import OneCoin
-from outgrow.reliability.annotators.robust import RobustDawidSkene
-from outgrow.reliability.annotators.weighted_vote import WeightedVote
-
-MODELS: dict[str, Callable[..., AnnotatorModel]] = {
-    "majority": WeightedVote,
-    "weighted_vote": partial(WeightedVote, "agreement"),
-    "one_coin": OneCoin,
-    "dawid_skene": DawidSkene,
-    "variational_dawid_skene": partial(DawidSkene, variational=True),
-    "mace": MACE,
-    "glad": GLAD,
-    "dirichlet": DirichletVote,
-    "robust_dawid_skene": RobustDawidSkene,
-}
-"""What `model` and `estimator` may name, for answers of several annotators."""
 
 
 def make_model(name: str, votes: CrowdVotes | None = None, **settings: Any) -> AnnotatorModel:
@@ -47,12 +27,13 @@ def make_model(name: str, votes: CrowdVotes | None = None, **settings: Any) -> A
     Raises:
         ConfigError: there is no such model, or it has no such setting.
     """
-    if name == "auto":
+    if name == AUTO:
         many = votes is not None and len(votes.classes) > MANY_CLASSES
         name = "one_coin" if many else "robust_dawid_skene"
     if name not in MODELS:
         raise ConfigError(unknown("model of annotators", name, MODELS))
-    model = MODELS[name]()
+    home, given = MODELS[name]
+    model: AnnotatorModel = import_attr(home)(**given)
     has = model.get_params()
     if strange := [key for key in settings if key not in has]:
         raise ConfigError(f"{name} has no setting {', '.join(map(repr, strange))}; it has {', '.join(has)}")
@@ -63,7 +44,7 @@ def make_model(name: str, votes: CrowdVotes | None = None, **settings: Any) -> A
 def fit_annotators(
     answers: pa.Table,
     *,
-    model: str | AnnotatorModel = "auto",
+    model: str | AnnotatorModel = AUTO,
     known: pa.Table | Mapping[str, str] | None = None,
     classes: Sequence[str] | None = None,
     probabilities: bool = False,
@@ -110,7 +91,7 @@ def fit_annotators(
 def annotators(
     answers: pa.Table,
     *,
-    model: str | AnnotatorModel = "auto",
+    model: str | AnnotatorModel = AUTO,
     known: pa.Table | Mapping[str, str] | None = None,
     classes: Sequence[str] | None = None,
     rules: FlagRules | None = None,
