@@ -64,8 +64,11 @@ def say_read(tidied: Tidied) -> None:
 
 
 def say_taken(answers: pa.Table) -> None:
-    """Which of the file's columns were taken for which of ours."""
-    taken = json.loads((answers.schema.metadata or {}).get(b"taken_columns", b"{}"))
+    """What the file was taken for, and which of its columns for which of ours."""
+    metadata = answers.schema.metadata or {}
+    if b"form" in metadata:
+        line(f"read as {metadata[b'form'].decode()}")
+    taken = json.loads(metadata.get(b"taken_columns", b"{}"))
     if taken:
         line("columns: " + ", ".join(f"{visible(theirs, 60)} is {ours}" for ours, theirs in taken.items()))
 

@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 from outgrow.core.arrays import Float, Int
 from outgrow.core.encoding import encode
 from outgrow.core.errors import DataError
-from outgrow.core.tables import ANSWERS
+from outgrow.core.tables import ANSWERS, with_column
 from outgrow.io.columns import ANSWER_COLUMNS, QUESTIONS, plain, recognise
+from outgrow.io.forms import FORMS, find_form, load_form
 from outgrow.io.reading import Loaded, load, load_arrow
 
 DEFAULT_SOURCE = "supervisor"
@@ -34,7 +35,8 @@ def read_answers(
 
     `example_id` and `value` must be there, and may be called otherwise: columns are found in any case and by what other
     tools call them, such as task, worker and label (`outgrow.io.columns`). Where the question itself is the id, it is
-    the prompt, too. A null or blank `value` is an answer that could not be parsed. Without `source` all answers come
+    the prompt, too. Files of some other tools are read as they are (`outgrow.io.forms`), and a folder stands for all of
+    them below it. A null or blank `value` is an answer that could not be parsed. Without `source` all answers come
     from "supervisor"; without `variant` all are variant 0; without `sample` the rows of one question, source and
     variant are numbered in file order. A column is given for every row or for none.
 
@@ -53,12 +55,38 @@ def read_answers(
         DataError: as `read_table`, or: the same key twice (both lines are named), no valid answer at all,
             a negative `variant` or `sample`, a `logprob` above 0, or an option probability outside 0 to 1.
     """
+    path = Path(path)
+    if path.is_dir():
+        return _read_folder(path, columns)
+    if (form := find_form(path)) is not None:
+        return _checked(load_form(path, form, GIVEN, (columns or {}).get("value")), numbered=numbered)
     wanted = set(GIVEN.names) if only is None else {*KEY, "value", *only}
     schema = pa.schema([f for f in GIVEN if f.name in wanted])
     loaded = load(
         path, schema, required=("example_id", "value"), name="answers", synonyms=ANSWER_COLUMNS, columns=columns
     )
     return _checked(loaded, numbered=numbered)
+
+
+def _read_folder(path: Path, columns: Mapping[str, str] | None) -> pa.Table:
+    """The answers of all logs of other tools below a folder."""
+    forms = [(file, form) for file in sorted(path.rglob("*")) if (form := find_form(file)) is not None]
+    if not forms:
+        raise DataError(f"{path}: no file below this folder is a log of {', '.join(form.name for form in FORMS)}")
+    chosen = (columns or {}).get("value")
+    tasks = [form.task(file) for file, form in forms]
+    names = ", ".join(dict.fromkeys(form.name for _, form in forms))
+    metadata = {"ignored_columns": "[]", "form": f"{len(forms)} files of {names}"}
+    tables = []
+    for (file, form), task in zip(forms, tasks, strict=True):
+        table = _checked(load_form(file, form, GIVEN, chosen), numbered=True).replace_schema_metadata(metadata)
+        if len(set(tasks)) > 1:
+            ids = pc.binary_join_element_wise(pa.scalar(task), table["example_id"], "/")
+            table = with_column(table, "example_id", ids)
+        tables.append(table)
+    answers = pa.concat_tables(tables)  # a model may have several logs of one task
+    keys = _codes({name: answers[name] for name in KEY})
+    return with_column(answers, "sample", pa.chunked_array([pa.array(numbers_within(keys))]))
 
 
 def as_answers(table: Any) -> pa.Table:
@@ -159,6 +187,8 @@ def _checked(loaded: Loaded, *, numbered: bool) -> pa.Table:
     ignored = json.loads(given.get(b"ignored_columns", b"[]"))
     unknown = json.dumps([name for name in ignored if name not in GIVEN.names])  # the others were not asked for
     metadata = {"ignored_columns": unknown, "taken_columns": json.dumps(taken)}
+    if b"form" in given:
+        metadata["form"] = given[b"form"].decode()
     if not any(column.null_count < table.num_rows for column in (table.column("sample"), table.column("variant"))):
         metadata["numbered"] = "true"  # by us
     return pa.table(arrays, schema=ANSWERS.with_metadata(metadata))

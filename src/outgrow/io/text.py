@@ -34,7 +34,7 @@ def json_chunks(path: Path, names: Sequence[str]) -> Iterator[Chunk]:
     others: dict[str, list[Any]] = {}
     lines: list[int] = []
     rows: list[dict[str, Any]] = []
-    for number, row in _array(path) if is_array(path) else _objects(path):
+    for number, row in json_objects(path):
         if not row.keys() <= wanted:
             others.update((key, []) for key in row if key not in wanted)
         lines.append(number)
@@ -44,6 +44,15 @@ def json_chunks(path: Path, names: Sequence[str]) -> Iterator[Chunk]:
             lines, rows = [], []
     yield Chunk(lines, {name: [row.get(name, MISSING) for row in rows] for name in names})
     yield Chunk([], others)
+
+
+def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a JSON Lines file, each with its line, or of an array, each with its number.
+
+    Raises:
+        DataError: as `json_chunks`.
+    """
+    yield from _array(path) if is_array(path) else _objects(path)
 
 
 def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
