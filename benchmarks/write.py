@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-ORDER = ("asking", "sampling", "training", "preferences", "suite", "reliability", "startup", "gpu")
+ORDER = ("asking", "sampling", "training", "preferences", "suite", "reliability", "annotators", "startup", "gpu")
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 COMPLETE = "make bench"
 EXPLAINED = Path(__file__).parent / "explained"

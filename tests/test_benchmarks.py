@@ -114,6 +114,16 @@ def test_reliability(tmp_path: Path) -> None:
     assert all(r["ours"] > 0 for r in found["rows"])
 
 
+def test_annotators(tmp_path: Path) -> None:
+    rows = [(f"q{i}", f"w{j}", "xy"[(i + (j == i % 5)) % 2]) for i in range(20) for j in range(5)]
+    (tmp_path / "crowd_made.csv").write_text("task,worker,label\n" + "".join(",".join(row) + "\n" for row in rows))
+    (tmp_path / "crowd_made_gold.csv").write_text("task,value\n" + "".join(f"q{i},{'xy'[i % 2]}\n" for i in range(20)))
+    found = run("annotators", tmp_path, "--crowds", str(tmp_path))
+    assert [r["against"] for r in found["rows"]] == ["crowd-kit DawidSkene", "crowd-kit", None]
+    assert found["rows"][2]["met"]  # the same posteriors
+    assert any("made, ours: dawid_skene: 1.0000 right" in note for note in found["notes"])
+
+
 @pytest.mark.slow
 def test_asking(tmp_path: Path) -> None:
     found = run("asking", tmp_path, "--shapes", "tiny", "--types", "float32")

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from outgrow.io import (
         as_answers as as_answers,
         as_one_source as as_one_source,
+        leave_out as leave_out,
         read_answers as read_answers,
         read_gold as read_gold,
         read_pairs as read_pairs,
         read_table as read_table,
+        tidy as tidy,
         write_table as write_table,
     )
     from outgrow.io.export import write_rows as write_rows
@@ -40,8 +42,10 @@ if TYPE_CHECKING:
         accuracy_from_votes as accuracy_from_votes,
         agreement as agreement,
         calibrate as calibrate,
+        label_answers as label_answers,
         most_certain as most_certain,
     )
+    from outgrow.reliability.annotators import annotators as annotators, fit_annotators as fit_annotators
     from outgrow.reporting.explore import write_explorer
     from outgrow.reporting.result import Result as Result, load_run as load_run, run as run
     from outgrow.reporting.trained import export as export
@@ -59,6 +63,7 @@ _HOMES = {
     "Result": "reporting.result",
     "accuracy_from_votes": "reliability",
     "agreement": "reliability",
+    "annotators": "reliability.annotators.estimators",
     "as_answers": "io",
     "as_one_source": "io",
     "calibrate": "reliability",
@@ -66,7 +71,10 @@ _HOMES = {
     "doctor": "models.doctor",
     "explore": "reporting.explore:write_explorer",
     "export": "reporting.trained",
+    "fit_annotators": "reliability.annotators.estimators",
     "label": "experiment.label",
+    "label_answers": "reliability",
+    "leave_out": "io",
     "list_methods": "recipe.lists",
     "list_recipes": "recipe.lists",
     "list_tasks": "recipe.lists",
@@ -87,6 +95,7 @@ _HOMES = {
     "show": "models.show",
     "status": "store.status",
     "study": "studies",
+    "tidy": "io",
     "write_rows": "io.export",
     "write_table": "io",
 }

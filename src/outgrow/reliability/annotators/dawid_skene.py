@@ -76,7 +76,9 @@ class DawidSkene(AnnotatorModel):
         counts = counts.reshape(n, k, k)  # annotator, answer, right class
         prior = posterior.mean(axis=0)
         if self.prior == 0:
-            counts = np.where(counts > 0, np.maximum(counts, TINY), counts)
+            # as crowd-kit has it: a label that an annotator uses at all has a chance in every row
+            used = np.bincount(votes.annotator * k + votes.label, minlength=n * k).reshape(n, k, 1) > 0
+            counts = np.where(used, np.maximum(counts, TINY), 0.0)
             return prior, (counts / np.maximum(counts.sum(axis=1, keepdims=True), TINY)).reshape(n * k, k)
         alpha = counts + self.prior * crowd_table(counts)
         if mean or not self.variational:
