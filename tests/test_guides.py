@@ -28,6 +28,8 @@ def test_a_new_users_first_path_works_as_readme_says_it(tmp_path):
     guide.check(tmp_path)
     assert "24 questions, 120 answers, 3 invalid" in said
     assert "learnt from 12 known gold labels" in said
+    for flag in ("spammer: 1 ", "adversarial: 1 ", "near-copy: 1 ", "left out: 3 annotators (gus, hal, ida)"):
+        assert flag in said
 
 
 @pytest.fixture

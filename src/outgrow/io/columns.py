@@ -18,7 +18,7 @@ VALUES = (
 )  # fmt: skip
 SOURCES = (
     "worker", "worker_id", "annotator", "annotator_id", "rater", "rater_id", "labeler", "labeler_id", "labeller",
-    "coder", "reviewer", "user", "user_id", "completed_by", "generator", "model", "model_name",
+    "coder", "reviewer", "agent", "user", "user_id", "completed_by", "generator", "model", "model_name",
 )  # fmt: skip
 QUESTIONS = ("question", "prompt", "instruction", "sentence", "input", "query")
 ANSWER_COLUMNS = {"example_id": (*IDS, *QUESTIONS), "value": VALUES, "source": SOURCES, "prompt": QUESTIONS}
