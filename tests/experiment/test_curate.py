@@ -10,7 +10,7 @@ import pytest
 from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
 from outgrow.core.tables import ANSWERS, build
 from outgrow.experiment.curate import CURATED, curate
-from outgrow.io.questions import QUESTIONS
+from outgrow.io.questions import QUESTIONS, read_decisions
 from outgrow.methods import METHODS, MethodConfig, MethodSpec
 from outgrow.methods.rows import normalise_weights
 
@@ -341,3 +341,31 @@ def test_curate_chooses_what_a_lab_trains_on(name, settings, worded):
     prompts = zip(rows["prompt"].to_pylist(), expected["prompt"].to_pylist(), strict=True)
     assert all(theirs in (None, ours) for ours, theirs in prompts)
     assert rows["prompt"].null_count == 0
+
+
+def decided(**choices):
+    return pa.table({"example_id": list(choices), "decision": list(choices.values())})
+
+
+def test_decisions_by_hand_drop_rows_and_add_those_to_keep():
+    chosen = run("uncertainty_filtering", keep=0.5).rows["example_id"].to_pylist()
+    other = next(i for i in run("majority_vote").rows["example_id"].to_pylist() if i not in chosen)
+    curated = run("uncertainty_filtering", keep=0.5, decisions=decided(**{chosen[0]: "drop", other: "keep"}))
+    assert set(curated.rows["example_id"].to_pylist()) == {*chosen[1:], other}
+    assert "by hand: 1 rows dropped, 1 added" in curated.summary.notes
+    label = {row["example_id"]: row["target"] for row in run("majority_vote").rows.to_pylist()}
+    assert {row["example_id"]: row["target"] for row in curated.rows.to_pylist()}[other] == label[other]
+
+
+def test_decisions_about_nothing_or_everything_are_refused():
+    with pytest.raises(DataError, match="no decision is about a labelled question"):
+        run("majority_vote", decisions=decided(zzz="drop"))
+    every = {i: "drop" for i in run("majority_vote").rows["example_id"].to_pylist()}
+    with pytest.raises(DataError, match="nothing is left to train on"):
+        run("majority_vote", decisions=decided(**every))
+
+
+def test_a_decision_that_is_none_is_named_with_its_line(tmp_path):
+    (tmp_path / "d.csv").write_text("example_id,decision\nq1,keep\nq2,perhaps\n")
+    with pytest.raises(DataError, match=r"line 3, column 'decision': 'perhaps' is neither keep nor drop"):
+        read_decisions(tmp_path / "d.csv")

@@ -183,13 +183,18 @@ def test_prompts_come_from_a_file_of_questions_where_the_answers_have_none(cli, 
     assert "add them: --answers FILE" in cli("explore", labels, "--out", out, "--questions", questions).err
 
 
-def test_a_file_of_workers_is_told_from_labels_and_the_way_is_named(cli, tmp_path):
+def test_a_file_of_workers_makes_a_page_with_annotators(cli, tmp_path):
     crowd = tmp_path / "crowd.csv"
-    crowd.write_text("task,worker,label\nq1,ann,x\nq1,bob,y\n")
+    crowd.write_text("task;worker;label\n" + "".join(f"q{i};{w};{'xy'[i % 2]}\n" for i in range(20) for w in "abc"))
     found = cli("explore", crowd, "--out", tmp_path / "p.html")
-    assert found.code == 2
-    assert f"outgrow reliability {crowd} --together --out labels.jsonl" in found.err
-    assert not (tmp_path / "p.html").exists()
+    assert found.code == 0, found.err
+    assert "columns: task is example_id, worker is source, label is value" in found.out
+    page = (tmp_path / "p.html").read_text()
+    assert "reliability is the probability that the label is right, by RobustDawidSkene" in page
+    assert '<section id="annotators">' in page
+    together = cli("explore", crowd, "--together", "--out", tmp_path / "t.html")
+    assert together.code == 0, together.err
+    assert '<section id="annotators">' not in (tmp_path / "t.html").read_text()
 
 
 def test_bad_input_ends_in_one_line_and_no_page(cli, tmp_path):

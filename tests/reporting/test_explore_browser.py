@@ -15,8 +15,12 @@ import pyarrow as pa
 import pytest
 
 from outgrow.core.tables import ANSWERS, build
+from outgrow.io import as_answers
+from outgrow.io.questions import read_decisions
 from outgrow.reliability import agreement
+from outgrow.reliability.annotators import annotator_table, fit_annotators
 from outgrow.reporting.explore import write_explorer
+from outgrow.studies.crowds import Crowd, simulate
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
@@ -261,6 +265,82 @@ def test_saved_cells_cannot_become_formulas(run):
 def test_the_page_asks_for_nothing_else_and_the_console_stays_empty(run, page):
     assert run("return performance.getEntriesByType('resource').map((entry) => entry.name)") == []
     assert page.get_log("browser") == []
+
+
+@pytest.fixture
+def crowd(driver, tmp_path):
+    """A function that runs JavaScript on a page of a crowd with a spammer, and of an annotator with a hostile name."""
+    made = simulate(Crowd(tasks=60, annotators=5, answers=4, spammers=1), 0).answers
+    names = {"a00": "<img src=x onerror=hacked=1>"}
+    source = pa.array([names.get(each, each) for each in made["source"].to_pylist()])
+    answers = as_answers(made.set_column(1, "source", source))
+    model = fit_annotators(answers)
+    path = tmp_path / "crowd.html"
+    write_explorer(model.posterior_table(), path, answers=answers, annotators=annotator_table(model))
+    driver.get(path.as_uri())
+    return driver.execute_script
+
+
+def test_annotators_stand_flagged_first_and_can_be_filtered(crowd, driver):
+    rows = "[...document.querySelectorAll('#annotator-table tbody tr')]"
+    names = f"return {rows}.map((tr) => tr.querySelector('bdi').textContent)"
+    assert len(crowd(names)) == 6
+    assert crowd(names)[0] == "s00"
+    assert "<img src=x onerror=hacked=1>" in crowd(names)
+    assert crowd("return document.querySelector('#annotator-table tbody tr').innerText").endswith("spammer")
+    crowd("const box = document.getElementById('a-show'); box.value = 'any'; box.dispatchEvent(new Event('change'));")
+    assert crowd(names) == ["s00"]
+    assert crowd("return document.getElementById('a-status').textContent") == "1 of 6 annotators"
+    assert crowd("return window.hacked === undefined")
+    assert driver.get_log("browser") == []
+
+
+def test_an_annotator_opens_with_confusions_and_shows_the_questions(crowd):
+    crowd("document.querySelector('#annotator-table button.open').click()")
+    heat = crowd(
+        "return [...document.querySelectorAll('.heat tr')].map((tr) => [...tr.children].map((c) => c.textContent))"
+    )
+    assert heat[0] == ["right ↓ called →", "a", "b", "c", "d"]
+    assert [row[1] for row in heat[1:]] == ["100"] * 4 or all(int(row[1]) > 90 for row in heat[1:])  # says "a" always
+    before = status(crowd)
+    crowd("document.querySelector('#annotator-table .detail button').click()")
+    assert "answered by s00" in crowd("return document.getElementById('answers-status').textContent")
+    assert status(crowd) != before
+    crowd("document.getElementById('f-reset').click()")
+    assert status(crowd) == before
+
+
+def test_the_least_reliable_question_comes_first_with_who_said_what(crowd):
+    shown = [float(each) for each in column(crowd, "Reliability ↑")] or [
+        float(each) for each in column(crowd, "Reliability")
+    ]
+    assert shown == sorted(shown)
+    crowd("document.querySelector('#answers-table button.open').click()")
+    said = crowd("return [...document.querySelectorAll('.said li .which')].map((each) => each.textContent)")
+    assert len(said) >= 4
+    assert all(not each.startswith("wording") for each in said)
+
+
+def test_questions_are_kept_and_dropped_by_key_and_the_decisions_are_what_curate_takes(crowd, tmp_path):
+    assert crowd("return document.getElementById('f-decisions').disabled")
+    press = """const row = document.querySelectorAll("#answers-table tbody tr:not(.detail)")[arguments[0]];
+    const target = row.contains(document.activeElement) ? document.activeElement : row.querySelector("button");
+    target.focus();
+    target.dispatchEvent(new KeyboardEvent("keydown", { key: arguments[1], bubbles: true }));
+    return row.querySelector(".id").textContent;"""
+    dropped = crowd(press, 0, "d")
+    crowd(press, 0, "ArrowDown")
+    assert crowd("return document.activeElement.closest('tr').querySelector('.id').textContent") != dropped
+    kept = crowd(press, 1, "k")
+    undone = crowd(press, 2, "d")
+    assert crowd(press, 2, "u") == undone
+    assert "2 decided by hand" in crowd("return document.getElementById('answers-status').textContent")
+    crowd("window.saved = null; URL.createObjectURL = (blob) => { window.saved = blob; return 'data:,'; };")
+    crowd("HTMLAnchorElement.prototype.click = () => {}; document.getElementById('f-decisions').click();")
+    path = tmp_path / "decisions.csv"
+    path.write_text(crowd("return window.saved.text()"), encoding="utf-8")
+    decisions = dict(zip(*(read_decisions(path)[name].to_pylist() for name in ("example_id", "decision")), strict=True))
+    assert decisions == {dropped: "drop", kept: "keep"}
 
 
 @pytest.mark.slow

@@ -76,6 +76,10 @@ def curate(
         Path | None,
         typer.Option(help="Prompts for answers without: example_id, question, and maybe choices, label."),
     ] = None,
+    decisions: Annotated[
+        Path | None,
+        typer.Option(help="Questions kept or dropped by hand: the file that the page of `outgrow explore` saves."),
+    ] = None,
     estimator: Estimator = None,
     without: Without = None,
     together: Together = False,
@@ -89,10 +93,10 @@ def curate(
     from outgrow.experiment import curate as room
     from outgrow.io import export, read_gold
     from outgrow.io.export.formats import check_weights_fit
-    from outgrow.io.questions import read_given, read_questions
+    from outgrow.io.questions import read_decisions, read_given, read_questions
     from outgrow.recipe.yaml import apply_overrides
 
-    check_paths(out, path, known, given, questions, without)
+    check_paths(out, path, known, given, questions, without, decisions)
     export.check_out(out, form)
     reader = export.find_format(form)
     check_weights_fit(reader, weights, weighted=room.find_method(method).weighted)
@@ -104,6 +108,7 @@ def curate(
         tidied.answers,
         method=method,
         estimator=estimator,
+        decisions=None if decisions is None else read_decisions(decisions),
         seed=seed,
         known=None if known is None else read_gold(known),
         given=None if given is None else read_given(given),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,11 @@ from outgrow.core.config_errors import report, validate
 from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.names import unknown
 from outgrow.core.tables import LABELS, PROBABILITIES
-from outgrow.io.questions import look_up, prompts_of
+from outgrow.io.questions import DROP, KEEP, look_up, prompts_of
 from outgrow.methods import METHODS, MethodConfig, MethodSpec
-from outgrow.methods.base import Answered, Known
+from outgrow.methods.base import Answered, Known, TrainingSet
 from outgrow.methods.relabel import RELABEL
-from outgrow.methods.rows import answer_ids, earliest, first_in_words, label_ids, normalise_weights
+from outgrow.methods.rows import answer_ids, earliest, first_in_words, imitation_rows, label_ids, normalise_weights
 from outgrow.methods.weights import Weights, check_weights, class_mix, settle_weights
 from outgrow.reliability import AUTO, for_annotators, label_mix
 
@@ -104,6 +104,7 @@ def curate(
     given: pa.Table | None = None,
     questions: pa.Table | None = None,
     estimator: str | None = None,
+    decisions: pa.Table | None = None,
     target: str | None = None,
     weights: Weights | str | None = None,
     min_weight: float | int | None = None,
@@ -127,6 +128,8 @@ def curate(
             whose answers have none.
         estimator: for answers of several annotators, the model that makes their labels
             (`outgrow.reliability.annotators.MODELS`, "auto"); by default "auto".
+        decisions: made by hand (`example_id`, `decision`): questions to "drop" are not among the rows, and those to
+            "keep" are, with their label, whatever the method chooses.
         target: train on the canonical "value", or on the "text" of a generated answer that gave it. By default on the
             text, and on the value where `questions` has choices, as in a lab.
         weights: what to do with a weighted method's weights: "resample", "threshold" or "keep-unused" (the rows stay
@@ -184,6 +187,9 @@ def curate(
     assert spec.choose is not None
     chosen = spec.choose(answered, config)
     labels = answered.labels() if chosen.labels is None else chosen.labels
+    by_hand: tuple[str, ...] = ()
+    if decisions is not None:
+        chosen, by_hand = _by_hand(chosen, labels, answered.answers, decisions)
     weighted = normalise_weights(chosen.rows, chosen.weights)
     rows = _described(weighted.rows, labels, answered.answers)
     if questions is not None:
@@ -210,9 +216,39 @@ def curate(
         mix_after=class_mix(rows["value"], np.asarray(rows["weight"].to_numpy()), used=weights != "keep-unused"),
         weights=weights,
         left_out=settled.left_out,
-        notes=(*chosen.notes, *taught),
+        notes=(*chosen.notes, *taught, *by_hand),
     )
     return Curated(rows, summary)
+
+
+def _by_hand(
+    chosen: TrainingSet, labels: pa.Table, answers: pa.Table, decisions: pa.Table
+) -> tuple[TrainingSet, tuple[str, ...]]:
+    """The rows without questions that are dropped by hand, and with those that are kept; and a note of how many.
+
+    Raises:
+        DataError: no decision is about a question that has a label, or nothing is left.
+    """
+    ids = {
+        choice: decisions.filter(pc.equal(decisions["decision"], choice))["example_id"].combine_chunks()
+        for choice in (KEEP, DROP)
+    }
+    if not pc.any(pc.is_in(decisions["example_id"], value_set=labels["example_id"].combine_chunks())).as_py():
+        raise DataError(
+            "no decision is about a labelled question: the decisions' ids are like "
+            f"{decisions['example_id'][0].as_py()!r}, the labels' like {labels['example_id'][0].as_py()!r}"
+        )
+    dropped = pc.is_in(chosen.rows["example_id"], value_set=ids[DROP])
+    rows = chosen.rows.filter(pc.invert(dropped))
+    lacking = pc.and_(
+        pc.is_in(labels["example_id"], value_set=ids[KEEP]),
+        pc.invert(pc.is_in(labels["example_id"], value_set=chosen.rows["example_id"].combine_chunks())),
+    )
+    more = imitation_rows(labels.filter(lacking), answers, soft=rows["target"].null_count == rows.num_rows > 0)
+    if not rows.num_rows + more.num_rows:
+        raise DataError("the decisions drop every row that the method chose; nothing is left to train on")
+    note = f"by hand: {pc.sum(dropped).as_py() or 0:,} rows dropped, {more.num_rows:,} added"
+    return replace(chosen, rows=pa.concat_tables([rows, more]), labels=labels), (note,)
 
 
 def _config(spec: MethodSpec, settings: Mapping[str, Any]) -> MethodConfig:

@@ -52,6 +52,25 @@ def read_gold(path: Path | str) -> pa.Table:
     return load(path, GOLD, required=("example_id", "value"), name="gold", synonyms=GOLD_COLUMNS).table
 
 
+DECISIONS = pa.schema([QUESTIONS.field("example_id"), pa.field("decision", pa.string(), nullable=False)])
+KEEP, DROP = "keep", "drop"
+
+
+def read_decisions(path: Path | str) -> pa.Table:
+    """Decisions made by hand on the page of `outgrow explore`: `example_id` and `decision`, keep or drop.
+
+    Raises:
+        DataError: as `read_table`, a question stands there twice, or a decision is neither.
+    """
+    loaded = load(path, DECISIONS, required=("example_id", "decision"), name="decisions", synonyms=QUESTION_COLUMNS)
+    refuse_twice(loaded, loaded.table.column("example_id").to_pylist(), "keep one row per question")
+    strange = pc.index(pc.is_in(loaded.table["decision"], value_set=pa.array([KEEP, DROP])), False).as_py()
+    if strange >= 0:
+        value = loaded.table["decision"][strange].as_py()
+        raise DataError(f"{loaded.where(strange)}, column 'decision': {value!r} is neither keep nor drop")
+    return loaded.table
+
+
 def prompts_of(questions: pa.Table) -> pa.Array:
     """The question, and where there are choices each on a line of its own and "Answer:", as task `table` asks."""
     texts, choices = questions.column("question").to_pylist(), questions.column("choices").to_pylist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,28 @@ from outgrow.reporting.views import Tile
 
 MOST_QUESTIONS = 200_000
 MOST_ANSWERS = 500_000
+NO_SOURCES: dict[str, Any] = {"source": None}
 SAID = ("variant", "sample", "value", "text", "prompt", "logprob")
 
 
+MEANINGS = {
+    "softmax": "reliability is how far the votes lean to the label: 1 if all agree, .73 if three of five do",
+    "vote_share": "reliability is the share of the answers that are the label",
+    "mean_logprob": "reliability is the mean log-probability of the answers that gave the label, at most 0",
+    "probability": "reliability is the mean probability that the answers gave the label",
+    "margin": "reliability is by how much the label is more probable than the next",
+    "calibrated": "reliability is the probability that the label is right, learnt from known gold",
+}
+"""What reliability means, in a sentence, by estimator; of models of annotators it is P(right)."""
+
+
 def write_explorer(
-    labels: pa.Table, path: Path | str, *, answers: pa.Table | None = None, name: str = "labels"
+    labels: pa.Table,
+    path: Path | str,
+    *,
+    answers: pa.Table | None = None,
+    annotators: pa.Table | None = None,
+    name: str = "labels",
 ) -> Path:
     """Write the page, complete or not at all.
 
@@ -34,6 +52,7 @@ def write_explorer(
         labels: labels table (`outgrow.core.tables.LABELS`; measures may be null throughout).
         path: the page.
         answers: the answers behind the labels, shown with their prompts when a row opens.
+        annotators: table of annotators (`outgrow.annotators`), shown with flags and confusions.
         name: the page's title.
 
     Raises:
@@ -41,17 +60,23 @@ def write_explorer(
     """
     path = Path(path)
     with whole_file(path) as file:
-        file.write(build_explorer(labels, answers=answers, name=name).encode("utf-8"))
+        file.write(build_explorer(labels, answers=answers, annotators=annotators, name=name).encode("utf-8"))
     return path
 
 
-def build_explorer(labels: pa.Table, *, answers: pa.Table | None = None, name: str = "labels") -> str:
+def build_explorer(
+    labels: pa.Table, *, answers: pa.Table | None = None, annotators: pa.Table | None = None, name: str = "labels"
+) -> str:
     """The page's HTML."""
-    payload = explore_payload(labels, answers)
+    payload = explore_payload(labels, answers, annotators)
     estimator = (labels.schema.metadata or {}).get(b"estimator", b"").decode("utf-8", "replace")
     context = {
         "name": name,
-        "estimator": estimator,
+        "meaning": MEANINGS.get(estimator, f"reliability is the probability that the label is right, by {estimator}")
+        if estimator
+        else "",
+        "annotators": annotators is not None,
+        "model": "" if annotators is None else (annotators.schema.metadata or {}).get(b"model", b"a model").decode(),
         "questions": labels.num_rows,
         "tiles": _tiles(labels),
         "left_out": payload["left_out"],
@@ -59,18 +84,23 @@ def build_explorer(labels: pa.Table, *, answers: pa.Table | None = None, name: s
         "forms": forms,
         "payload": Markup(to_json_for_script(payload)),
     }
-    styles, scripts = ("report.css", "explore.css"), ("report.js", "shared.js", "explore.js")
+    styles = ("report.css", "explore.css")
+    scripts = ("report.js", "shared.js", "explore_annotators.js", "explore.js")
     return render_page("explore.html.j2", context, styles=styles, scripts=scripts)
 
 
-def explore_payload(labels: pa.Table, answers: pa.Table | None = None) -> dict[str, Any]:
+def explore_payload(
+    labels: pa.Table, answers: pa.Table | None = None, annotators: pa.Table | None = None
+) -> dict[str, Any]:
     """What the page's script needs.
 
     Returns:
         A JSON-able mapping: `texts` (every text once), per question `ids`, and as text numbers (-1: null) `asked` (the
         first prompt), `label` and `source` (None where there is but one), then `votes` (`[text, count, ...]`),
         `entropy`, `reliability`, `invalid`; `histograms` (key, title, bar names, each row's bar); `said`: per question
-        the numbers of its answers, whose columns stand in `answers`. Above 200,000 questions those of smallest hash
+        the numbers of its answers, whose columns stand in `answers` (`source` None where there is but one); `people`:
+        the annotators, None where nothing is known of them, with the text number of their name if answers of theirs are
+        shown, and `classes` of their confusions. Above 200,000 questions those of smallest hash
         are taken and `left_out` counts the others; above 500,000 answers those of the later questions are left out
         and counted.
     """
@@ -80,6 +110,7 @@ def explore_payload(labels: pa.Table, answers: pa.Table | None = None) -> dict[s
     get = {column: labels.column(column).to_pylist() for column in ("example_id", "source", "value", "votes")}
     numbers = {column: _floats(labels, column) for column in ("entropy", "reliability", "n_invalid")}
     said, columns, left = _said(labels, answers, texts)
+    people, classes = _people(annotators, texts, columns["source"])
     prompts = columns["prompt"]
     of_label = [dict(votes or ()).get(value) for votes, value in zip(get["votes"], get["value"], strict=True)]
     histograms = {
@@ -107,9 +138,30 @@ def explore_payload(labels: pa.Table, answers: pa.Table | None = None) -> dict[s
         ],
         "said": said if answers is not None else None,
         "answers": columns,
+        "people": people,
+        "classes": classes,
         "left_out": total - labels.num_rows,
         "answers_left_out": left,
     }
+
+
+def _people(
+    annotators: pa.Table | None, texts: Texts, shown: list[int] | None
+) -> tuple[list[dict[str, Any]] | None, list[str]]:
+    """Annotators as the page's script takes them, flagged ones first and then by accuracy; and the classes."""
+    if annotators is None:
+        return None, []
+    classes = json.loads((annotators.schema.metadata or {}).get(b"classes", b"[]"))
+    there, people = set(shown or ()), []
+    for row in annotators.to_pylist():
+        numbers = {name: rounded(value) for name, value in row.items() if isinstance(value, float)}
+        number = texts.number(row["annotator"])
+        confusion = row["confusion"] and [[rounded(share) for share in each] for each in row["confusion"]]
+        people.append({**row, **numbers, "confusion": confusion, "number": number if number in there else -1})
+    people.sort(
+        key=lambda row: (not row["flags"], 2.0 if row["accuracy"] is None else row["accuracy"], row["annotator"])
+    )
+    return people, classes
 
 
 def _floats(labels: pa.Table, column: str) -> Float[np.ndarray, "rows"]:
@@ -129,7 +181,7 @@ def _said(
 ) -> tuple[list[list[int]], dict[str, list[Any]], int]:
     """Per label the numbers of its answers; the answers' columns; how many answers were left out."""
     if answers is None:
-        return [[] for _ in range(labels.num_rows)], {name: [] for name in SAID}, 0
+        return [[] for _ in range(labels.num_rows)], {name: [] for name in SAID} | NO_SOURCES, 0
     at = _owner(labels, answers)
     labelled = np.flatnonzero(at >= 0)
     if not len(labelled):
@@ -138,15 +190,18 @@ def _said(
             f"{answers.column('example_id')[0].as_py()!r}, the labels' like {labels.column('example_id')[0].as_py()!r}"
         )
     keys = [answers.column(name).to_numpy()[labelled] for name in ("sample", "variant")]
-    order = labelled[np.lexsort((*keys, at[labelled]))]
+    source = np.asarray(pc.rank(answers.column("source"), tiebreaker="dense").to_numpy())[labelled]
+    order = labelled[np.lexsort((*keys, source, at[labelled]))]
     cut = len(order)
     if cut > MOST_ANSWERS:  # whole questions only
         cut = int(np.searchsorted(at[order], at[order[MOST_ANSWERS]]))
-    shown = answers.select(list(SAID)).take(pa.array(order[:cut]))
+    shown = answers.select([*SAID, "source"]).take(pa.array(order[:cut]))
     columns: dict[str, list[Any]] = {
         name: texts.numbers(shown.column(name).to_pylist()) for name in ("value", "text", "prompt")
     }
     columns |= {name: shown.column(name).to_pylist() for name in ("variant", "sample")}
+    of_several = pc.count_distinct(answers["source"]).as_py() > 1
+    columns |= {"source": texts.numbers(shown.column("source").to_pylist())} if of_several else NO_SOURCES
     columns["logprob"] = [rounded(value) for value in shown.column("logprob").to_pylist()]
     starts = np.searchsorted(at[order[:cut]], np.arange(labels.num_rows + 1))
     pairs = zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)
@@ -173,7 +228,9 @@ def _tiles(labels: pa.Table) -> list[Tile]:
     asked = ~np.isnan(entropy)
     if asked.any():
         note = "of those asked more than once" if not asked.all() else "every answer the same"
-        tiles.append(Tile("Unanimous", forms.percent(float(np.mean(entropy[asked] == 0))) + " %", note))
+        shares = _floats(labels, "vote_share")  # a model of annotators is never quite certain
+        same = entropy[asked] == 0 if np.isnan(shares[asked]).all() else shares[asked] == 1
+        tiles.append(Tile("Unanimous", forms.percent(float(np.mean(same))) + " %", note))
     if not np.isnan(reliability).all():
         low, middle = np.nanquantile(reliability, [0.25, 0.5])
         note = f"median {forms.share(float(middle))}, lower quarter {forms.share(float(low))}"

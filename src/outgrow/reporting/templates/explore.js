@@ -18,6 +18,7 @@
     { title: "Votes", cls: "votes", hidden: !data.votes.some((v) => v.length), sort: votesFor, fill: fillVotes },
     { title: "Entropy", cls: "slim num", sort: (r) => data.entropy[r], fill: (td, r) => { td.textContent = decimals(data.entropy[r]); } },
     { title: "Reliability", cls: "slim num", sort: (r) => data.reliability[r], fill: (td, r) => { td.textContent = decimals(data.reliability[r]); } },
+    { title: "By hand", cls: "slim hand", sort: (r) => decided.get(r) ?? null, fill: fillDecision },
     { title: "Invalid", cls: "slim num", hidden: !data.invalid.some((k) => k !== null), sort: (r) => data.invalid[r], fill: (td, r) => { td.textContent = data.invalid[r] ?? "—"; } },
   ].filter((cell) => !cell.hidden);
   const histograms = data.histograms.map((each) => {
@@ -25,7 +26,11 @@
     for (const bar of each.rows) all[bar] += 1;
     return { ...each, all, now: [...all], chosen: new Set(), bars: [] };
   });
-  let order = { cell: null, down: false };
+  const byReliability = cells.find((cell) => cell.title === "Reliability");
+  const start = data.reliability.some((value) => value !== null) ? byReliability : null; // least reliable first
+  let order = { cell: start, down: false };
+  let who = null; // the annotator whose questions are shown alone
+  const decided = new Map(); // row to "keep" or "drop"
   let rows = [];
   let page = 0;
   let found = null; // rows the search leaves, as flags; null: all
@@ -47,6 +52,35 @@
     button.append(box);
     button.addEventListener("click", () => toggle(button, row));
     td.append(button);
+  }
+  function fillDecision(td, row) {
+    for (const [choice, mark] of [["keep", "✓"], ["drop", "✕"]]) {
+      const button = make("button", mark, `choice ${choice}`);
+      button.type = "button";
+      button.title = choice;
+      button.setAttribute("aria-label", `${choice} ${data.ids[row]}`);
+      button.setAttribute("aria-pressed", String(decided.get(row) === choice));
+      button.addEventListener("click", () => decide(td.closest("tr"), row, decided.get(row) === choice ? null : choice));
+      td.append(button);
+    }
+  }
+  function decide(tr, row, choice) {
+    if (choice === null) decided.delete(row); else decided.set(row, choice);
+    for (const button of tr.querySelectorAll(".choice")) button.setAttribute("aria-pressed", String(button.classList.contains(decided.get(row) ?? "-")));
+    tr.dataset.decided = decided.get(row) ?? "";
+    drawStatus();
+  }
+  function keys(event) {
+    const tr = event.target.closest("#answers-table tbody tr:not(.detail)");
+    if (!tr || event.ctrlKey || event.metaKey || event.altKey) return;
+    const choice = { k: "keep", d: "drop", u: null }[event.key];
+    if (choice !== undefined) { event.preventDefault(); decide(tr, Number(tr.dataset.row), choice); return; }
+    const step = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    let to = tr[step];
+    while (to && to.classList.contains("detail")) to = to[step];
+    if (to) to.querySelector("button")?.focus();
   }
   function fillVotes(td, row) {
     const votes = data.votes[row];
@@ -78,7 +112,9 @@
     const head = make("div", null, "head");
     const bold = make("b");
     bold.append(make("bdi", value ?? "(not parsed)"));
-    head.append(bold, make("span", `wording ${said.variant[i]}, answer ${said.sample[i]}`, "which"));
+    head.append(bold);
+    if (said.source) { const source = make("span", null, "which"); source.append(make("bdi", text(said.source[i]))); head.append(source); }
+    if (!said.source || said.variant[i] || said.sample[i]) head.append(make("span", `wording ${said.variant[i]}, answer ${said.sample[i]}`, "which"));
     if (said.logprob[i] !== null) head.append(make("span", `log-probability ${said.logprob[i].toFixed(2).replace("-", "−")}`, "which"));
     item.append(head);
     for (const [number, cls] of [[said.text[i], "words text"], [said.prompt[i], "words"]]) {
@@ -133,6 +169,9 @@
     byId("f-text").addEventListener("input", () => { clearTimeout(wait); wait = setTimeout(() => { search(); filter(); }, n > 5000 ? 200 : 0); });
     byId("f-reset").addEventListener("click", reset);
     byId("f-save").addEventListener("click", save);
+    byId("f-decisions").addEventListener("click", saveDecisions);
+    byId("answers-table").addEventListener("keydown", keys);
+    if (data.people) annotatorsTable(data, (each) => { who = each; filter(); byId("questions").scrollIntoView(); });
     for (const [id, go] of [["p-first", () => 0], ["p-previous", () => page - 1], ["p-next", () => page + 1], ["p-last", () => Infinity]]) {
       byId(id).addEventListener("click", () => { page = go(); drawBody(); byId("questions").scrollIntoView(); });
     }
@@ -146,7 +185,8 @@
   function reset() {
     for (const each of histograms) each.chosen.clear();
     byId("f-text").value = "";
-    order = { cell: null, down: false };
+    order = { cell: start, down: false };
+    who = null;
     search();
     drawHead();
     filter();
@@ -170,6 +210,7 @@
     rows = [];
     for (let r = 0; r < n; r += 1) {
       if (found && !found[r]) continue;
+      if (who && !data.said[r].some((i) => data.answers.source[i] === who.number)) continue;
       let missed = null;
       let fails = 0;
       for (const each of active) if (!each.chosen.has(each.rows[r])) { fails += 1; missed = each; if (fails > 1) break; }
@@ -202,8 +243,11 @@
   function drawStatus() {
     const known = rows.map((r) => data.reliability[r]).filter((value) => value !== null);
     const mean = known.length ? ` · mean reliability ${(known.reduce((a, b) => a + b, 0) / known.length).toFixed(2)}` : "";
-    byId("answers-status").textContent = `${whole(rows.length)} of ${whole(n)} questions${mean}`;
-    byId("f-reset").disabled = !found && !order.cell && !histograms.some((each) => each.chosen.size);
+    const by = who ? ` · answered by ${who.annotator}` : "";
+    const byHand = decided.size ? ` · ${whole(decided.size)} decided by hand` : "";
+    byId("answers-status").textContent = `${whole(rows.length)} of ${whole(n)} questions${mean}${by}${byHand}`;
+    byId("f-reset").disabled = !found && !who && order.cell === start && !order.down && !histograms.some((each) => each.chosen.size);
+    byId("f-decisions").disabled = !decided.size;
     byId("f-save").disabled = !rows.length;
   }
   function drawHead() {
@@ -231,6 +275,8 @@
     const body = document.createDocumentFragment();
     for (const r of rows.slice(page * PAGE, page * PAGE + PAGE)) {
       const tr = make("tr");
+      tr.dataset.row = r;
+      tr.dataset.decided = decided.get(r) ?? "";
       for (const cell of cells) {
         const td = make("td", null, cell.cls);
         td.dir = "auto";
@@ -257,6 +303,11 @@
     const lines = [["example_id", "question", "label", "votes", "entropy", "reliability", "n_invalid"]];
     for (const r of rows) lines.push([data.ids[r], text(data.asked[r]), text(data.label[r]), votes(r), data.entropy[r], data.reliability[r], data.invalid[r]]);
     saveCsv("labels.csv", lines);
+  }
+  function saveDecisions() {
+    const lines = [["example_id", "decision"]];
+    for (const [row, choice] of [...decided].sort((a, b) => a[0] - b[0])) lines.push([data.ids[row], choice]);
+    saveCsv("decisions.csv", lines);
   }
   setUp();
   filter();
