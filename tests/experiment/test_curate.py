@@ -352,7 +352,7 @@ def test_decisions_by_hand_drop_rows_and_add_those_to_keep():
     other = next(i for i in run("majority_vote").rows["example_id"].to_pylist() if i not in chosen)
     curated = run("uncertainty_filtering", keep=0.5, decisions=decided(**{chosen[0]: "drop", other: "keep"}))
     assert set(curated.rows["example_id"].to_pylist()) == {*chosen[1:], other}
-    assert "by hand: 1 rows dropped, 1 added" in curated.summary.notes
+    assert "by hand: rows dropped 1, added 1" in curated.summary.notes
     label = {row["example_id"]: row["target"] for row in run("majority_vote").rows.to_pylist()}
     assert {row["example_id"]: row["target"] for row in curated.rows.to_pylist()}[other] == label[other]
 

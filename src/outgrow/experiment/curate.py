@@ -247,7 +247,7 @@ def _by_hand(
     more = imitation_rows(labels.filter(lacking), answers, soft=rows["target"].null_count == rows.num_rows > 0)
     if not rows.num_rows + more.num_rows:
         raise DataError("the decisions drop every row that the method chose; nothing is left to train on")
-    note = f"by hand: {pc.sum(dropped).as_py() or 0:,} rows dropped, {more.num_rows:,} added"
+    note = f"by hand: rows dropped {pc.sum(dropped).as_py() or 0:,}, added {more.num_rows:,}"
     return replace(chosen, rows=pa.concat_tables([rows, more]), labels=labels), (note,)
 
 
