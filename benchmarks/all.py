@@ -13,8 +13,8 @@ from pathlib import Path
 import harness
 
 SECONDS = {
-    "startup": 30, "reliability": 90, "annotators": 60, "asking": 40, "sampling": 60, "training": 50, "preferences": 20, "suite": 250,
-    "gpu": 30,
+    "startup": 30, "reliability": 90, "annotators": 60, "asking": 40, "sampling": 60, "training": 50, "preferences": 20,
+    "suite": 250, "gpu": 30,
 }  # fmt: skip
 """For the rounds of one comparison; all together take less than 45 minutes on two cores."""
 

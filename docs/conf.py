@@ -32,7 +32,17 @@ html_show_sphinx = False
 pygments_style, pygments_dark_style = "friendly", "monokai"
 
 SECTIONS = {
-    "Guides": ["python", "annotators", "supervisors", "tasks", "microworld", "formats", "statistics", "scaling", "slurp"],
+    "Guides": [
+        "python",
+        "annotators",
+        "supervisors",
+        "tasks",
+        "microworld",
+        "formats",
+        "statistics",
+        "scaling",
+        "slurp",
+    ],
     "Reference": ["api", "papers"],
     "The project": ["decisions", "log", "benchmarks", "../CHANGELOG", "../CONTRIBUTING"],
 }

@@ -106,3 +106,12 @@ def test_what_cannot_be_done_is_said(cli, folder, arguments):
     failed = cli(*arguments)
     assert failed.code == 2
     assert "all answers are of one source" in failed.err or "unknown model of annotators 'david'" in failed.err
+
+
+def test_two_answers_to_a_question_are_told_to_say_little(cli, folder):
+    rows = [f"q{i},{who},{'xy'[i % 2]}" for i in range(30) for who in ("ann", "bob")]
+    (folder / "two.csv").write_text("task,worker,label\n" + "\n".join(rows) + "\n")
+    found = cli("annotators", "two.csv")
+    assert found.code == 0, found.err
+    assert "warning: 30 questions have fewer than three answers" in found.out
+    assert "warning" not in cli("annotators", "tickets.csv", "--normalise").out

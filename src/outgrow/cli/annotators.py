@@ -63,6 +63,8 @@ def annotators(
 
 
 def _say_crowd(answers: pa.Table, model: AnnotatorModel, gold: pa.Table | None) -> None:
+    import numpy as np
+
     votes = model.votes_
     invalid = answers["value"].null_count
     line(
@@ -71,6 +73,12 @@ def _say_crowd(answers: pa.Table, model: AnnotatorModel, gold: pa.Table | None) 
     )
     bought = "" if gold is None else f", with {gold.num_rows:,} known labels"
     line(f"model: {type(model).__name__}{bought}")
+    few = sum(n < 3 for n in np.bincount(votes.task, votes.weight, len(votes.tasks)).round().tolist())
+    if gold is None and 2 * few > len(votes.tasks):
+        line(
+            f"warning: {few:,} questions have fewer than three answers; who of two is right cannot be told from them: "
+            "take these numbers for little, or bring known labels (--known)"
+        )
 
 
 def _table(table: pa.Table, most: int) -> Any:

@@ -9,8 +9,8 @@ from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.names import unknown
 
 IDS = (
-    "task", "task_id", "item", "item_id", "question_id", "doc_id", "sample_id", "unit_id", "unit", "document_id",
-    "record_id", "id", "uid", "example",
+    "task_id", "item_id", "question_id", "doc_id", "sample_id", "unit_id", "document_id", "record_id", "task", "item",
+    "unit", "example", "uid", "id",
 )  # fmt: skip
 VALUES = (
     "label", "answer", "annotation", "prediction", "response", "choice", "category", "class", "judgement", "judgment",
