@@ -38,7 +38,7 @@ demo: $(VENV)/.train
 	$(BIN)/outgrow run
 
 test: $(VENV)/.all
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow"
 
 test-all: $(VENV)/.all
 	$(BIN)/python -m pytest -n 2

@@ -1,5 +1,5 @@
 (() => {
-  const { byId, make, ordered, saveCsv } = shared;
+  const { byId, make, ordered, saveCsv, toggleRow } = shared;
   const data = JSON.parse(byId("labels-data").textContent);
   const PAGE = 50;
   const n = data.ids.length;
@@ -92,18 +92,11 @@
     }
   }
   function toggle(button, row) {
-    const tr = button.closest("tr");
-    const opens = button.getAttribute("aria-expanded") === "false";
-    button.setAttribute("aria-expanded", String(opens));
-    if (!opens) { tr.nextElementSibling.remove(); return; }
-    const detail = make("tr", null, "detail");
-    const td = make("td");
-    td.colSpan = cells.length;
-    const list = make("ol", null, "said");
-    for (const i of data.said[row]) list.append(answer(i, row));
-    td.append(list);
-    detail.append(td);
-    tr.after(detail);
+    toggleRow(button, cells.length, (td) => {
+      const list = make("ol", null, "said");
+      for (const i of data.said[row]) list.append(answer(i, row));
+      td.append(list);
+    });
   }
   function answer(i, row) {
     const said = data.answers;

@@ -1,6 +1,6 @@
 // The table of annotators: flagged ones first; a row opens with its confusions; its questions can be shown alone.
 function annotatorsTable(data, showQuestions) {
-  const { byId, make } = shared;
+  const { byId, make, toggleRow } = shared;
   const percent = (value) => (value === null ? "—" : `${(100 * value).toFixed(1)} %`);
   const people = data.people;
   const flags = [...new Set(people.flatMap((each) => each.flags))];
@@ -34,22 +34,15 @@ function annotatorsTable(data, showQuestions) {
     return button;
   }
   function toggle(button, each) {
-    const tr = button.closest("tr");
-    const opens = button.getAttribute("aria-expanded") === "false";
-    button.setAttribute("aria-expanded", String(opens));
-    if (!opens) { tr.nextElementSibling.remove(); return; }
-    const detail = make("tr", null, "detail");
-    const td = make("td");
-    td.colSpan = columns.length;
-    if (each.number >= 0) {
-      const show = make("button", "Show only their questions");
-      show.type = "button";
-      show.addEventListener("click", () => showQuestions(each));
-      td.append(show);
-    }
-    if (each.confusion) td.append(heat(each));
-    detail.append(td);
-    tr.after(detail);
+    toggleRow(button, columns.length, (td) => {
+      if (each.number >= 0) {
+        const show = make("button", "Show only their questions");
+        show.type = "button";
+        show.addEventListener("click", () => showQuestions(each));
+        td.append(show);
+      }
+      if (each.confusion) td.append(heat(each));
+    });
   }
   function heat(each) {
     const box = make("div", null, "scroll");

@@ -29,5 +29,18 @@ const shared = (() => {
     link.click();
     URL.revokeObjectURL(link.href);
   }
-  return { byId, make, ordered, saveCsv };
+  // Opens a row below the button's own, filled by `fill(cell)`, or closes it again.
+  function toggleRow(button, columns, fill) {
+    const tr = button.closest("tr");
+    const opens = button.getAttribute("aria-expanded") === "false";
+    button.setAttribute("aria-expanded", String(opens));
+    if (!opens) { tr.nextElementSibling.remove(); return; }
+    const detail = make("tr", null, "detail");
+    const td = make("td");
+    td.colSpan = columns;
+    fill(td);
+    detail.append(td);
+    tr.after(detail);
+  }
+  return { byId, make, ordered, saveCsv, toggleRow };
 })();
