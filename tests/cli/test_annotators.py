@@ -115,3 +115,28 @@ def test_two_answers_to_a_question_are_told_to_say_little(cli, folder):
     assert found.code == 0, found.err
     assert "warning: 30 questions have fewer than three answers" in found.out
     assert "warning" not in cli("annotators", "tickets.csv", "--normalise").out
+
+
+def test_given_and_known_labels_written_otherwise_are_told_or_made_one(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [f"q{i},{'x' if i < 6 else 'y'}" for i in range(10) for _ in range(5)]
+    (tmp_path / "a.csv").write_text("example_id,value\n" + "\n".join(rows) + "\n")
+    given = [f"q{i},{['x', 'y ', 'X', 'y'][i % 4]}" for i in range(10)]
+    (tmp_path / "g.csv").write_text("example_id,label\n" + "\n".join(given) + "\n")
+    told = cli("curate", "a.csv", "--method", "relabel", "--given", "g.csv", "--out", "o.jsonl")
+    assert "warning: 5 given labels differ from the answers' in writing alone; --normalise makes them one" in told.out
+    done = cli("curate", "a.csv", "--method", "relabel", "--given", "g.csv", "--normalise", "--out", "o.jsonl")
+    assert "note: 5 given labels were written otherwise than the answers' and are written alike now" in done.out
+    # right are q0, q2, q4 (x) and q7, q9 (y): five of ten are replaced
+    assert "5 of 10 given labels were replaced by the consensus (50.0%)" in done.out
+    mix = [line.split() for line in done.out.splitlines() if line.startswith(("x ", "y "))]
+    assert mix == [["x", "50.0%", "60.0%"], ["y", "50.0%", "40.0%"]]
+
+
+def test_training_rows_hold_no_stray_white_space(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_text("example_id,value\nq,x \nq,x \nr, y\nr, y\n")
+    done = cli("curate", "a.csv", "--method", "majority_vote", "--out", "o.jsonl")
+    assert done.code == 0, done.err
+    rows = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert [row["target"] for row in rows] == ["x", "y"]

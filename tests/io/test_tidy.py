@@ -5,6 +5,7 @@ import pytest
 
 from outgrow.core.errors import ConfigError, DataError
 from outgrow.io import as_answers, leave_out, read_answers, tidy, write_table
+from outgrow.io.tidy import in_writing_of
 
 
 def crowd(rows, **columns):
@@ -145,3 +146,10 @@ def test_a_list_that_fits_nobody_or_everybody_is_refused(tmp_path, names, messag
     (tmp_path / "bad.csv").write_text(f"worker\n{names}\n")
     with pytest.raises(DataError, match=message):
         leave_out(crowd([("q", who, "x") for who in ("ann", "bob")]), tmp_path / "bad.csv")
+
+
+def test_labels_of_others_are_written_as_the_answers_are():
+    answers = crowd([("q1", "ann", "x"), ("q2", "ann", "y"), ("q3", "ann", "Y")])["value"]
+    labels, n = in_writing_of(pa.chunked_array([["X ", "y", "Y", None, "z", "1.0"]]), answers)
+    assert labels.to_pylist() == ["x", "y", "Y", None, "z", "1.0"]
+    assert n == 1

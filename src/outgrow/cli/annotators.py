@@ -49,7 +49,8 @@ def annotators(
         writable_format(out)
     tidying = Tidying(columns, normalise, repeats, classes)
     tidied = tidying.read(path, only=(), numbered=False)
-    answers, gold = tidied.answers, None if known is None else read_gold(known)
+    answers = tidied.answers
+    gold = tidying.like(None if known is None else read_gold(known), "value", answers, "known labels")
     fitted = fit_annotators(answers, model=model, known=gold, classes=tidying.class_list)
     table = annotator_table(fitted)
     if out is not None:

@@ -103,16 +103,18 @@ def curate(
     options: dict[str, Any] = {"keep": keep, "temperature": temperature, "stratify": stratify}
     options["min_reliability"] = min_reliability
     options = apply_overrides({name: value for name, value in options.items() if value is not None}, settings or [])
-    tidied = Tidying(columns, normalise, repeats, classes, without, together).read(path)
+    tidying = Tidying(columns, normalise, repeats, classes, without, together)
+    tidied = tidying.read(path)
+    asked = None if questions is None else read_questions(questions)
     curated = room.curate(
         tidied.answers,
         method=method,
         estimator=estimator,
         decisions=None if decisions is None else read_decisions(decisions),
         seed=seed,
-        known=None if known is None else read_gold(known),
-        given=None if given is None else read_given(given),
-        questions=None if questions is None else read_questions(questions),
+        known=tidying.like(None if known is None else read_gold(known), "value", tidied.answers, "known labels"),
+        given=tidying.like(None if given is None else read_given(given), "label", tidied.answers, "given labels"),
+        questions=tidying.like(asked, "label", tidied.answers, "labels of questions"),
         target=target,
         weights=weights,
         min_weight=min_weight,

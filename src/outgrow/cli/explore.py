@@ -64,7 +64,7 @@ def explore(
     if rows is not None and of_several(rows) and (table is None or table["source"].null_count == table.num_rows):
         from outgrow.reliability.annotators import annotator_table, fit_annotators
 
-        gold = None if known is None else read_gold(known)
+        gold = tidying.like(None if known is None else read_gold(known), "value", rows, "known labels")
         model = fit_annotators(rows, model=estimator or AUTO, known=gold, classes=tidying.class_list)
         people = annotator_table(model)
         table = model.posterior_table(seed=seed) if table is None else table

@@ -50,6 +50,20 @@ class Tidying:
             tidied = replace(tidied, answers=leave_out(tidied.answers, self.without))
         return replace(tidied, answers=as_one_source(tidied.answers, CROWD)) if self.together else tidied
 
+    def like(self, table: pa.Table | None, column: str, answers: pa.Table, what: str) -> pa.Table | None:
+        """A table of labels as the answers write them, if asked for; else it is told that some are not so."""
+        from outgrow.core.tables import with_column
+        from outgrow.io.tidy import in_writing_of
+
+        if table is None or not table.num_rows:
+            return table
+        labels, n = in_writing_of(table[column], answers["value"])
+        if n and self.normalise:
+            line(f"note: {n:,} {what} were written otherwise than the answers' and are written alike now")
+        elif n:
+            line(f"warning: {n:,} {what} differ from the answers' in writing alone; --normalise makes them one")
+        return with_column(table, column, labels) if n and self.normalise else table
+
 
 def say_read(tidied: Tidied) -> None:
     """Columns that were taken for ours, those that were not used, and what the audit saw."""

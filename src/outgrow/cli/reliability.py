@@ -65,7 +65,8 @@ def reliability(
     writable_format(out)
     tidying = Tidying(columns, normalise, repeats, classes, without, together)
     tidied = tidying.read(path, only=("logprob", "probabilities"), numbered=False)
-    answers, bought = tidied.answers, None if known is None else read_gold(known)
+    answers = tidied.answers
+    bought = tidying.like(None if known is None else read_gold(known), "value", answers, "known labels")
     crowd = not one_label_per_source and room.for_annotators(estimator, answers)
     labels = room.label_answers(
         answers,

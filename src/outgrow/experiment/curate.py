@@ -311,7 +311,8 @@ def _described(rows: pa.Table, labels: pa.Table, answers: pa.Table) -> pa.Table:
     given = label["given"] if "given" in label.column_names else pa.nulls(rows.num_rows, pa.string())
     columns = {name: rows[name] for name in ("row_id", "example_id", "probabilities", "weight")}
     columns |= {name: label[name] for name in ("reliability", "entropy", "votes")}
-    columns |= {"prompt": pc.coalesce(rows["prompt"], prompt), "target": pc.coalesce(rows["target"], value)}
+    target = pc.utf8_trim_whitespace(pc.coalesce(rows["target"], value))  # stray white space is nothing to learn
+    columns |= {"prompt": pc.coalesce(rows["prompt"], prompt), "target": target}
     columns |= {"value": value, "given": given}
     return pa.table([columns[field.name] for field in CURATED], schema=CURATED)
 

@@ -145,6 +145,29 @@ def tidy(
     return Tidied(answers, audit)
 
 
+def in_writing_of(labels: pa.ChunkedArray, answers: pa.ChunkedArray) -> tuple[pa.ChunkedArray, int]:
+    """Labels as the answers write them, where the two differ in writing alone; and how many did.
+
+    Args:
+        labels: given or known labels.
+        answers: values of answers.
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> labels, n = in_writing_of(pa.chunked_array([["Yes ", "no", "perhaps"]]), pa.chunked_array([["yes", "no"]]))
+        >>> labels.to_pylist(), n
+        (['yes', 'no', 'perhaps'], 1)
+    """
+    ways = _ways(answers)
+    encoded = encode(labels)
+    names = encoded.names.to_pylist()
+    as_is = {text for group in ways.values() for text, _ in group}
+    one = [name if name in as_is or folded(name) not in ways else ways[folded(name)][0][0] for name in names]
+    changed = np.array([a != b for a, b in zip(names, one, strict=True)] + [False])
+    column = pa.array(one, pa.string()).take(pa.array(encoded.codes, mask=encoded.codes < 0))
+    return pa.chunked_array([column]), int(changed[encoded.codes].sum())
+
+
 def folded(text: str) -> str:
     """What is the same in all ways of writing it: without case, white space at the ends, invisible characters.
 
