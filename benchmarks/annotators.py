@@ -12,6 +12,7 @@ crowd-kit's and of cleanlab's consensus.
 from __future__ import annotations
 
 import json
+import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ import harness
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 from harness import Contestant, Report
 from machine import PeakMemory
 
@@ -78,9 +80,15 @@ def speed(report: Report, options: Any) -> None:
     )
     what = f"Dawid-Skene, {ITERATIONS} iterations, {len(frame):,} votes on {options.tasks:,} tasks"
     report.add(harness.compare(what, times, "ours", "crowd-kit DawidSkene", target=3.0, unit="s"))
-    size = {"tasks": options.tasks, "answers": options.answers, "classes": options.classes}
-    peaks = {who: harness.peak(__file__, {"who": who, **size}, options) for who in ("nobody", "ours", "crowd-kit")}
-    needed = {who: peaks[who] - peaks["nobody"] for who in ("ours", "crowd-kit")}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "votes.parquet"
+        frame.to_parquet(path)
+        needed = {}
+        for who in ("ours", "crowd-kit"):
+            idle, busy = (
+                harness.peak(__file__, {"who": who, "path": str(path), "fit": fit}, options) for fit in (0, 1)
+            )
+            needed[who] = busy - idle
     report.add(
         harness.at_most(
             f"{what}: memory beyond the votes", needed["ours"], needed["crowd-kit"], against="crowd-kit", target=1.0,
@@ -97,15 +105,18 @@ def speed(report: Report, options: Any) -> None:
 
 def _alone(job: dict[str, Any]) -> None:
     """One contestant in a process of its own."""
-    frame = make(job["tasks"], job["answers"], job["classes"])
-    table = as_table(frame)
-    crowd_kit(frame.head(1000))  # imports, of both
-    ours(table.slice(0, 1000))
+    # imports, of both
+    few = make(200, 3, 2)
+    crowd_kit(few)
+    ours(as_table(few))
+    names = {"task": "example_id", "worker": "source", "label": "value"}
+    table = pq.read_table(job["path"], columns=list(names)).rename_columns(list(names.values()))
+    frame = None
+    if job["who"] == "crowd-kit":
+        frame, table = table.rename_columns(list(names)).to_pandas(), None
     peak = PeakMemory()
-    if job["who"] == "ours":
-        ours(table)
-    elif job["who"] == "crowd-kit":
-        crowd_kit(frame)
+    if job["fit"]:
+        ours(table) if frame is None else crowd_kit(frame)
     print(peak.mib())
 
 
