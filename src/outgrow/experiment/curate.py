@@ -176,14 +176,14 @@ def curate(
         and questions["label"].null_count < questions.num_rows
     ):
         given = questions.select(["example_id", "label"])
-    told = texts_of(answers, target, questions)
+    spoken = texts_of(answers, target, questions)
     if crowd:
         from outgrow.reliability.annotators import fit_annotators
 
         model = fit_annotators(answers, model=estimator or AUTO, known=known)
-        answered = Answered(told, seed, given=given, estimate=lambda _: model.posterior_table(seed=seed))
+        answered = Answered(spoken, seed, given=given, estimate=lambda _: model.posterior_table(seed=seed))
     else:
-        answered = _answered(told, seed, known, given)
+        answered = _answered(spoken, seed, known, given)
     assert spec.choose is not None
     chosen = spec.choose(answered, config)
     labels = answered.labels() if chosen.labels is None else chosen.labels

@@ -135,10 +135,10 @@ def _rows(path: Path, file: Iterable[bytes], how: Dialect) -> Iterator[tuple[int
     limit = csv.field_size_limit(2**31 - 1)
     width = 0
     try:
-        lines = (line for number, line in decoded(path, file) if number > how.told)
+        lines = (line for number, line in decoded(path, file) if number > how.declared)
         reader = csv.reader(lines, delimiter=how.separator, strict=True)
         while True:
-            start = reader.line_num + 1 + how.told
+            start = reader.line_num + 1 + how.declared
             try:
                 cells = next(reader, None)
             except csv.Error as error:

@@ -18,11 +18,11 @@ class Dialect:
 
     Attributes:
         separator: between cells, one of `SEPARATORS`.
-        told: whether the first line is `sep=` and the separator, as spreadsheets write it.
+        declared: whether the first line is `sep=` and the separator, as spreadsheets write it.
     """
 
     separator: str = ","
-    told: bool = False
+    declared: bool = False
 
     @property
     def name(self) -> str:
@@ -39,7 +39,7 @@ def dialect(path: Path) -> Dialect:
         text = file.read(LOOKED_AT).decode("utf-8", errors="replace").removeprefix("\ufeff")
     first = text.split("\n", 1)[0].rstrip("\r")
     if first.lower().startswith("sep=") and first[4:] in SEPARATORS:
-        return Dialect(first[4:], told=True)
+        return Dialect(first[4:], declared=True)
     lines = text.splitlines(keepends=True)
     if len(text) >= LOOKED_AT and len(lines) > 1:
         lines.pop()  # it may be cut

@@ -33,7 +33,7 @@ def leave_out(answers: pa.Table, path: Path | str) -> pa.Table:
     )
     names, flags = listed.table["annotator"].to_pylist(), listed.table["flags"].to_pylist()
     if listed.table["flags"].null_count < listed.table.num_rows:
-        bad = [name for name, own in zip(names, flags, strict=True) if set(own or ()) - set(NO_VERDICT)]
+        bad = [name for name, each in zip(names, flags, strict=True) if set(each or ()) - set(NO_VERDICT)]
     else:
         bad = names
     present = set(answers["source"].unique().to_pylist())

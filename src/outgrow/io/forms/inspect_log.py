@@ -87,9 +87,9 @@ def _zipped(path: Path) -> tuple[Mapping[str, Any], Iterator[Mapping[str, Any]]]
     header = by_name.get("header.json") or by_name.get("_journal/start.json")
     if header is None:
         raise DataError(f"{path}: not an inspect log: it holds no header.json")
-    told = json.loads(_content(path, header))["eval"]
+    evaluation = json.loads(_content(path, header))["eval"]
     samples = sorted(name for name in by_name if name.startswith("samples/") and name.endswith(".json"))
-    return told, (json.loads(_content(path, by_name[name])) for name in samples)
+    return evaluation, (json.loads(_content(path, by_name[name])) for name in samples)
 
 
 def _content(path: Path, entry: zipfile.ZipInfo) -> bytes:

@@ -55,9 +55,9 @@ def _answers(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"prompt": prompt, "finish_reason": "scored", **_chosen(requests, [float(each[0]) for each in scores])}
         return
     texts = row["resps"][0]
-    found = scores[0] if isinstance(scores[0], list) else [scores[0]]
-    for i, value in enumerate(found):
-        text = texts[i] if i < len(texts) and len(found) <= len(texts) else None
+    values = scores[0] if isinstance(scores[0], list) else [scores[0]]
+    for i, value in enumerate(values):
+        text = texts[i] if i < len(texts) and len(values) <= len(texts) else None
         yield {"prompt": prompt, "text": text, "value": None if value.strip() in INVALID else value.strip()}
 
 

@@ -54,15 +54,15 @@ def task_states(votes: CrowdVotes, *, difficulty: bool) -> TaskStates:
     any better.
     """
     k = len(votes.classes)
-    own = np.eye(k)
+    identity = np.eye(k)
     if not difficulty or k == 1:
-        return TaskStates(own, np.zeros(k), np.zeros(k, np.int64), own)
-    mix, guess, level, given = [own], [np.zeros(k)], [np.zeros(k, np.int64)], [own]
+        return TaskStates(identity, np.zeros(k), np.zeros(k, np.int64), identity)
+    mix, guess, level, given = [identity], [np.zeros(k)], [np.zeros(k, np.int64)], [identity]
     for i, share in enumerate(GUESSED):
-        mix.append((1 - share) * own)
+        mix.append((1 - share) * identity)
         guess.append(np.full(k, share))
         level.append(np.full(k, i + 1))
-        given.append(own)
+        given.append(identity)
     pairs = _pairs(votes)
     rows, truth = np.zeros((len(pairs) * len(DRAWN), k)), np.zeros((len(pairs) * len(DRAWN), k))
     for i, (a, b) in enumerate(pairs):
