@@ -40,7 +40,7 @@ def annotators(
     classes: Classes = None,
 ) -> None:
     """Who answers well: accuracy of every annotator with its interval, and flags."""
-    from outgrow.io import read_gold, write_table
+    from outgrow.io import write_table
     from outgrow.io.writing import writable_format
     from outgrow.reliability.annotators import annotator_table, fit_annotators
 
@@ -50,7 +50,7 @@ def annotators(
     tidying = Tidying(columns, normalise, repeats, classes)
     tidied = tidying.read(path, only=(), numbered=False)
     answers = tidied.answers
-    gold = tidying.like(None if known is None else read_gold(known), "value", answers, "known labels")
+    gold = tidying.gold(known, answers)
     fitted = fit_annotators(answers, model=model, known=gold, classes=tidying.class_list)
     table = annotator_table(fitted)
     if out is not None:

@@ -91,7 +91,7 @@ def curate(
 ) -> None:
     """A training set: the rows a method chooses, in the form a trainer reads."""
     from outgrow.experiment import curate as room
-    from outgrow.io import export, read_gold
+    from outgrow.io import export
     from outgrow.io.export.formats import check_weights_fit
     from outgrow.io.questions import read_decisions, read_given, read_questions
     from outgrow.recipe.yaml import apply_overrides
@@ -112,7 +112,7 @@ def curate(
         estimator=estimator,
         decisions=None if decisions is None else read_decisions(decisions),
         seed=seed,
-        known=tidying.like(None if known is None else read_gold(known), "value", tidied.answers, "known labels"),
+        known=tidying.gold(known, tidied.answers),
         given=tidying.like(None if given is None else read_given(given), "label", tidied.answers, "given labels"),
         questions=tidying.like(asked, "label", tidied.answers, "labels of questions"),
         target=target,

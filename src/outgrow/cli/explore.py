@@ -36,7 +36,6 @@ def explore(
     """Write a page of labels: histograms that filter a table of questions."""
     from outgrow.core.errors import ConfigError, DataError, PrerequisiteError
     from outgrow.experiment.curate import with_prompts
-    from outgrow.io import read_gold
     from outgrow.io.labels import read_labels
     from outgrow.io.questions import read_questions
     from outgrow.reliability import AUTO, agreement, for_annotators, of_several
@@ -64,7 +63,7 @@ def explore(
     if rows is not None and of_several(rows) and (table is None or table["source"].null_count == table.num_rows):
         from outgrow.reliability.annotators import annotator_table, fit_annotators
 
-        gold = tidying.like(None if known is None else read_gold(known), "value", rows, "known labels")
+        gold = tidying.gold(known, rows)
         model = fit_annotators(rows, model=estimator or AUTO, known=gold, classes=tidying.class_list)
         people = annotator_table(model)
         table = model.posterior_table(seed=seed) if table is None else table

@@ -64,6 +64,12 @@ class Tidying:
             line(f"warning: {n:,} {what} differ from the answers' in writing alone; --normalise makes them one")
         return with_column(table, column, labels) if n and self.normalise else table
 
+    def gold(self, path: Path | None, answers: pa.Table) -> pa.Table | None:
+        """Known labels of a file, if there is one, as `like`."""
+        from outgrow.io import read_gold
+
+        return self.like(None if path is None else read_gold(path), "value", answers, "known labels")
+
 
 def say_read(tidied: Tidied) -> None:
     """Columns that were taken for ours, those that were not used, and what the audit saw."""

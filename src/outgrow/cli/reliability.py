@@ -58,7 +58,7 @@ def reliability(
     import pyarrow.compute as pc
 
     from outgrow import reliability as room
-    from outgrow.io import read_gold, write_table
+    from outgrow.io import write_table
     from outgrow.io.writing import writable_format
 
     check_paths(out, path, known, without)
@@ -66,7 +66,7 @@ def reliability(
     tidying = Tidying(columns, normalise, repeats, classes, without, together)
     tidied = tidying.read(path, only=("logprob", "probabilities"), numbered=False)
     answers = tidied.answers
-    bought = tidying.like(None if known is None else read_gold(known), "value", answers, "known labels")
+    bought = tidying.gold(known, answers)
     crowd = not one_label_per_source and room.for_annotators(estimator, answers)
     labels = room.label_answers(
         answers,

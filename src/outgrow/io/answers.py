@@ -260,10 +260,11 @@ def _codes(columns: dict[str, pa.ChunkedArray]) -> Int[np.ndarray, "rows"]:
     source = encode(columns["source"])
     if len(source.names) > 1:
         codes = codes * len(source.names) + source.codes
-    return _joined(codes, np.asarray(columns["variant"].to_numpy()))
+    return joined(codes, np.asarray(columns["variant"].to_numpy()))
 
 
-def _joined(codes: Int[np.ndarray, "rows"], more: Int[np.ndarray, "rows"]) -> Int[np.ndarray, "rows"]:
+def joined(codes: Int[np.ndarray, "rows"], more: Int[np.ndarray, "rows"]) -> Int[np.ndarray, "rows"]:
+    """One number for each pair of codes of at least 0."""
     width = int(more.max()) + 1
     if width == 1:
         return codes
@@ -286,7 +287,7 @@ def numbers_within(keys: Int[np.ndarray, "rows"]) -> Int[np.ndarray, "rows"]:
 
 
 def _refuse_twice(loaded: Loaded, keys: Int[np.ndarray, "rows"], columns: dict[str, pa.ChunkedArray]) -> None:
-    keys = _joined(keys, np.asarray(columns["sample"].to_numpy()))
+    keys = joined(keys, np.asarray(columns["sample"].to_numpy()))
     if (keys[1:] > keys[:-1]).all():
         return
     order = np.argsort(keys, kind="stable")

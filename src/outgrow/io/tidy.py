@@ -12,11 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from outgrow.core.arrays import Int
 from outgrow.core.encoding import encode
 from outgrow.core.errors import ConfigError
 from outgrow.core.tables import with_column
-from outgrow.io.answers import numbers_within
+from outgrow.io.answers import joined, numbers_within
 
 Repeats = Literal["merge", "keep"]
 EMPTY_LIKE = {
@@ -243,11 +242,11 @@ def _repeats(answers: pa.Table, *, keep: bool) -> tuple[pa.Table, int, int]:
     numbered = (answers.schema.metadata or {}).get(b"numbered") == b"true"
     if not numbered or pc.count_distinct(answers["source"]).as_py() < 2:
         return answers, 0, 0
-    unit = _pair(encode(answers["example_id"]).codes, encode(answers["source"]).codes)
+    unit = joined(encode(answers["example_id"]).codes, encode(answers["source"]).codes)
     if len(np.unique(unit)) == len(unit):
         return answers, 0, 0
     value = encode(answers["value"]).codes + 1
-    _, first = np.unique(_pair(unit, value), return_index=True)
+    _, first = np.unique(joined(unit, value), return_index=True)
     again = len(unit) - len(first)
     valid = first[value[first] > 0]
     _, different = np.unique(unit[valid], return_counts=True)
@@ -257,7 +256,3 @@ def _repeats(answers: pa.Table, *, keep: bool) -> tuple[pa.Table, int, int]:
     answers = answers.take(pa.array(kept))
     answers = with_column(answers, "sample", pa.chunked_array([pa.array(numbers_within(unit[kept]))]))
     return answers, again, int((different > 1).sum())
-
-
-def _pair(one: Int[np.ndarray, "rows"], other: Int[np.ndarray, "rows"]) -> Int[np.ndarray, "rows"]:
-    return np.asarray(one * (int(other.max()) + 1) + other)

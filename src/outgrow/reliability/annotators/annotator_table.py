@@ -69,7 +69,7 @@ def annotator_table(model: AnnotatorModel, rules: FlagRules | None = None) -> pa
     right = np.asarray(posterior[votes.task, votes.label]).ravel()
     n, k = len(votes.annotators), len(votes.classes)
     low, high = accuracy_intervals(votes.annotator, votes.weight, right, n)
-    counts = None if hasattr(posterior, "toarray") else expected_counts(model)
+    counts = None if hasattr(posterior, "toarray") else votes.expected_counts(posterior).transpose(0, 2, 1)
     inform = _informedness(counts) if counts is not None else np.full((3, n), np.nan)
     over, excess = _over_used(counts, k) if counts is not None else (np.full(n, -1), np.full(n, np.nan))
     copy_of, rate, sure = _copies(model, rules)
@@ -128,14 +128,6 @@ def accuracy_intervals(
     worth = np.clip(1 - missing, 0.02, 1)
     a, b = 0.5 + worth * correct, 0.5 + worth * (answers - correct)
     return np.asarray(beta.ppf(0.025, a, b)), np.asarray(beta.ppf(0.975, a, b))
-
-
-def expected_counts(model: AnnotatorModel) -> Float[np.ndarray, "annotators classes classes"]:
-    """How many answers of each annotator fall on each pair of right and given label, in expectation."""
-    votes = model.votes_
-    n, k = len(votes.annotators), len(votes.classes)
-    counts = np.asarray(votes.incidence.T @ model.posterior_).reshape(n, k, k)
-    return counts.transpose(0, 2, 1)
 
 
 def _informedness(counts: Float[np.ndarray, "annotators classes classes"]) -> Float[np.ndarray, "3 annotators"]:

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from scipy.special import digamma
 from sklearn.base import BaseEstimator
 
 from outgrow.core.arrays import Float, Int
@@ -125,6 +126,11 @@ def clamp(posterior: Float[np.ndarray, "tasks classes"], known: Int[np.ndarray, 
     if len(at := np.flatnonzero(known >= 0)):
         posterior[at] = 0.0
         posterior[at, known[at]] = 1.0
+
+
+def expected_log(alpha: Float[np.ndarray, "rows columns *more"]) -> Float[np.ndarray, "rows columns *more"]:
+    """Exp E[ln p] of p with Dirichlet concentrations along the second axis: what stands for p in variational Bayes."""
+    return np.asarray(np.exp(digamma(alpha) - digamma(alpha.sum(axis=1, keepdims=True))))
 
 
 def softmax_rows(log: Float[np.ndarray, "tasks classes"]) -> Float[np.ndarray, "tasks"]:

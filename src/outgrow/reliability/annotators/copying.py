@@ -33,8 +33,8 @@ LEAST_RATE = 0.2
 """Copying below this is not reported: small excess agreement has many causes."""
 LEVEL = 0.05
 MOST_PAIRS = 4_000_000
-PAIRS_AT_ONCE = 50_000
 """Pairs of votes that are looked at; above, tasks are thinned evenly."""
+PAIRS_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)

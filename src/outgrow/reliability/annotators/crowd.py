@@ -76,6 +76,13 @@ class CrowdVotes:
         shape = (len(self.tasks), len(self.classes))
         return normalised(csr_matrix((self.weight, self.label, self.offsets), shape=shape))
 
+    def expected_counts(
+        self, posterior: Float[np.ndarray, "tasks classes"]
+    ) -> Float[np.ndarray, "annotators answers classes"]:
+        """How many answers of each annotator fall on each pair of given and right label, in expectation."""
+        k = len(self.classes)
+        return np.asarray(self.incidence.T @ posterior).reshape(len(self.annotators), k, k)
+
     def __len__(self) -> int:
         return len(self.task)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import digamma
 
 from outgrow.core.arrays import Float, Int
 from outgrow.core.errors import ConfigError
-from outgrow.reliability.annotators.base import TINY, AnnotatorModel, clamp, refuse_many, softmax_rows
+from outgrow.reliability.annotators.base import TINY, AnnotatorModel, clamp, expected_log, refuse_many, softmax_rows
 from outgrow.reliability.annotators.crowd import CrowdVotes
 from outgrow.reliability.annotators.warm_start import carried_over
 
@@ -83,7 +82,7 @@ class DawidSkene(AnnotatorModel):
         alpha = counts + self.prior * crowd_table(counts)
         if mean or not self.variational:
             return prior, (alpha / alpha.sum(axis=1, keepdims=True)).reshape(n * k, k)
-        return prior, np.exp(digamma(alpha) - digamma(alpha.sum(axis=1, keepdims=True))).reshape(n * k, k)
+        return prior, expected_log(alpha).reshape(n * k, k)
 
 
 def crowd_table(counts: Float[np.ndarray, "annotators answers classes"]) -> Float[np.ndarray, "answers classes"]:

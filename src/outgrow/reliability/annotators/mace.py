@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import digamma
 
 from outgrow.core.arrays import Float, Int
 from outgrow.core.errors import ConfigError
-from outgrow.reliability.annotators.base import AnnotatorModel, clamp, refuse_many, softmax_rows
+from outgrow.reliability.annotators.base import AnnotatorModel, clamp, expected_log, refuse_many, softmax_rows
 from outgrow.reliability.annotators.crowd import CrowdVotes
 from outgrow.reliability.annotators.dawid_skene import expected_accuracy
 
@@ -120,9 +119,4 @@ class MACE(AnnotatorModel):
             smoothing = 0.01 / k
             counts, habits = counts + smoothing, habits + smoothing
             return counts / counts.sum(axis=1, keepdims=True), habits / habits.sum(axis=1, keepdims=True)
-        return _averaged(counts + np.array([self.alpha, self.beta])), _averaged(habits + self.habit_prior)
-
-
-def _averaged(alpha: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
-    """Exp E[ln p] of Dirichlet rows."""
-    return np.asarray(np.exp(digamma(alpha) - digamma(alpha.sum(axis=1, keepdims=True))))
+        return expected_log(counts + np.array([self.alpha, self.beta])), expected_log(habits + self.habit_prior)

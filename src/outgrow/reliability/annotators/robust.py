@@ -9,7 +9,7 @@ from outgrow.core.errors import ConfigError
 from outgrow.reliability.annotators.base import AnnotatorModel, refuse_many
 from outgrow.reliability.annotators.copying import COPIES, parents_of, scan
 from outgrow.reliability.annotators.crowd import CrowdVotes
-from outgrow.reliability.annotators.dawid_skene import expected_accuracy, first_posterior
+from outgrow.reliability.annotators.dawid_skene import first_posterior
 from outgrow.reliability.annotators.state_fit import StateFit
 from outgrow.reliability.annotators.task_states import task_states
 
@@ -74,4 +74,4 @@ class RobustDawidSkene(AnnotatorModel):
         self.difficulty_ = 1 - fit.clear
         self.levels_ = fit.share
         self.confusion_ = fit.mean_table
-        self.accuracy_ = expected_accuracy(votes, self.posterior_)
+        self.accuracy_ = fit.accuracy

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from scipy.special import digamma
 
 from outgrow.core.arrays import Float, Int
-from outgrow.reliability.annotators.base import clamp, softmax_rows
+from outgrow.reliability.annotators.base import clamp, expected_log, softmax_rows
 from outgrow.reliability.annotators.crowd import CrowdVotes
-from outgrow.reliability.annotators.dawid_skene import crowd_table
+from outgrow.reliability.annotators.dawid_skene import crowd_table, expected_accuracy
 from outgrow.reliability.annotators.task_states import TaskStates
 
 CELLS = 4_000_000
@@ -85,11 +84,10 @@ class StateFit:
     def begin(self, posterior: Float[np.ndarray, "tasks classes"]) -> None:
         """Tables and shares from a first guess at the labels."""
         clamp(posterior, self.known)
-        n, k = len(self.votes.annotators), len(self.votes.classes)
         self.share = np.full(self.states.levels, 1 / self.states.levels)
         self.prior = _smoothed(posterior.sum(axis=0))
-        self.accuracy = np.zeros(n)
-        self._make_tables(np.asarray(self.votes.incidence.T @ posterior).reshape(n, k, k))
+        self.accuracy = np.zeros(len(self.votes.annotators))
+        self._make_tables(self.votes.expected_counts(posterior))
 
     def run(self, n_iter: int, tol: float) -> int:
         """Steps until nothing changes by more than `tol`; returns their number."""
@@ -128,8 +126,7 @@ class StateFit:
         np.add.at(counts, self._pair, by_kind)
         self._make_tables(counts.reshape(n, k, k) * self.table.transpose(0, 2, 1))
         before = self.accuracy, self.share
-        right = votes.weight * self.posterior[votes.task, votes.label]
-        self.accuracy = np.bincount(votes.annotator, right, n) / np.maximum(votes.answered, FLOOR)
+        self.accuracy = expected_accuracy(votes, self.posterior)
         self.share = _smoothed(level)
         self.prior = _smoothed(self.posterior[np.diff(votes.offsets) > 0].sum(axis=0))
         return max(float(np.abs(self.accuracy - before[0]).max()), float(np.abs(self.share - before[1]).max()))
@@ -145,9 +142,8 @@ class StateFit:
     def _make_tables(self, counts: Float[np.ndarray, "annotators answers classes"]) -> None:
         """Tables of confusions from expected counts: their mean, and what stands for them in likelihoods."""
         alpha = counts + self.strength * crowd_table(counts)
-        total = alpha.sum(axis=1, keepdims=True)
-        self.mean_table = (alpha / total).transpose(0, 2, 1)
-        self.table = np.maximum(np.exp(digamma(alpha) - digamma(total)), FLOOR).transpose(0, 2, 1)
+        self.mean_table = (alpha / alpha.sum(axis=1, keepdims=True)).transpose(0, 2, 1)
+        self.table = np.maximum(expected_log(alpha), FLOOR).transpose(0, 2, 1)
 
     def _log_priors(self) -> Float[np.ndarray, "classes_plus_one states"]:
         """Log P(state) where class c is known to be right, and last where none is."""
