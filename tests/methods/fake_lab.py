@@ -104,6 +104,7 @@ class FakeLab:
     head: str = "lm"
     length_normalise: str | None = None
     variants: int = 5
+    estimator: str | None = None
     asked: list[tuple[str, int | None]] = field(default_factory=list)
     trained: list[Trained] = field(default_factory=list)
     pretrained: list[tuple[Source, list[str], dict[str, Any]]] = field(default_factory=list)
@@ -146,8 +147,8 @@ class FakeLab:
     def ask(self, source, questions, how=None, *, variants=None):
         ids = questions["example_id"].to_pylist()
         if source != SUPERVISOR:
-            assert how == ONCE or (variants == 1 and source in self.further)
-            self.asked.append((source.name, 1))
+            assert how == ONCE or source in self.further
+            self.asked.append((source.name, 1 if how is not None else variants))
             said = answers_table({q: [self.said[source.name][q]] for q in ids})
             return with_column(said, "source", pa.array([source.name] * len(ids)))
         assert how is None

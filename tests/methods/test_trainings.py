@@ -343,6 +343,8 @@ def test_relabelling_stays_within_the_options_of_a_question():
 # Of all of them ------------------------------------------------------------------------------------------------------
 
 SETTINGS = {"few_shot": {"shots": 2}, "delta_learning": {"chosen": "student"}}
+JOINT = {name for name, spec in METHODS.items() if spec.needs == "annotators"}
+SECOND = (Source("second", "key-second"),)
 ELSEWHERE = {"oracle_filtering", "own_gold", "explicit_conflict", "implicit_conflict"}  # need more than this lab has
 OTHERS = sorted({name for name, spec in METHODS.items() if not spec.choose} - ELSEWHERE)
 
@@ -361,8 +363,9 @@ def test_a_method_depends_on_answers_and_seed_alone_and_not_on_the_order_of_rows
         models = (Source("small", "key-small"),)
         truth = TRUTH if METHODS[name].uses_gold else {}
         lab = fake.FakeLab(
-            answers, truth, held_out=("v1", "v2"), said=Everybody(), states=states, models=models, seed=3
-        )
+            answers, truth, held_out=("v1", "v2"), said=Everybody(), states=states, models=models, seed=3,
+            further=SECOND if name in JOINT else (),
+        )  # fmt: skip
         METHODS[name].function(lab, METHODS[name].config(**SETTINGS.get(name, {})))
         return [
             (each.start, each.stage, sorted(repr(sorted(row.items())) for row in each.rows.to_pylist()))
@@ -376,9 +379,12 @@ def test_a_method_depends_on_answers_and_seed_alone_and_not_on_the_order_of_rows
 def test_what_trains_by_an_objective_leaves_room_for_none_of_the_recipe():
     """`lab.train` takes the arm's objective where a method gives none; these are made of theirs."""
     for name in OTHERS:
-        lab = lab_with(truth=TRUTH, said=Everybody(), states={q: [1.0, 2.0] for q in SAID}, models=chain().models)
+        lab = lab_with(
+            truth=TRUTH, said=Everybody(), states={q: [1.0, 2.0] for q in SAID}, models=chain().models,
+            further=SECOND if name in JOINT else (),
+        )  # fmt: skip
         METHODS[name].function(lab, METHODS[name].config(**SETTINGS.get(name, {})))
         given = {each.objective for each in lab.trained}
         assert bool(given - {None}) == (
-            name in ("confidence_loss", "product_loss", "forward_correction", "no_conflict")
+            name in ("confidence_loss", "product_loss", "forward_correction", "no_conflict", *JOINT)
         ), name

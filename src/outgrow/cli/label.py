@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from outgrow.cli.options import Plugin, Store, check_paths, split_arguments
+from outgrow.cli.options import Estimator, Plugin, Store, check_paths, split_arguments
 from outgrow.cli.stopping import stoppable
 from outgrow.core.terminal import line
 
@@ -28,10 +28,14 @@ def label(
     split: Annotated[str, typer.Option(help="Which questions.")] = "pool",
     seed: Annotated[int, typer.Option(min=0, help="Of tuning, demonstrations and draws.")] = 0,
     supervisor: Annotated[str | None, typer.Option(help="Its name in the recipe; by default the first.")] = None,
+    everybody: Annotated[
+        bool, typer.Option("--all", help="Ask all supervisors of the recipe; each keeps its name.")
+    ] = False,
+    estimator: Estimator = None,
     store: Store = "outgrow-store",
     plugin: Plugin = None,
 ) -> None:
-    """Ask a supervisor and write its answers; what is in the store is not asked again."""
+    """Ask a supervisor, or all, and write the answers; what is in the store is not asked again."""
     from outgrow.core.errors import ConfigError
     from outgrow.experiment.label import files_of
     from outgrow.io.writing import writable_format
@@ -49,19 +53,22 @@ def label(
     for path in written:
         check_paths(path, *files_of(recipe), None if given is None else Path(given))
     with stoppable(store):
-        led(_label)(recipe, out, labels, split=split, seed=seed, supervisor=supervisor, store=store)
+        led(_label)(
+            recipe, out, labels, estimator, split=split, seed=seed, supervisor=supervisor, everybody=everybody,
+            store=store,
+        )  # fmt: skip
 
 
-def _label(recipe: Any, out: Path, labels_out: Path | None, **options: Any) -> None:
+def _label(recipe: Any, out: Path, labels_out: Path | None, estimator: str | None, **options: Any) -> None:
     """Ask, write the answers and, where wanted, a label per question; say what came out and what it cost."""
-    from outgrow.cli.words import say_counts, say_levels, say_mix, say_path, warn_one_class
+    from outgrow.cli.words import say_certainty, say_counts, say_levels, say_mix, say_path, warn_one_class
     from outgrow.experiment.label import label as ask
     from outgrow.io import write_table
-    from outgrow.reliability import agreement, label_mix
+    from outgrow.reliability import for_annotators, label_answers, label_mix
 
     labelled = ask(recipe, **options)
     write_table(labelled.answers, out)
-    labels = agreement(labelled.answers, seed=options["seed"])
+    labels = label_answers(labelled.answers, estimator=estimator, seed=options["seed"])
     if labels_out is not None:
         write_table(labels, labels_out)
     line(f"{labelled.supervisor} answered the questions of split '{options['split']}'")
@@ -73,7 +80,7 @@ def _label(recipe: Any, out: Path, labels_out: Path | None, **options: Any) -> N
             f"{used['about']}: {used['requests']:,} requests ({used['retries']:,} retries), "
             f"{used['prompt_tokens']:,} + {used['completion_tokens']:,} tokens{cost}; in all, earlier runs included",
         )
-    say_levels(labels)
+    (say_certainty if for_annotators(estimator, labelled.answers) else say_levels)(labels)
     mix = label_mix(labels)
     say_mix({"share": mix})
     warn_one_class(mix)

@@ -161,6 +161,11 @@ class Lab(Protocol):
         ...
 
     @property
+    def estimator(self) -> str | None:
+        """The model of annotators that labels for this arm, from all supervisors' answers; None takes the first's."""
+        ...
+
+    @property
     def training(self) -> Mapping[str, Any]:
         """The recipe's `train`, as plain values."""
         ...

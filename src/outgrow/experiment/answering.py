@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from outgrow.core.hashing import sha256_text
+from outgrow.core.tables import with_column
 from outgrow.experiment.sketch import made_up_answers
 from outgrow.experiment.sources import ModelHandle, Sources
 from outgrow.experiment.steps import Counts, Size, StepRequest
@@ -123,6 +124,9 @@ class Answer(StepRequest[pa.Table]):
         key = id(self.task), self.step.inputs["questions"], asking.variants, asking.samples, seed
         if key not in sketches:
             sketches[key] = made_up_answers(self.task, self.examples, "model", asking.variants, asking.samples, seed)
+        if isinstance(self.handle, Elsewhere) and self.handle.apart:  # nobody knows yet how many they are
+            two = [pa.array([name] * sketches[key].num_rows, pa.string()) for name in ("annotator 1", "annotator 2")]
+            return pa.concat_tables([with_column(sketches[key], "source", names) for names in two])
         return sketches[key]
 
     @property

@@ -16,7 +16,7 @@ from outgrow.core.hashing import seed_of
 from outgrow.core.lab import How, Near, Probe, Select, Source, Student
 from outgrow.experiment.cells import Cell, models_of
 from outgrow.experiment.composing import Compose
-from outgrow.experiment.lab import Doors, MethodLab, first_variants, gold_values, identity_values, sealed
+from outgrow.experiment.lab import Doors, MethodLab, first_variants, gold_values, one_value_each, sealed
 from outgrow.experiment.readings import HiddenStates, Score
 from outgrow.experiment.sources import BestHandle, Composed, ContrastHandle
 from outgrow.experiment.step_runner import StepRunner
@@ -86,7 +86,7 @@ class ArmSteps:
     ) -> None:
         self.runner, self.name, self.uses_gold, self.seed = runner, arm.id, uses_gold, seed
         self.objective = METHODS[arm.name].objective if arm.objective is None else arm.objective.build()
-        self.cell, self.supervisors = cell, supervisors
+        self.cell, self.supervisors, self.estimator = cell, supervisors, arm.estimator
         assert isinstance(runner.recipe, Recipe)
         self.recipe: Recipe = runner.recipe
         self.splits = {split: runner.public(split) for split in SEEN}
@@ -115,7 +115,7 @@ class ArmSteps:
             student=student_start(self.runner, self.cell.student, "student"),
             head=recipe.students[self.cell.student].head,
             length_normalise=recipe.students[self.cell.student].length_normalise, variants=recipe.ask.variants,
-            training=MappingProxyType(recipe.train.model_dump()), doors=doors,
+            estimator=self.estimator, training=MappingProxyType(recipe.train.model_dump()), doors=doors,
             notes=self.notes,
         )  # fmt: skip
 
@@ -257,7 +257,7 @@ class ArmSteps:
         if select == "last" or isinstance(select, Near):
             return None
         said = self.runner.answer(self.supervisors[0], "validation", seed=self.seed, full=False, shown=True)
-        validation = identity_values(said) or None
+        validation = one_value_each(said, self.seed) or None
         if select == "gold" and not self.uses_gold:
             sealed(self.name)(self.splits["validation"])
         if validation is None:

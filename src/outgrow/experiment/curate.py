@@ -178,10 +178,7 @@ def curate(
         given = questions.select(["example_id", "label"])
     spoken = texts_of(answers, target, questions)
     if crowd:
-        from outgrow.reliability.annotators import fit_annotators
-
-        model = fit_annotators(answers, model=estimator or AUTO, known=known)
-        answered = Answered(spoken, seed, given=given, estimate=lambda _: model.posterior_table(seed=seed))
+        answered = Answered.by_annotators(spoken, estimator or AUTO, seed=seed, known=known, given=given)
     else:
         answered = _answered(spoken, seed, known, given)
     assert spec.choose is not None
@@ -202,7 +199,7 @@ def curate(
     if crowd:
         count = pc.count_distinct(answers["source"]).as_py()
         bought = "" if known is None else f" and {known.num_rows:,} known labels"
-        taught = (f"labels by {type(model).__name__} from the answers of {count:,} annotators{bought}",)
+        taught = (f"labels by {answered.model} from the answers of {count:,} annotators{bought}",)
     summary = Summary(
         method=method,
         questions=labels.num_rows,

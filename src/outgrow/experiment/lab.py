@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from outgrow.core.errors import SealedError
 from outgrow.core.lab import How, Probe, Select, Source, Student
 from outgrow.core.tables import of_pairs
+from outgrow.reliability.labels import label_answers, of_several
 
 Gold = Callable[[pa.Table], pa.Table]
 
@@ -56,14 +57,15 @@ class MethodLab:
         head: what sits on it.
         length_normalise: how it compares options.
         variants: wordings per question.
+        estimator: the arm's model of annotators.
         training: the recipe's `train`.
         doors: the steps.
         notes: takes what the method notes.
     """
 
-    __slots__ = ("_notes", *(f"_{each.name}" for each in fields(Doors)), "head", "known", "length_normalise", "models",
-                 "pool", "seed", "student", "supervisor_train", "supervisors", "training", "validation",
-                 "variants")  # fmt: skip
+    __slots__ = ("_notes", *(f"_{each.name}" for each in fields(Doors)), "estimator", "head", "known",
+                 "length_normalise", "models", "pool", "seed", "student", "supervisor_train", "supervisors", "training",
+                 "validation", "variants")  # fmt: skip
 
     def __init__(
         self,
@@ -76,6 +78,7 @@ class MethodLab:
         head: Literal["lm", "classifier", "reward"],
         length_normalise: Literal["tokens", "bytes"] | None,
         variants: int,
+        estimator: str | None,
         training: Mapping[str, Any],
         doors: Doors,
         notes: list[str],
@@ -84,7 +87,7 @@ class MethodLab:
         self.pool, self.validation = splits["pool"], splits["validation"]
         self.known, self.supervisor_train = splits["known"], splits["supervisor_train"]
         self.supervisors, self.models, self.student = supervisors, models, student
-        self.training = training
+        self.estimator, self.training = estimator, training
         self._ask, self._train, self._pretrain, self._derive = doors.ask, doors.train, doors.pretrain, doors.derive
         self._contrast, self._best_of = doors.contrast, doors.best_of
         self._prompt, self._score = doors.prompt, doors.score
@@ -235,6 +238,13 @@ def identity_values(answers: pa.Table) -> dict[str, str]:
     first = identity_answers(answers)
     pairs = zip(first["example_id"].to_pylist(), first["value"].to_pylist(), strict=True)
     return {i: v for i, v in pairs if v is not None}
+
+
+def one_value_each(answers: pa.Table, seed: int) -> dict[str, str]:
+    """Question to its answer: of one source `identity_values`, of several annotators the label by a model of them."""
+    if not of_several(answers):
+        return identity_values(answers)
+    return gold_values(label_answers(answers, seed=seed).filter(pc.field("value").is_valid()))
 
 
 def gold_values(gold: pa.Table) -> dict[str, str]:

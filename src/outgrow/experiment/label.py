@@ -1,4 +1,4 @@
-"""Answers without an experiment: one supervisor is asked the questions of one split."""
+"""Answers without an experiment: a supervisor, or all of them, are asked the questions of one split."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from outgrow.recipe.recipe import Labelling, load_labelling, parse_labelling
 
 @dataclass(frozen=True)
 class Labelled:
-    """What a supervisor said.
+    """What a supervisor, or several, answered.
 
     Attributes:
-        supervisor: its name.
+        supervisor: its name; of several the names, with " + " between.
         answers: answers (`outgrow.core.tables.ANSWERS`); reliability and curation go on from here.
         usage: what servers charged for the answers (and paraphrases), one entry per asking; empty without servers.
     """
@@ -53,6 +53,7 @@ def label(
     split: str = "pool",
     seed: int = 0,
     supervisor: str | None = None,
+    everybody: bool = False,
     store: str | Path = "outgrow-store",
     overrides: tuple[str, ...] = (),
 ) -> Labelled:
@@ -64,6 +65,7 @@ def label(
         split: which questions.
         seed: of the supervisor's tuning, demonstrations and draws.
         supervisor: its name in the recipe; the first one by default.
+        everybody: ask all supervisors; their answers stand below each other, each under its own name.
         store: folder or URL where answers are kept as they arrive; what is there is not asked again.
         overrides: `key.sub=value` each, for a recipe read from a file.
 
@@ -83,9 +85,11 @@ def label(
     names = [own.name for own in recipe.supervisors]
     if supervisor is not None and supervisor not in names:
         raise ConfigError(unknown("supervisor", supervisor, names))
-    index = 0 if supervisor is None else names.index(supervisor)
+    if supervisor is not None and everybody:
+        raise ConfigError(f"supervisor {supervisor!r} and everybody exclude each other; leave one out")
+    asked = range(len(names)) if everybody else [0 if supervisor is None else names.index(supervisor)]
     writer = recipe.supervisors[0] if recipe.ask.paraphraser == "supervisor" else recipe.ask.paraphraser
-    here = [recipe.supervisors[index], *([writer] if "paraphrase" in recipe.ask.kinds else [])]
+    here = [*(recipe.supervisors[index] for index in asked), *([writer] if "paraphrase" in recipe.ask.kinds else [])]
     if any(isinstance(each, LocalSupervisor) for each in here):
         from outgrow.models.machine import threads
 
@@ -99,8 +103,10 @@ def label(
         if split not in runner.plain_task.splits:
             raise ConfigError(unknown("split", split, runner.plain_task.splits))
         runner.reword()
-        source = runner.tune_supervisor(index, seed)
-        answers = runner.answer(source, split, seed=seed, full=True, shown=True)
-    if answers.num_rows == 0:
-        raise DataError(f"supervisor '{source.name}' has no answer to any question of split '{split}'")
-    return Labelled(source.name, answers, tuple(runner.usage.values()))
+        tables = []
+        for index in asked:
+            source = runner.tune_supervisor(index, seed)
+            tables.append(runner.answer(source, split, seed=seed, full=True, shown=True))
+            if tables[-1].num_rows == 0:
+                raise DataError(f"supervisor '{source.name}' has no answer to any question of split '{split}'")
+    return Labelled(" + ".join(names[index] for index in asked), pa.concat_tables(tables), tuple(runner.usage.values()))

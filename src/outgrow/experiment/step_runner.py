@@ -45,7 +45,7 @@ from outgrow.reliability import DecoyQuestions, with_decoys
 from outgrow.reliability.contrast import AnyStates
 from outgrow.reliability.hashing import hash_order
 from outgrow.store import Store
-from outgrow.supervisors.asking import Asking
+from outgrow.supervisors.asking import Asking, Elsewhere
 from outgrow.supervisors.config import LocalSupervisor
 from outgrow.supervisors.demonstrations import choose
 from outgrow.supervisors.paraphrase import ParaphraseTask, usable
@@ -197,7 +197,9 @@ class StepRunner:
         return asking
 
     def _named(self, source: Source, examples: pa.Table, asking: Asking, split: str) -> pa.Table:
-        table = self._ask(source, self.task, examples, asking, split)
+        table, handle = self._ask(source, self.task, examples, asking, split), self.sources.find(source)
+        if isinstance(handle, Elsewhere) and handle.apart:
+            return table
         return table.set_column(1, ANSWERS.field("source"), pa.array([source.name] * table.num_rows, pa.string()))
 
     def _ask(self, source: Source, task: Task, examples: pa.Table, asking: Asking, split: str) -> pa.Table:

@@ -10,9 +10,11 @@ from outgrow.methods.calibrated import (
     calibrated_filtering,
     calibrated_reweighting,
 )
+from outgrow.methods.conal import Conal, conal
 from outgrow.methods.confidence_filtering import ConfidenceFiltering, confidence_filtering
 from outgrow.methods.confidence_loss import ConfidenceLoss, confidence_loss
 from outgrow.methods.contrast_consistent_search import ContrastConsistentSearch, contrast_consistent_search
+from outgrow.methods.crowd_layer import CrowdLayer, crowd_layer
 from outgrow.methods.deception import (
     Conflicting,
     Explicit,
@@ -32,6 +34,7 @@ from outgrow.methods.few_shot import FewShot, few_shot
 from outgrow.methods.generative_finetuning import GenerativeFinetuning, generative_ceiling, generative_finetuning
 from outgrow.methods.linear_probe import LinearProbe, finetuned_probe_gold, linear_probe, linear_probe_gold
 from outgrow.methods.logit_contrast import LogitContrast, logit_contrast
+from outgrow.methods.madl import Madl, madl
 from outgrow.methods.majority_vote import MajorityVote, majority_vote
 from outgrow.methods.naive import Naive, naive
 from outgrow.methods.nearest_centroid import NearestCentroid, nearest_centroid
@@ -97,6 +100,9 @@ _OURS = (
     MethodSpec("probe_filtering", ProbeFiltering, probe_filtering),
     MethodSpec("forward_correction", ForwardCorrection, forward_correction),
     MethodSpec("linear_probe", LinearProbe, linear_probe),
+    MethodSpec("crowd_layer", CrowdLayer, crowd_layer, needs="annotators"),
+    MethodSpec("conal", Conal, conal, needs="annotators"),
+    MethodSpec("madl", Madl, madl, needs="annotators"),
     MethodSpec("dpo", Pairs, dpo, objective=PREFERENCE),
     MethodSpec("delta_learning", Pairs, delta_learning, objective=PREFERENCE),
     MethodSpec("reversed_pairs", Pairs, reversed_pairs, objective=PREFERENCE, control=True),

@@ -15,8 +15,11 @@ from outgrow.core.config import Config
 from outgrow.core.encoding import encode
 from outgrow.core.errors import PrerequisiteError
 from outgrow.core.lab import Lab, Student
+from outgrow.methods.crowd import ask_all, validation_labels
 from outgrow.methods.rows import WeightMode, earliest
 from outgrow.reliability import agreement, with_consensus
+from outgrow.reliability.annotator_models import AUTO
+from outgrow.reliability.labels import of_several
 
 Form = Literal["corrected", "published"]
 Stratify = Literal["label"] | None
@@ -65,19 +68,42 @@ class Answered:
         seed: of ties and draws.
         known: where the method needs "known" and there are some.
         given: labels that somebody gave, columns `example_id` and `label`, where the method needs "given".
-        estimate: for answers of several annotators: makes their labels, with `reliability` = P(label is right).
+        posterior: of several annotators: their labels by a model of them, `reliability` = P(label is right).
+        model: that model.
     """
 
     answers: pa.Table
     seed: int = 0
     known: Known | None = None
     given: pa.Table | None = None
-    estimate: Callable[[pa.Table], pa.Table] | None = None
+    posterior: pa.Table | None = None
+    model: str = ""
+
+    @classmethod
+    def by_annotators(
+        cls, answers: pa.Table, estimator: str, *, seed: int = 0, known: pa.Table | None = None, **facts: Any
+    ) -> Answered:
+        """Answers of several annotators, whose labels a model of them makes.
+
+        Args:
+            answers: their answers.
+            estimator: the model (`outgrow.reliability.annotators.MODELS`, "auto").
+            seed: of ties and draws.
+            known: gold of some questions, which teaches who is right.
+            **facts: further attributes.
+
+        Raises:
+            As `fit_annotators`.
+        """
+        from outgrow.reliability.annotators import fit_annotators
+
+        model = fit_annotators(answers, model=estimator, known=known)
+        return cls(answers, seed, posterior=model.posterior_table(seed=seed), model=type(model).__name__, **facts)
 
     def labels(self, *, temperature: float = 0.2) -> pa.Table:
         """A label per question: by agreement, or by the model of annotators."""
-        if self.estimate is not None:
-            return self.estimate(self.answers)
+        if self.posterior is not None:
+            return self.posterior
         return agreement(self.answers, seed=self.seed, temperature=temperature)
 
     def repeated_labels(self, method: str, *, temperature: float = 0.2) -> pa.Table:
@@ -87,11 +113,11 @@ class Answered:
             PrerequisiteError: as `require_repeats`; a model of annotators rates single answers, too.
         """
         labels = self.labels(temperature=temperature)
-        return labels if self.estimate is not None else require_repeats(labels, method)
+        return labels if self.posterior is not None else require_repeats(labels, method)
 
     def measure(self) -> str:
         """The column of `labels` that weighs them."""
-        return "softmax_reliability" if self.estimate is None else "reliability"
+        return "softmax_reliability" if self.posterior is None else "reliability"
 
     def refuse_several(self, what: str) -> None:
         """Refuse what has a meaning for the answers of one source alone.
@@ -99,8 +125,11 @@ class Answered:
         Raises:
             PrerequisiteError: a model of annotators makes the labels.
         """
-        if self.estimate is not None:
-            raise PrerequisiteError(f"{what} is for answers of one source; take all for one with --together")
+        if self.posterior is not None:
+            raise PrerequisiteError(
+                f"{what} is for answers of one source, and a model of annotators labels these; take all answers for "
+                "one source's with --together, in a recipe without estimator"
+            )
 
     @property
     def first(self) -> pa.Table:
@@ -153,7 +182,8 @@ class MethodSpec:
         uses_gold: whether it may call `lab.gold`; a report marks such arms as oracles.
         control: whether it is there for comparison and not for use.
         choose: the method as a function of tables, where it only chooses rows.
-        needs: what `choose` needs beside answers: questions with "known" gold, or "given" labels.
+        needs: what it needs beside one supervisor's answers: questions with "known" gold, "given" labels, or answers
+            of several "annotators".
         weighted: whether rows of `choose` differ in weight.
         ceiling: the method that has the same steps with gold: PGR counts up to its arm.
         objective: what it trains by where neither it nor the recipe names an objective; None is imitation.
@@ -165,7 +195,7 @@ class MethodSpec:
     uses_gold: bool = False
     control: bool = False
     choose: Choose | None = None
-    needs: Literal["known", "given"] | None = None
+    needs: Literal["known", "given", "annotators"] | None = None
     weighted: bool = False
     ceiling: str = "strong_ceiling"
     objective: Any = None
@@ -176,6 +206,9 @@ class MethodSpec:
     ) -> MethodSpec:
         """A method that only chooses rows: in a lab it asks the first supervisor about the pool, and trains once.
 
+        Where the arm names an estimator all supervisors are asked, as the annotators of that model; the answers of
+        several people in one file are rated by a model in any case.
+
         Args:
             name: in a recipe.
             config: the model of its settings.
@@ -185,14 +218,20 @@ class MethodSpec:
         """
 
         def function(lab: Lab, settings: Any) -> Student:
-            answers = lab.ask(lab.supervisors[0], lab.pool, variants=variants)
-            known = None
-            if facts.get("needs") == "known" and lab.known.num_rows:
-                known = Known(lab.ask(lab.supervisors[0], lab.known), lab.known_gold(), lab.in_form_of)
-            chosen = choose(Answered(answers, lab.seed, known), settings)
+            first, select = lab.supervisors[0], None
+            answers = lab.ask(first, lab.pool, variants=variants) if lab.estimator is None else ask_all(lab, lab.pool)
+            if (estimator := lab.estimator or (AUTO if of_several(answers) else None)) is not None:
+                answered = Answered.by_annotators(answers, estimator, seed=lab.seed)
+                select = validation_labels(lab, estimator)
+            else:
+                known = None
+                if facts.get("needs") == "known" and lab.known.num_rows:
+                    known = Known(lab.ask(first, lab.known), lab.known_gold(), lab.in_form_of)
+                answered = Answered(answers, lab.seed, known)
+            chosen = choose(answered, settings)
             for note in chosen.notes:
                 lab.note(note)
-            return lab.train(lab.student, chosen.rows, weights=chosen.weights)
+            return lab.train(lab.student, chosen.rows, weights=chosen.weights, select=select)
 
         return cls(name, config, function, choose=choose, **facts)
 

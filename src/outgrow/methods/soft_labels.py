@@ -14,6 +14,6 @@ class SoftLabels(MethodConfig):
 def soft_labels(answered: Answered, config: SoftLabels) -> TrainingSet:
     """Train on the option probabilities averaged over wordings and samples; vote shares where there are none."""
     labels = answered.labels()
-    if answered.estimate is None:
+    if answered.posterior is None:
         labels = mean_probabilities(answered.answers, labels)
     return TrainingSet(imitation_rows(labels, answered.answers, soft=True), labels)

@@ -17,6 +17,7 @@ from outgrow.core.registry import Named, Registry
 from outgrow.methods import METHODS
 from outgrow.objectives import OBJECTIVES
 from outgrow.recipe.unions import MethodUnion, ParaphraserUnion, SupervisorUnion, TaskUnion
+from outgrow.reliability.annotator_models import AUTO, MODELS
 from outgrow.supervisors import SUPERVISORS
 from outgrow.supervisors.config import LONGEST_NAME, NAME, FileSupervisor, LocalSupervisor
 from outgrow.supervisors.server.config import refuse_keys
@@ -26,6 +27,7 @@ from outgrow.training.config import TrainConfig
 
 T = TypeVar("T", bound=Named)
 Count = Annotated[int, Field(ge=1)]
+ESTIMATORS = (AUTO, *MODELS)
 
 
 def _read_supervisor(raw: Any) -> BaseModel:
@@ -215,17 +217,21 @@ class Arm(BaseModel, frozen=True):
         name: the method's name in `outgrow.methods.METHODS`.
         config: the method's own configuration model.
         objective: what the method trains by where it names no objective itself; None for imitation.
+        estimator: the model of annotators (`outgrow.reliability.annotator_models`) that labels the pool from the
+            answers of all supervisors; None takes the first supervisor's answers.
     """
 
     id: str
     name: str
     config: BaseModel
     objective: Loss | None = None
+    estimator: str | None = None
 
     def plain(self) -> dict[str, Any]:
         """The form it has in a recipe."""
         loss = {} if self.objective is None else {"objective": self.objective.plain()}
-        return {"name": self.name, "id": self.id, **loss, **self.config.model_dump(mode="json")}
+        model = {} if self.estimator is None else {"estimator": self.estimator}
+        return {"name": self.name, "id": self.id, **loss, **model, **self.config.model_dump(mode="json")}
 
 
 def _read_task(raw: Any) -> BaseModel:
@@ -254,12 +260,22 @@ def _read_arm(raw: Any) -> Arm:
     if isinstance(raw, Arm):
         return raw
     name, spec, settings = _named(METHODS, raw)
-    arm_id, loss = settings.pop("id", ""), settings.pop("objective", None)
+    arm_id, loss, estimator = (settings.pop(key, None) for key in ("id", "objective", "estimator"))
+    arm_id = "" if arm_id is None else arm_id
     if not isinstance(arm_id, str) or (arm_id and not re.match(NAME, arm_id)):
         raise fault("must be text of letters, digits and . _ = , + - or blanks", arm_id, "id")
     if len(arm_id) > LONGEST_NAME:
         raise fault(f"must have at most {LONGEST_NAME} characters", arm_id, "id")
-    return Arm(id=arm_id, name=name, config=validate(spec.config, settings), objective=_read_loss(loss))
+    if estimator is not None and spec.choose is None:
+        able = [each for each, other in METHODS.loaded()[0].items() if other.choose is not None]
+        raise fault(
+            f"has no meaning for {name}; methods that label first take it: {', '.join(able)}", estimator, "estimator"
+        )
+    if estimator is not None and estimator not in ESTIMATORS:
+        raise fault(unknown("model of annotators", str(estimator), ESTIMATORS), estimator, "estimator")
+    return Arm(
+        id=arm_id, name=name, config=validate(spec.config, settings), objective=_read_loss(loss), estimator=estimator
+    )
 
 
 def _read_loss(raw: Any) -> Loss | None:
@@ -279,6 +295,7 @@ def name_arms(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
         twins = [other for other in arms if other.name == arm.name]
         given = arm.config.model_dump(mode="json", include=arm.config.model_fields_set)
         given |= {} if arm.objective is None else {"objective": arm.objective.name}
+        given |= {} if arm.estimator is None else {"estimator": arm.estimator}
         settings = ",".join(f"{key}={json.dumps(value).strip(chr(34))}" for key, value in given.items())
         default = f"{arm.name} {settings}".strip() if len(twins) > 1 else arm.name
         named.append(arm.model_copy(update={"id": arm.id or default}))

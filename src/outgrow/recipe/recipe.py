@@ -16,6 +16,7 @@ from outgrow.core.config_errors import fault, report, validate
 from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.names import did_you_mean, unknown
 from outgrow.core.plugins import load_plugin, loaded_plugins, restore_plugins
+from outgrow.methods import METHODS
 from outgrow.recipe.parts import (
     Arm,
     Ask,
@@ -221,6 +222,20 @@ class Recipe(Labelling):
         for key, arm in () if deceived is None else deceived.named:
             if arm not in ids:
                 raise fault(unknown("arm", arm, ids), arm, "evaluation", "deception", key)
+        return self
+
+    @model_validator(mode="after")
+    def _enough_annotators(self) -> Recipe:
+        crowd = any(getattr(each, "apart", False) for each in self.supervisors)
+        if crowd or (len(self.supervisors) > 1 and self.grid == "together"):
+            return self
+        for place, arm in enumerate(self.methods):
+            if arm.estimator is not None or METHODS.require(arm.name).needs == "annotators":
+                raise fault(
+                    "needs several annotators for each student: several supervisors with grid: together, or a file of "
+                    "several people's answers with apart: true",
+                    arm.id, "methods", place,
+                )  # fmt: skip
         return self
 
     def build_task(self) -> BuiltTask:

@@ -11,6 +11,7 @@ from pydantic_core import CoreSchema
 
 from outgrow.methods import METHODS
 from outgrow.objectives import OBJECTIVES
+from outgrow.reliability.annotator_models import AUTO, MODELS
 from outgrow.supervisors import SUPERVISORS
 from outgrow.tasks import TASKS
 
@@ -73,7 +74,7 @@ class ParaphraserUnion(SupervisorUnion):
 
 
 class MethodUnion(Union):
-    """A method's name, or its settings beside `name`, `id` and `objective`."""
+    """A method's name, or its settings beside `name`, `id`, `objective` and `estimator`."""
 
     def schema(self, handler: GetJsonSchemaHandler) -> Schema:
         """A name, or one of the mappings."""
@@ -82,10 +83,12 @@ class MethodUnion(Union):
             "id": {"type": "string", "description": "What tables and figures call this arm; must be unique."},
             "objective": self._objectives(handler),
         }
+        text = "The model of annotators that makes labels of all supervisors' answers; null takes the first's."
+        estimator = {"estimator": {"enum": [AUTO, *MODELS, None], "description": text}}
         mappings = []
         for name, spec in specs.items():
             schema = _tagged(self.of(spec.config, handler), "name", name, spec.doc)
-            schema["properties"] |= own
+            schema["properties"] |= own if spec.choose is None else own | estimator
             mappings.append(schema)
         plain = [each["properties"]["name"]["const"] for each in mappings if each["required"] == ["name"]]
         return {"oneOf": [{"enum": plain}, *mappings]}

@@ -105,6 +105,11 @@ class Elsewhere:
         """`server`, `file`, or what others call theirs."""
         return str(self.config.kind)
 
+    @property
+    def apart(self) -> bool:
+        """Whether its answers are of several annotators, each under its own name."""
+        return isinstance(self.config, FileSupervisor) and self.config.apart
+
     def answer(
         self, task: Task, examples: pa.Table, asking: Asking, *, journal: Records | None, progress: Progress | None
     ) -> pa.Table:

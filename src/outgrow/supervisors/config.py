@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from outgrow.core.config import Config
+from outgrow.core.config_errors import fault
 from outgrow.core.errors import ConfigError
 from outgrow.models import files as models
 from outgrow.models import minilm
@@ -82,6 +83,7 @@ class FileSupervisor(Config):
             relative to the recipe's `data_dir`, or to the recipe's own folder.
         source: take the answers of this source (worker) alone.
         together: take all sources for one crowd whose members are interchangeable: each answer is a sample of it.
+        apart: keep the sources' names: each is an annotator, and a model of annotators makes the labels.
     """
 
     kind: Literal["file"] = "file"
@@ -89,6 +91,14 @@ class FileSupervisor(Config):
     path: Annotated[str, Field(min_length=1)]
     source: str | None = None
     together: bool = False
+    apart: bool = False
+
+    @model_validator(mode="after")
+    def _one_of(self) -> FileSupervisor:
+        given = [name for name in ("source", "together", "apart") if getattr(self, name)]
+        if len(given) > 1:
+            raise fault(f"{' and '.join(given)} exclude each other; keep one", getattr(self, given[1]), given[1])
+        return self
 
     @property
     def described(self) -> str:

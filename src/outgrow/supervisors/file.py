@@ -22,7 +22,8 @@ from outgrow.tasks.parsing import after_reasoning
 
 def identity(config: FileSupervisor, folder: Path) -> str:
     """What stands for the answers in a store's key: the file's content, and which part of it is used."""
-    return sha256_text("file", sha256_file(folder / config.path), config.source, config.together)
+    apart = ["apart"] if config.apart else []
+    return sha256_text("file", sha256_file(folder / config.path), config.source, config.together, *apart)
 
 
 def answer(
@@ -44,8 +45,8 @@ def answer(
         given. A `prompt` that the file does not have is the task's identity wording.
 
     Raises:
-        DataError: the file is wrong; it holds several sources and neither `source` nor `together` is set; or none of
-            its ids is a question of the task at all.
+        DataError: the file is wrong; it holds several sources and none of `source`, `together` and `apart` is set; or
+            none of its ids is a question of the task at all.
     """
     path = folder / config.path
     answers = _from_zero(_of_source(read_answers(path), config, path))
@@ -80,22 +81,26 @@ def _of_source(answers: pa.Table, config: FileSupervisor, path: Path) -> pa.Tabl
                 f"There are {', '.join(map(repr, sources[:20]))}"
             )
         return answers.filter(pc.equal(answers["source"], config.source))
-    if len(sources) > 1 and not config.together:
+    if len(sources) > 1 and not (config.together or config.apart):
         raise DataError(
             f"{path}: answers of {len(sources)} sources ({', '.join(map(repr, sources[:5]))}, ...); choose one with "
-            "source: NAME, or take them for one crowd with together: true"
+            "source: NAME, take each for an annotator with apart: true, or all for one crowd with together: true"
         )
+    if config.apart:
+        return answers
     return as_one_source(answers, config.name) if len(sources) > 1 else answers
 
 
 def _from_zero(answers: pa.Table) -> pa.Table:
-    """Samples numbered 0, 1, ... within question and wording, in their own order: some files count from 1."""
-    question, variant, sample = (
-        np.unique(answers[name].to_numpy(), return_inverse=True)[1] for name in ("example_id", "variant", "sample")
+    """Samples numbered 0, 1, ... within question, source and wording, in their own order: some files count from 1."""
+    question, source, variant, sample = (
+        np.unique(answers[name].to_numpy(), return_inverse=True)[1]
+        for name in ("example_id", "source", "variant", "sample")
     )
-    order = np.lexsort((sample, variant, question))
+    order = np.lexsort((sample, variant, source, question))
     numbers = np.empty(len(order), np.int64)
-    numbers[order] = numbers_within((question * (variant.max(initial=0) + 1) + variant)[order])
+    place = question * (source.max(initial=0) + 1) + source
+    numbers[order] = numbers_within((place * (variant.max(initial=0) + 1) + variant)[order])
     return with_column(answers, "sample", pa.array(numbers))
 
 

@@ -15,11 +15,11 @@ from outgrow.core.lab import Source, Student
 from outgrow.core.tables import LABELS, Example, iter_examples
 from outgrow.experiment.cells import Cell, cell_folder
 from outgrow.experiment.graph import Done, zero_shot
-from outgrow.experiment.lab import gold_values, identity_answers, identity_values
+from outgrow.experiment.lab import gold_values, identity_answers, identity_values, one_value_each
 from outgrow.experiment.results.views import Seed, Split, values_of
 from outgrow.experiment.step_runner import StepRunner
 from outgrow.recipe.recipe import Recipe
-from outgrow.reliability import agreement
+from outgrow.reliability.labels import label_answers, of_several
 from outgrow.tasks.equivalence import in_form_of
 
 Scores = Float[np.ndarray, "seeds questions"]
@@ -111,15 +111,18 @@ class CollectedCell:
     def _seed(self, seed: int) -> Seed:
         source = self.runner.tune_supervisor(self.cell.supervisors[0], seed)
         settings = {"seed": seed, **self.recipe.reliability.settings()}
+        crowd = {"seed": seed}  # of annotators under their own names, a model of them
         asked = {"seed": seed, "full": True, "shown": True}
         pool, test = self._answers(source, "pool", **asked), self._answers(source, "test", **asked)
         known = None if self.known is None else self._answers(source, "known", **asked)
 
         def labels(answers: pa.Table) -> pa.Table:  # a file may have no answer to any question of a split
-            return agreement(answers, **settings) if answers.num_rows else LABELS.empty_table()
+            if not answers.num_rows:
+                return LABELS.empty_table()
+            return label_answers(answers, **(crowd if of_several(answers) else settings))
 
         return Seed(
-            seed, source, pool, agreement(pool, **settings), labels(test), identity_values(test),
+            seed, source, pool, labels(pool), labels(test), one_value_each(test, seed),
             None if known is None else labels(known),
         )  # fmt: skip
 

@@ -1,0 +1,119 @@
+"""Several supervisors as annotators: who is asked, what labels come out, and rows that say whose answer they are."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from outgrow.core.errors import PrerequisiteError
+from outgrow.core.lab import Source
+from outgrow.methods import METHODS
+from outgrow.methods.annotators import components
+from outgrow.objectives.annotators import CoNal, CrowdLayer, Madl
+from outgrow.reliability.annotators import fit_annotators
+
+_spec = importlib.util.spec_from_file_location("fake_lab", Path(__file__).with_name("fake_lab.py"))
+fake = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(fake)
+
+# two who agree with each other eleven times of twelve, and the first supervisor, who says the opposite of both
+TRUE = {f"q{i:02}": "ab"[i % 2] for i in range(10)} | {"v1": "a", "v2": "b"}
+TURNED = {q: "b" if value == "a" else "a" for q, value in TRUE.items()}
+OTHERS = (Source("ann", "key-ann"), Source("bob", "key-bob"))
+
+
+def crowd_lab(**facts):
+    answers = fake.answers_table({q: [value] for q, value in TURNED.items()})
+    said = {"ann": TRUE, "bob": {**TRUE, "q03": "a"}}
+    states = {q: [float(value == "a"), 1.0, i / 10] for i, (q, value) in enumerate(TRUE.items())}
+    return fake.FakeLab(answers, held_out=("v1", "v2"), said=said, further=OTHERS, states=states, **facts)
+
+
+def run(name, lab, **settings):
+    METHODS[name].function(lab, METHODS[name].config(**settings))
+    (trained,) = lab.trained
+    return trained
+
+
+def test_without_an_estimator_the_first_supervisor_alone_is_asked():
+    lab = crowd_lab()
+    trained = run("majority_vote", lab)
+    assert [who for who, _ in lab.asked] == ["sup"]
+    assert dict(zip(trained.column("example_id"), trained.column("target"), strict=True))["q00"] == TURNED["q00"]
+    assert trained.select is None
+
+
+@pytest.mark.parametrize(("estimator", "disputed"), [("majority", "a"), ("dawid_skene", "b")])
+def test_an_estimator_labels_by_all_supervisors_and_chooses_the_checkpoint_by_its_labels(estimator, disputed):
+    lab = crowd_lab(estimator=estimator)
+    trained = run("majority_vote", lab)
+    assert {who for who, _ in lab.asked} == {"sup", "ann", "bob"}
+    assert dict(zip(trained.column("example_id"), trained.column("target"), strict=True)) == {
+        **{q: value for q, value in TRUE.items() if q.startswith("q")},
+        "q03": disputed,  # ann against bob and the one who is always wrong
+    }
+    told = trained.select
+    assert dict(zip(*(told[name].to_pylist() for name in ("example_id", "value")), strict=True)) == {
+        "v1": "a",
+        "v2": "b",
+    }
+
+
+def test_soft_labels_are_the_posterior():
+    lab = crowd_lab(estimator="dawid_skene")
+    trained = run("soft_labels", lab)
+    tables = [lab.ask(each, lab.pool, variants=1) for each in lab.supervisors]
+    import pyarrow as pa
+
+    posterior = fit_annotators(pa.concat_tables(tables), model="dawid_skene").posterior_table(seed=0)
+    expected = dict(zip(posterior["example_id"].to_pylist(), posterior["probabilities"].to_pylist(), strict=True))
+    for question, shares in zip(trained.column("example_id"), trained.column("probabilities"), strict=True):
+        assert dict(shares) == pytest.approx(dict(expected[question]))
+
+
+def test_what_is_for_one_source_says_so():
+    with pytest.raises(PrerequisiteError, match=r"first answer .* one source, .* in a recipe without estimator"):
+        run("naive", crowd_lab(estimator="auto"))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "settings"),
+    [("crowd_layer", CrowdLayer, {}), ("conal", CoNal, {"items": 2}), ("madl", Madl, {"items": 2, "gamma": 0.5})],
+)
+def test_joint_methods_train_on_everybodys_answers(name, kind, settings):
+    lab = crowd_lab()
+    trained = run(name, lab, rate=0.02, **settings)
+    assert trained.rows.num_rows == 30
+    whose = dict(zip(trained.column("source"), trained.column("annotator"), strict=True))
+    assert whose == {"ann": 0.0, "bob": 1.0, "sup": 2.0}
+    answers = {(s, q): v for s, q, v in zip(*map(trained.column, ("source", "example_id", "target")), strict=True)}
+    assert answers["ann", "q03"] == "b"
+    assert answers["bob", "q03"] == answers["sup", "q03"] == "a"
+    assert isinstance(trained.objective, kind)
+    assert (trained.objective.annotators, trained.objective.rate) == (3, 0.02)
+    assert trained.select["value"].to_pylist() == ["a", "b"]
+    if name == "crowd_layer":
+        assert "item" not in trained.rows.column_names
+    else:
+        assert trained.objective.items == 2
+        items = np.array(trained.column("item"))
+        assert items.shape == (30, 2)
+        np.testing.assert_allclose(items.std(axis=0), 1.0, atol=1e-3)
+    if name == "madl":
+        assert trained.objective.gamma == 0.5
+
+
+def test_one_annotator_is_none():
+    lab = fake.FakeLab(fake.answers_table({q: [value] for q, value in TRUE.items()}), held_out=("v1", "v2"))
+    with pytest.raises(PrerequisiteError, match="crowd_layer learns from the answers of several annotators, and there"):
+        run("crowd_layer", lab)
+
+
+def test_components_are_unit_and_leave_out_what_does_not_vary():
+    rng = np.random.default_rng(0)
+    states = rng.normal(size=(200, 1)) @ rng.normal(size=(1, 5)) + 0.3 * rng.normal(size=(200, 1)) @ np.ones((1, 5)) + 7
+    found = components(states, 4)
+    assert found.shape == (200, 2)  # of rank two
+    np.testing.assert_allclose(np.cov(found.T, bias=True), np.eye(2), atol=1e-3)
+    assert components(np.ones((3, 4)), 2).tolist() == [[0.0]] * 3
