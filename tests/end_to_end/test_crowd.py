@@ -45,15 +45,15 @@ def settings(**changes):
 
 
 def write_people(folder, splits, changes):
-    """Three who are right nine times of ten, and two who are wrong most of the time, in one way."""
+    """Three who are right nine times of ten, and one who is wrong nine times of ten, in one way."""
     task = parse_recipe(tiny.recipe(folder, **changes)).build_task()
     lines = ["task,worker,label"]
     for split in splits:
         for example in iter_examples(task.examples(split)):
             truth = int(example.question.split()[0][1:]) % 3
-            for who in ("ann", "bob", "cid", "turned 1", "turned 2"):
+            for who in ("ann", "bob", "cid", "turned"):
                 slip = int(sha256_text(who, example.question)[:8], 16) % 10 == 0
-                lines.append(f"{example.example_id},{who},{tiny.COLOURS[(truth + (slip != ('turned' in who))) % 3]}")
+                lines.append(f"{example.example_id},{who},{tiny.COLOURS[(truth + (slip != (who == 'turned'))) % 3]}")
     (folder / "people.csv").write_text("\n".join(lines) + "\n")
 
 
@@ -70,10 +70,10 @@ def test_people_in_a_file_are_annotators_of_every_arm(made):
     assert accuracy["majority_vote"] > 0.9
     assert accuracy["uncertainty_filtering"] > 0.6
     assert arms["majority_vote"]["rows"] == [60]
-    assert [arms[name]["rows"] for name in ("crowd_layer", "conal", "madl")] == [[300]] * 3
+    assert [arms[name]["rows"] for name in ("crowd_layer", "conal", "madl")] == [[240]] * 3
     assert {tuple(arm["steps"]) for arm in arms.values()} == {(48,)}
-    for name in ("crowd_layer", "conal", "madl"):  # the turned ones count for what they tell
-        assert accuracy[name] > 0.9, name
+    for name in ("crowd_layer", "conal", "madl"):  # the turned one counts for what he tells
+        assert accuracy[name] > 0.75, name
 
 
 def test_the_floor_is_what_a_model_of_the_annotators_says(made):
@@ -103,7 +103,8 @@ def test_both_can_be_planned_before_anybody_has_counted_the_annotators(here, tmp
         [{"model": str(here / name), "train": None} for name in ("weak", "strong")],
     ):
         recipe = tmp_path / "crowd.yaml"
-        recipe.write_text(json.dumps(tiny.recipe(here, **settings(supervisors=supervisors))))
+        methods = [METHODS[0], *METHODS[2:]]  # without the one that goes by repeated answers
+        recipe.write_text(json.dumps(tiny.recipe(here, **settings(supervisors=supervisors, methods=methods))))
         done = cli("plan", recipe, "--device", "h100")
         assert done.code == 0, done.err
 
@@ -139,14 +140,14 @@ def test_label_asks_everybody_and_keeps_names(here, tmp_path, cli):
     assert done.code == 0, done.err
     assert "expected share of right labels" in done.out
     lines = (tmp_path / "all.csv").read_text().splitlines()
-    assert len(lines) == 301
-    assert {line.split(",")[1] for line in lines[1:]} == {"ann", "bob", "cid", "turned 1", "turned 2"}
+    assert len(lines) == 241
+    assert {line.split(",")[1] for line in lines[1:]} == {"ann", "bob", "cid", "turned"}
     both = {**changes, "supervisors": [changes["supervisors"][0], {"model": str(here / "weak"), "train": None}]}
     recipe.write_text(json.dumps(tiny.recipe(here, **both)))
     done = cli("label", recipe, "--all", "--out", tmp_path / "all.csv", "--store", tmp_path / "st")
     assert done.code == 0, done.err
     assert "people.csv + weak answered" in done.out
-    assert len((tmp_path / "all.csv").read_text().splitlines()) == 361
+    assert len((tmp_path / "all.csv").read_text().splitlines()) == 301
     refused = cli("label", recipe, "--all", "--supervisor", "weak", "--out", tmp_path / "no.csv")
     assert refused.code == 2
     assert "exclude each other" in refused.err

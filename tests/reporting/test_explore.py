@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 import subprocess
@@ -41,6 +43,17 @@ def read(payload):
     return lambda numbers: [texts[n] for n in numbers]
 
 
+def data_of(path):
+    """What the page's script gets."""
+    packed = path.read_text("utf-8").split('id="labels-data">')[1].split("</script>")[0]
+    return json.loads(gzip.decompress(base64.b64decode(packed)))
+
+
+def said_of(found):
+    """The numbers of each question's answers."""
+    return [list(range(a, b)) for a, b in zip(found["starts"][:-1], found["starts"][1:], strict=True)]
+
+
 def test_rows_read_back_as_they_were():
     found = explore_payload(agreement(answers(), seed=0))
     text = read(found)
@@ -52,7 +65,7 @@ def test_rows_read_back_as_they_were():
     assert sorted(text(found["votes"][1][::2])) == ["a", "b"]
     assert found["votes"][1][1::2] == [1, 1]
     assert found["source"] is None  # there is but one
-    assert found["said"] is None
+    assert found["starts"] is None
     assert found["asked"] == [-1, -1, -1]
 
 
@@ -74,10 +87,10 @@ def test_answers_stand_with_their_question_in_the_order_of_wordings():
     shuffled = said.take(pa.array([3, 5, 0, 2, 4, 1]))
     found = explore_payload(agreement(said, seed=0), shuffled)
     text, columns = read(found), found["answers"]
-    assert [len(each) for each in found["said"]] == [2, 2, 2]
-    assert [[columns["variant"][i] for i in each] for each in found["said"]] == [[0, 1]] * 3
-    assert text([columns["value"][i] for i in found["said"][1]]) == ["a", "b"]
-    assert text([columns["text"][i] for i in found["said"][2]]) == [None, None]
+    assert [len(each) for each in said_of(found)] == [2, 2, 2]
+    assert [[columns["variant"][i] for i in each] for each in said_of(found)] == [[0, 1]] * 3
+    assert text([columns["value"][i] for i in said_of(found)[1]]) == ["a", "b"]
+    assert text([columns["text"][i] for i in said_of(found)[2]]) == [None, None]
     assert text(found["asked"]) == ["q1, wording 0?", "q2, wording 0?", "q3, wording 0?"]
 
 
@@ -86,7 +99,7 @@ def test_where_each_source_has_a_label_answers_go_to_their_own():
     found = explore_payload(agreement(both, seed=0, one_label_per_source=True), both)
     text = read(found)
     assert text(found["source"]) == ["s", "t"]
-    assert [text([found["answers"]["value"][i] for i in each]) for each in found["said"]] == [["a", "a"], ["b", "b"]]
+    assert [text([found["answers"]["value"][i] for i in each]) for each in said_of(found)] == [["a", "a"], ["b", "b"]]
 
 
 def test_answers_of_other_questions_are_refused_and_some_others_left_aside():
@@ -94,7 +107,7 @@ def test_answers_of_other_questions_are_refused_and_some_others_left_aside():
     with pytest.raises(DataError, match=r"no answer belongs to a label.*'x1'.*'q1'"):
         explore_payload(labels, answers({"x1": ["a"]}))
     found = explore_payload(labels, answers({"x1": ["a"], "q2": ["b", "b"]}))
-    assert [len(each) for each in found["said"]] == [0, 2, 0]
+    assert [len(each) for each in said_of(found)] == [0, 2, 0]
 
 
 def test_too_many_questions_or_answers_are_left_out_whole_and_counted(monkeypatch):
@@ -104,7 +117,7 @@ def test_too_many_questions_or_answers_are_left_out_whole_and_counted(monkeypatc
     monkeypatch.setattr(explore, "MOST_ANSWERS", 5)
     found = explore_payload(labels, many)
     assert (len(found["ids"]), found["left_out"]) == (8, 12)
-    assert [len(each) for each in found["said"]] == [2, 2, 0, 0, 0, 0, 0, 0]
+    assert [len(each) for each in said_of(found)] == [2, 2, 0, 0, 0, 0, 0, 0]
     assert found["answers_left_out"] == 12
     page = " ".join(build_explorer(labels, answers=many).split())
     assert "12 questions drawn at random and 12 answers of the later questions were left out." in page
@@ -131,8 +144,7 @@ def test_the_page_is_one_file_and_hostile_text_stays_text(tmp_path, hostile):
     assert page.count("<script") == 2  # the data and the one script
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
     assert "<script>window.hacked" not in page
-    data = json.loads(page.split('id="labels-data">')[1].split("</script>")[0])
-    assert data["ids"] == list(hostile.HOSTILE)
+    assert data_of(path)["ids"] == list(hostile.HOSTILE)
 
 
 def test_the_same_labels_give_the_same_bytes():
@@ -163,12 +175,12 @@ def test_the_verb_writes_a_page_of_labels_with_their_answers_or_of_answers_alone
     found = cli("explore", labels, "--out", out)
     assert (found.code, found.err) == (0, "")
     assert f"wrote a page of 3 questions to {out}" in found.out
-    alone = out.read_text("utf-8")
+    alone = data_of(out)["texts"]
     assert cli("explore", labels, "--out", out, "--answers", said).code == 0
-    assert "q1, wording 1?" in out.read_text("utf-8")
+    assert "q1, wording 1?" in data_of(out)["texts"]
     assert "q1, wording 1?" not in alone
     assert cli("explore", said, "--out", tmp_path / "q.html").code == 0
-    assert "q1, wording 1?" in (tmp_path / "q.html").read_text("utf-8")
+    assert "q1, wording 1?" in data_of(tmp_path / "q.html")["texts"]
 
 
 def test_prompts_come_from_a_file_of_questions_where_the_answers_have_none(cli, tmp_path):
@@ -176,9 +188,9 @@ def test_prompts_come_from_a_file_of_questions_where_the_answers_have_none(cli, 
     said.write_text("example_id,value\nq1,x\nq1,y\nq2,x\nq2,x\n")
     questions.write_text('example_id,question\nq1,"Said ""first""?"\n')
     assert cli("explore", said, "--out", out).code == 0
-    assert "Said" not in out.read_text("utf-8")
+    assert data_of(out)["asked"] == [-1, -1]
     assert cli("explore", said, "--out", out, "--questions", questions).code == 0
-    assert "Said" in out.read_text("utf-8")
+    assert 'Said "first"?' in data_of(out)["texts"]
     labels = write_table(agreement(answers(), seed=0), tmp_path / "l.jsonl")
     assert "add them: --answers FILE" in cli("explore", labels, "--out", out, "--questions", questions).err
 
@@ -195,6 +207,28 @@ def test_a_file_of_workers_makes_a_page_with_annotators(cli, tmp_path):
     together = cli("explore", crowd, "--together", "--out", tmp_path / "t.html")
     assert together.code == 0, together.err
     assert '<section id="annotators">' not in (tmp_path / "t.html").read_text()
+
+
+def test_ways_of_writing_stand_on_the_page(cli, tmp_path):
+    crowd, out = tmp_path / "crowd.csv", tmp_path / "p.html"
+    ways = {"a": "Billing", "b": "billing ", "c": "Billing"}
+    rows = [f"q{i},{who},{ways[who] if i % 2 else 'sales'}" for i in range(20) for who in "abc"]
+    crowd.write_text("\n".join(["task,worker,label", *rows]) + "\n")
+    for extra, says, labels in (
+        ([], "--normalise</code> makes them one", {"Billing", "billing ", "sales"}),
+        (["--normalise"], "Each counts as one here", {"Billing", "sales"}),
+    ):
+        assert cli("explore", crowd, "--out", out, *extra).code == 0
+        page = out.read_text("utf-8")
+        assert says in page
+        assert "<code>&#39;billing &#39;</code> 10</span>" in page
+        data = data_of(out)
+        assert {data["texts"][k] for k in data["answers"]["value"]} == labels
+    assert cli("explore", crowd, "--out", out, "--together").code == 0
+    plain = tmp_path / "plain.csv"
+    plain.write_text("task,worker,label\nq1,a,x\nq1,b,y\n")
+    assert cli("explore", plain, "--out", out).code == 0
+    assert 'id="variants"' not in out.read_text("utf-8")
 
 
 def test_bad_input_ends_in_one_line_and_no_page(cli, tmp_path):

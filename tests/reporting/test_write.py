@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -82,7 +83,7 @@ def test_hostile_text_stays_text(page, hostile):
 
 
 def test_the_answers_in_the_page_hold_every_row(page, hostile):
-    data = json.loads(page.scripts[0])
+    data = json.loads(gzip.decompress(base64.b64decode(page.scripts[0])))
     assert len(data["row_question"]) == 120
     assert set(hostile.HOSTILE) <= set(data["texts"])
 

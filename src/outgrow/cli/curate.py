@@ -24,7 +24,7 @@ from outgrow.cli.options import (
     Without,
     check_paths,
 )
-from outgrow.cli.reading import Tidying, say_read
+from outgrow.cli.reading import Tidying, say_read, taken_columns
 from outgrow.cli.words import say_mix, say_weights, say_written, warn_one_class, warn_shift
 from outgrow.core.terminal import line
 
@@ -105,7 +105,9 @@ def curate(
     options = apply_overrides({name: value for name, value in options.items() if value is not None}, settings or [])
     tidying = Tidying(columns, normalise, repeats, classes, without, together)
     tidied = tidying.read(path)
-    asked = None if questions is None else read_questions(questions)
+    taken = taken_columns(tidied.answers)
+    asked = None if questions is None else read_questions(questions, columns=taken)
+    labels = None if given is None else read_given(given, columns=taken)
     curated = room.curate(
         tidied.answers,
         method=method,
@@ -113,7 +115,7 @@ def curate(
         decisions=None if decisions is None else read_decisions(decisions),
         seed=seed,
         known=tidying.gold(known, tidied.answers),
-        given=tidying.like(None if given is None else read_given(given), "label", tidied.answers, "given labels"),
+        given=tidying.like(labels, "label", tidied.answers, "given labels"),
         questions=tidying.like(asked, "label", tidied.answers, "labels of questions"),
         target=target,
         weights=weights,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from outgrow.cli.options import Classes, Columns, Estimator, Known, Normalise, Repeats, Together, Without, check_paths
-from outgrow.cli.reading import Tidying, say_read
+from outgrow.cli.reading import Tidying, say_read, taken_columns
 from outgrow.core.terminal import line
 
 
@@ -38,6 +38,7 @@ def explore(
     from outgrow.experiment.curate import with_prompts
     from outgrow.io.labels import read_labels
     from outgrow.io.questions import read_questions
+    from outgrow.io.tidy import COLUMNS
     from outgrow.reliability import AUTO, agreement, for_annotators, of_several
     from outgrow.reporting.explore import write_explorer
 
@@ -60,6 +61,11 @@ def explore(
         tidied = tidying.read(labels)
         rows = tidied.answers
         table = None if for_annotators(estimator, rows) else agreement(rows, seed=seed)
+    asked = None
+    if questions is not None:
+        if rows is None:
+            raise PrerequisiteError(f"--questions {questions} belongs to the answers; add them: --answers FILE")
+        asked = read_questions(questions, columns=taken_columns(rows))
     if rows is not None and of_several(rows) and (table is None or table["source"].null_count == table.num_rows):
         from outgrow.reliability.annotators import annotator_table, fit_annotators
 
@@ -68,11 +74,14 @@ def explore(
         people = annotator_table(model)
         table = model.posterior_table(seed=seed) if table is None else table
     assert table is not None
-    if questions is not None:
-        if rows is None:
-            raise PrerequisiteError(f"--questions {questions} belongs to the answers; add them: --answers FILE")
-        rows = with_prompts(rows, read_questions(questions))
-    write_explorer(table, out, answers=rows, annotators=people, name=labels.stem)
+    if asked is not None and rows is not None:
+        rows = with_prompts(rows, asked)
+    audit = None if tidied is None else tidied.audit
+    write_explorer(
+        table, out, answers=rows, annotators=people, name=labels.stem,
+        variants=None if audit is None else {COLUMNS[name]: groups for name, groups in audit.variants.items()},
+        merged=audit is not None and audit.merged,
+    )  # fmt: skip
     if tidied is not None:
         say_read(tidied)
     size = out.stat().st_size / 1e6

@@ -68,7 +68,8 @@ class Tidying:
         """Known labels of a file, if there is one, as `like`."""
         from outgrow.io import read_gold
 
-        return self.like(None if path is None else read_gold(path), "value", answers, "known labels")
+        gold = None if path is None else read_gold(path, columns=taken_columns(answers))
+        return self.like(gold, "value", answers, "known labels")
 
 
 def say_read(tidied: Tidied) -> None:
@@ -83,13 +84,18 @@ def say_read(tidied: Tidied) -> None:
         line(f"left out: {len(left_out):,} annotators ({names}{more})")
 
 
+def taken_columns(answers: pa.Table) -> dict[str, str]:
+    """Which columns of the answers' file were taken for ours: ours to theirs."""
+    columns: dict[str, str] = json.loads((answers.schema.metadata or {}).get(b"taken_columns", b"{}"))
+    return columns
+
+
 def say_taken(answers: pa.Table) -> None:
     """What the file was taken for, and which of its columns for which of ours."""
     metadata = answers.schema.metadata or {}
     if b"form" in metadata:
         line(f"read as {metadata[b'form'].decode()}")
-    taken = json.loads(metadata.get(b"taken_columns", b"{}"))
-    if taken:
+    if taken := taken_columns(answers):
         line("columns: " + ", ".join(f"{visible(theirs, 60)} is {ours}" for ours, theirs in taken.items()))
 
 

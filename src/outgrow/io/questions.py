@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pyarrow.compute as pc
 
 from outgrow.core.errors import DataError
 from outgrow.io.columns import GIVEN_COLUMNS, GOLD_COLUMNS, QUESTION_COLUMNS, Synonyms
-from outgrow.io.reading import load, refuse_twice
+from outgrow.io.reading import column_names, load, refuse_twice
 
 QUESTIONS = pa.schema(
     [
@@ -23,33 +24,38 @@ GIVEN = pa.schema([QUESTIONS.field("example_id"), QUESTIONS.field("label")])
 GOLD = pa.schema([QUESTIONS.field("example_id"), pa.field("value", pa.string(), nullable=False)])
 
 
-def read_questions(path: Path | str) -> pa.Table:
+def read_questions(path: Path | str, *, columns: Mapping[str, str] | None = None) -> pa.Table:
     """Questions: `example_id`, `question`, and if there are any `choices`, `label`.
 
     Columns are found in any case and by what other tools call them (`outgrow.io.columns`).
 
+    Args:
+        path: the file.
+        columns: what another file, the answers' as a rule, calls ours: columns of these names are the same here.
+
     Raises:
         DataError: as `read_table`, or a question stands there twice.
     """
-    return _read(path, QUESTIONS, QUESTION_COLUMNS, required=("example_id", "question"), name="questions")
+    return _read(path, QUESTIONS, QUESTION_COLUMNS, columns, required=("example_id", "question"), name="questions")
 
 
-def read_given(path: Path | str) -> pa.Table:
+def read_given(path: Path | str, *, columns: Mapping[str, str] | None = None) -> pa.Table:
     """Given labels: `example_id` and `label`, found as in `read_questions`.
 
     Raises:
         DataError: as `read_table`, or a question stands there twice.
     """
-    return _read(path, GIVEN, GIVEN_COLUMNS, required=("example_id", "label"), name="given labels")
+    return _read(path, GIVEN, GIVEN_COLUMNS, columns, required=("example_id", "label"), name="given labels")
 
 
-def read_gold(path: Path | str) -> pa.Table:
+def read_gold(path: Path | str, *, columns: Mapping[str, str] | None = None) -> pa.Table:
     """Gold values, bought or checked by hand: `example_id` and `value`, found as in `read_questions`.
 
     Raises:
         DataError: as `read_table`.
     """
-    return load(path, GOLD, required=("example_id", "value"), name="gold", synonyms=GOLD_COLUMNS).table
+    same = _same_columns(path, GOLD, columns)
+    return load(path, GOLD, required=("example_id", "value"), name="gold", synonyms=GOLD_COLUMNS, columns=same).table
 
 
 DECISIONS = pa.schema([QUESTIONS.field("example_id"), pa.field("decision", pa.string(), nullable=False)])
@@ -83,12 +89,34 @@ def prompts_of(questions: pa.Table) -> pa.Array:
     )
 
 
-def _read(path: Path | str, schema: pa.Schema, synonyms: Synonyms, *, required: tuple[str, ...], name: str) -> pa.Table:
-    loaded = load(path, schema, required=required, name=name, synonyms=synonyms)
+def _read(
+    path: Path | str,
+    schema: pa.Schema,
+    synonyms: Synonyms,
+    columns: Mapping[str, str] | None,
+    *,
+    required: tuple[str, ...],
+    name: str,
+) -> pa.Table:
+    same = _same_columns(path, schema, columns)
+    loaded = load(path, schema, required=required, name=name, synonyms=synonyms, columns=same)
     refuse_twice(loaded, loaded.table.column("example_id").to_pylist(), "keep one row per question")
     if loaded.table.column(required[1]).null_count == loaded.table.num_rows:
         raise DataError(f"{loaded.path}: column '{required[1]}' is empty in every row")
     return loaded.table
+
+
+def _same_columns(path: Path | str, schema: pa.Schema, columns: Mapping[str, str] | None) -> dict[str, str]:
+    """Ours to theirs, as another file has them, of those that this file has too and calls nothing else of ours."""
+    if not columns or not Path(path).is_file():
+        return {}
+    present = column_names(Path(path))
+    ours = {("label" if name == "value" and name not in schema.names else name): name for name in columns}
+    return {
+        name: columns[other]
+        for name, other in ours.items()
+        if name in schema.names and name not in present and columns[other] in present
+    }
 
 
 def look_up(ids: pa.ChunkedArray, table: pa.Table, values: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
-from markupsafe import Markup
 
 from outgrow.reporting import formatting as forms
 from outgrow.reporting import result_tables, run_tables, summary, time_tables
@@ -14,7 +13,7 @@ from outgrow.reporting.answers import answers_payload
 from outgrow.reporting.checks import Check
 from outgrow.reporting.figures.drawn import Shown
 from outgrow.reporting.markdown import render_markdown
-from outgrow.reporting.page import Pages, figure_context, render_page, to_json_for_script
+from outgrow.reporting.page import Pages, figure_context, packed, render_page
 from outgrow.reporting.run import RunFolder
 
 
@@ -35,7 +34,7 @@ def build_pages(
         **context,
         **figure_context(figures, data),
         "wide": {key for key, each in figures.items() if each.wide},
-        "answers": None if payload is None else Markup(to_json_for_script(payload)),
+        "answers": None if payload is None else packed(payload),
         "answers_left_out": 0 if payload is None else payload["left_out"],
     }
     html = render_page("report.html.j2", page, scripts=("report.js", "shared.js", "answers.js"))

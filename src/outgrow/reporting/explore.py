@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from markupsafe import Markup
 
 from outgrow.core.arrays import Float, Int
 from outgrow.core.errors import DataError
@@ -17,12 +18,13 @@ from outgrow.core.files import whole_file
 from outgrow.reliability.hashing import hash_order
 from outgrow.reporting import formatting as forms
 from outgrow.reporting.bars import bars_of_numbers, bars_of_words
-from outgrow.reporting.page import render_page, to_json_for_script
+from outgrow.reporting.page import packed, render_page
 from outgrow.reporting.texts import Texts, rounded, vote_numbers
 from outgrow.reporting.views import Tile
 
 MOST_QUESTIONS = 200_000
 MOST_ANSWERS = 500_000
+MOST_VARIANTS = 50
 NO_SOURCES: dict[str, Any] = {"source": None}
 SAID = ("variant", "sample", "value", "text", "prompt", "logprob")
 
@@ -44,6 +46,8 @@ def write_explorer(
     *,
     answers: pa.Table | None = None,
     annotators: pa.Table | None = None,
+    variants: Mapping[str, Sequence[Mapping[str, int]]] | None = None,
+    merged: bool = False,
     name: str = "labels",
 ) -> Path:
     """Write the page, complete or not at all.
@@ -53,6 +57,9 @@ def write_explorer(
         path: the page.
         answers: the answers behind the labels, shown with their prompts when a row opens.
         annotators: table of annotators (`outgrow.annotators`), shown with flags and confusions.
+        variants: of labels, ids and annotators, the ways in which one thing is written, each with its number of answers
+            (`outgrow.io.tidy.Audit`).
+        merged: whether these ways count as one.
         name: the page's title.
 
     Raises:
@@ -60,14 +67,23 @@ def write_explorer(
     """
     path = Path(path)
     with whole_file(path) as file:
-        file.write(build_explorer(labels, answers=answers, annotators=annotators, name=name).encode("utf-8"))
+        page = build_explorer(
+            labels, answers=answers, annotators=annotators, variants=variants, merged=merged, name=name
+        )
+        file.write(page.encode("utf-8"))
     return path
 
 
 def build_explorer(
-    labels: pa.Table, *, answers: pa.Table | None = None, annotators: pa.Table | None = None, name: str = "labels"
+    labels: pa.Table,
+    *,
+    answers: pa.Table | None = None,
+    annotators: pa.Table | None = None,
+    variants: Mapping[str, Sequence[Mapping[str, int]]] | None = None,
+    merged: bool = False,
+    name: str = "labels",
 ) -> str:
-    """The page's HTML."""
+    """The page's HTML; arguments as of `write_explorer`."""
     payload = explore_payload(labels, answers, annotators)
     estimator = (labels.schema.metadata or {}).get(b"estimator", b"").decode("utf-8", "replace")
     context = {
@@ -78,11 +94,18 @@ def build_explorer(
         "annotators": annotators is not None,
         "model": "" if annotators is None else (annotators.schema.metadata or {}).get(b"model", b"a model").decode(),
         "questions": labels.num_rows,
+        "variants": [
+            {"what": what, "ways": [(repr(way), n) for way, n in group.items()]}
+            for what, groups in (variants or {}).items()
+            for group in groups[:MOST_VARIANTS]
+        ],
+        "variants_left_out": sum(max(0, len(groups) - MOST_VARIANTS) for groups in (variants or {}).values()),
+        "merged": merged,
         "tiles": _tiles(labels),
         "left_out": payload["left_out"],
         "answers_left_out": payload["answers_left_out"],
         "forms": forms,
-        "payload": Markup(to_json_for_script(payload)),
+        "payload": packed(payload),
     }
     styles = ("report.css", "explore.css")
     scripts = ("report.js", "shared.js", "explore_annotators.js", "explore.js")
@@ -97,19 +120,19 @@ def explore_payload(
     Returns:
         A JSON-able mapping: `texts` (every text once), per question `ids`, and as text numbers (-1: null) `asked` (the
         first prompt), `label` and `source` (None where there is but one), then `votes` (`[text, count, ...]`),
-        `entropy`, `reliability`, `invalid`; `histograms` (key, title, bar names, each row's bar); `said`: per question
-        the numbers of its answers, whose columns stand in `answers` (`source` None where there is but one); `people`:
-        the annotators, None where nothing is known of them, with the text number of their name if answers of theirs are
-        shown, and `classes` of their confusions. Above 200,000 questions those of smallest hash
-        are taken and `left_out` counts the others; above 500,000 answers those of the later questions are left out
-        and counted.
+        `entropy`, `reliability`, `invalid`; `histograms` (key, title, bar names, each row's bar); `starts`: the
+        answers of question i are those from `starts[i]` to before `starts[i + 1]`, and their columns stand in `answers`
+        (`source` None where there is but one); `people`: the annotators, None where nothing is known of them, with the
+        text number of their name if answers of theirs are shown, and `classes` of their confusions. Above 200,000
+        questions those of smallest hash are taken and `left_out` counts the others; above 500,000 answers those of the
+        later questions are left out and counted.
     """
     total = labels.num_rows
     labels = _sample(labels)
     texts = Texts(rest_in="the file")
     get = {column: labels.column(column).to_pylist() for column in ("example_id", "source", "value", "votes")}
     numbers = {column: _floats(labels, column) for column in ("entropy", "reliability", "n_invalid")}
-    said, columns, left = _said(labels, answers, texts)
+    starts, columns, left = _said(labels, answers, texts)
     people, classes = _people(annotators, texts, columns["source"])
     prompts = columns["prompt"]
     of_label = [dict(votes or ()).get(value) for votes, value in zip(get["votes"], get["value"], strict=True)]
@@ -124,7 +147,7 @@ def explore_payload(
     return {
         "texts": texts.all,  # filled below, too
         "ids": get["example_id"],
-        "asked": [next((prompts[i] for i in rows if prompts[i] >= 0), -1) for rows in said],
+        "asked": [next((prompt for prompt in prompts[a:b] if prompt >= 0), -1) for a, b in pairwise(starts)],
         "label": texts.numbers(get["value"]),
         "source": texts.numbers(get["source"]) if len(set(get["source"])) > 1 else None,
         "votes": [vote_numbers(votes, texts) for votes in get["votes"]],
@@ -136,7 +159,7 @@ def explore_payload(
             for (key, title), bars in histograms.items()
             if bars is not None
         ],
-        "said": said if answers is not None else None,
+        "starts": starts if answers is not None else None,
         "answers": columns,
         "people": people,
         "classes": classes,
@@ -176,12 +199,10 @@ def _sample(labels: pa.Table) -> pa.Table:
     return labels.take(pa.array(np.sort(order[:MOST_QUESTIONS])))
 
 
-def _said(
-    labels: pa.Table, answers: pa.Table | None, texts: Texts
-) -> tuple[list[list[int]], dict[str, list[Any]], int]:
-    """Per label the numbers of its answers; the answers' columns; how many answers were left out."""
+def _said(labels: pa.Table, answers: pa.Table | None, texts: Texts) -> tuple[list[int], dict[str, list[Any]], int]:
+    """Where each label's answers begin, and behind them the end; their columns; how many answers were left out."""
     if answers is None:
-        return [[] for _ in range(labels.num_rows)], {name: [] for name in SAID} | NO_SOURCES, 0
+        return [0] * (labels.num_rows + 1), {name: [] for name in SAID} | NO_SOURCES, 0
     at = _owner(labels, answers)
     labelled = np.flatnonzero(at >= 0)
     if not len(labelled):
@@ -204,8 +225,7 @@ def _said(
     columns |= {"source": texts.numbers(shown.column("source").to_pylist())} if of_several else NO_SOURCES
     columns["logprob"] = [rounded(value) for value in shown.column("logprob").to_pylist()]
     starts = np.searchsorted(at[order[:cut]], np.arange(labels.num_rows + 1))
-    pairs = zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)
-    return [list(range(a, b)) for a, b in pairs], columns, len(order) - cut
+    return starts.tolist(), columns, len(order) - cut
 
 
 def _owner(labels: pa.Table, answers: pa.Table) -> Int[np.ndarray, "answers"]:

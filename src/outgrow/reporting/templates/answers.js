@@ -1,8 +1,8 @@
-(() => {
+(async () => {
   const holder = document.getElementById("answers-data");
   if (!holder) return;
-  const { byId, make, ordered, saveCsv } = shared;
-  const data = JSON.parse(holder.textContent);
+  const { byId, make, ordered, saveCsv, unpack } = shared;
+  const data = await unpack(holder);
   const PAGE = 50;
   const text = (n) => (n < 0 ? null : data.texts[n]);
   const percent = (share) => `${(100 * share).toFixed(1)} %`;

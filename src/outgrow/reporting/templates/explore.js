@@ -1,11 +1,12 @@
-(() => {
-  const { byId, make, ordered, saveCsv, toggleRow } = shared;
-  const data = JSON.parse(byId("labels-data").textContent);
+(async () => {
+  const { byId, make, ordered, saveCsv, toggleRow, unpack } = shared;
+  const data = await unpack(byId("labels-data"));
   const PAGE = 50;
   const n = data.ids.length;
   const text = (number) => (number < 0 ? null : data.texts[number]);
   const whole = (number) => number.toLocaleString("en");
   const decimals = (value) => (value === null ? "—" : value.toFixed(2));
+  const answersOf = (row) => Array.from({ length: data.starts[row + 1] - data.starts[row] }, (_, i) => data.starts[row] + i);
   const votesFor = (row) => {
     const at = data.votes[row].findIndex((each, i) => i % 2 === 0 && each === data.label[row]);
     return at < 0 ? null : data.votes[row][at + 1];
@@ -45,7 +46,7 @@
       box.append(words);
     }
     box.append(make("bdi", data.ids[row], asked === null ? "id lone" : "id"));
-    if (!data.said || !data.said[row].length) { td.append(box); return; }
+    if (!data.starts || data.starts[row] === data.starts[row + 1]) { td.append(box); return; }
     const button = make("button", null, "open");
     button.type = "button";
     button.setAttribute("aria-expanded", "false");
@@ -94,7 +95,7 @@
   function toggle(button, row) {
     toggleRow(button, cells.length, (td) => {
       const list = make("ol", null, "said");
-      for (const i of data.said[row]) list.append(answer(i, row));
+      for (const i of answersOf(row)) list.append(answer(i, row));
       td.append(list);
     });
   }
@@ -194,7 +195,7 @@
     for (let r = 0; r < n; r += 1) {
       found[r] = lower.ids[r].includes(words) || has[data.asked[r]] || has[data.label[r]] || (data.source && has[data.source[r]])
         || data.votes[r].some((number, i) => i % 2 === 0 && has[number])
-        || (data.said && data.said[r].some((i) => has[said.value[i]] || has[said.text[i]] || has[said.prompt[i]])) ? 1 : 0;
+        || (data.starts && answersOf(r).some((i) => has[said.value[i]] || has[said.text[i]] || has[said.prompt[i]])) ? 1 : 0;
     }
   }
   function filter() {
@@ -203,7 +204,7 @@
     rows = [];
     for (let r = 0; r < n; r += 1) {
       if (found && !found[r]) continue;
-      if (who && !data.said[r].some((i) => data.answers.source[i] === who.number)) continue;
+      if (who && !answersOf(r).some((i) => data.answers.source[i] === who.number)) continue;
       let missed = null;
       let fails = 0;
       for (const each of active) if (!each.chosen.has(each.rows[r])) { fails += 1; missed = each; if (fails > 1) break; }

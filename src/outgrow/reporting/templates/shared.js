@@ -42,5 +42,14 @@ const shared = (() => {
     detail.append(td);
     tr.after(detail);
   }
-  return { byId, make, ordered, saveCsv, toggleRow };
+  // What `packed` of the page's maker put together.
+  async function unpack(holder) {
+    if (typeof DecompressionStream === "undefined") {
+      holder.before(make("p", "This page's tables need a browser of 2023 or later.", "absent"));
+    }
+    const bytes = Uint8Array.from(atob(holder.textContent), (c) => c.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return JSON.parse(await new Response(stream).text());
+  }
+  return { byId, make, ordered, saveCsv, toggleRow, unpack };
 })();
