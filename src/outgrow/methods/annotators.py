@@ -26,7 +26,7 @@ class JointConfig(MethodConfig):
         rate: learning rate of the annotators' parameters.
     """
 
-    rate: Annotated[float, Field(gt=0)] = 0.01
+    rate: Annotated[float, Field(gt=0)] = 0.003
 
 
 class ItemConfig(JointConfig, StatesConfig):

@@ -44,7 +44,7 @@ class OfAnnotators(OfChoices):
 
     name: str = ""
     annotators: Count = 2
-    rate: Rate = 0.01
+    rate: Rate = 0.003
 
     def begin(self, classes: int) -> dict[str, Tensor]:
         """The annotators' parameters before the first step."""

@@ -10,7 +10,7 @@ from outgrow.studies.base import Study, StudySpec
 _OURS = {
     "simulable_errors": StudySpec("simulable_errors", f"{__name__}.simulable_errors:simulable_errors", seeds=8),
     "delta_theory": StudySpec("delta_theory", f"{__name__}.delta_theory:delta_theory", seeds=20),
-    "crowds": StudySpec("crowds", f"{__name__}.crowds:crowds", seeds=5),
+    "crowds": StudySpec("crowds", f"{__name__}.crowds:crowds", seeds=20),
 }
 
 STUDIES = Registry("study", StudySpec, _OURS)

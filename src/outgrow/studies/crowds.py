@@ -68,6 +68,7 @@ class SimulatedCrowd:
     copies: frozenset[tuple[str, str]]
 
 
+SKEWED = (0.85, 0.08, 0.05, 0.02)
 COPYING = (("a00", 0.9), ("a00", 0.9), ("a01", 0.5))
 CROWDS = {
     "independent": Crowd(),
@@ -75,8 +76,10 @@ CROWDS = {
     "hard tasks": Crowd(hard=0.3),
     "hard tasks, copies": Crowd(hard=0.3, copies=COPYING),
     "lures": Crowd(lure=0.2),
-    "skewed classes": Crowd(prior=(0.85, 0.08, 0.05, 0.02), hard=0.3),
-    "skewed classes, copies": Crowd(prior=(0.85, 0.08, 0.05, 0.02), hard=0.3, copies=COPYING),
+    "skewed classes": Crowd(prior=SKEWED),
+    "skewed classes, copies": Crowd(prior=SKEWED, copies=COPYING),
+    "skewed classes, hard tasks": Crowd(prior=SKEWED, hard=0.3),
+    "skewed classes, hard tasks, copies": Crowd(prior=SKEWED, hard=0.3, copies=COPYING),
     "two classes, copies": Crowd(prior=(0.5, 0.5), hard=0.2, copies=COPYING),
     "few answers": Crowd(tasks=400, answers=4),
     "few answers, copies": Crowd(tasks=400, answers=4, copies=COPYING),

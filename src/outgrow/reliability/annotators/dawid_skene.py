@@ -10,6 +10,9 @@ from outgrow.reliability.annotators.base import TINY, AnnotatorModel, clamp, exp
 from outgrow.reliability.annotators.crowd import CrowdVotes
 from outgrow.reliability.annotators.warm_start import carried_over
 
+ALIKE = 100.0
+"""Answers' worth by which classes are taken to be alike for the crowd as a whole."""
+
 
 class DawidSkene(AnnotatorModel):
     """P(annotator says l | right is k), one table per annotator; labels and tables are estimated in turns.
@@ -86,8 +89,16 @@ class DawidSkene(AnnotatorModel):
 
 
 def crowd_table(counts: Float[np.ndarray, "annotators answers classes"]) -> Float[np.ndarray, "answers classes"]:
-    """What the crowd as a whole answers to each class, one answer's worth drawn to all answers alike."""
+    """What the crowd as a whole answers to each class, `ALIKE` answers' worth drawn to what it answers to any class.
+
+    Without that a rare class becomes a place for tasks that nobody answers well: its row flattens, takes them in, and
+    its share grows at the cost of the others'.
+    """
     total = counts.sum(axis=0) + 1 / counts.shape[1]
+    k = len(total)
+    right = np.trace(total) / total.sum()
+    any_class = np.where(np.eye(k, dtype=bool), right, (1 - right) / max(k - 1, 1))
+    total += ALIKE * any_class
     return np.asarray(total / total.sum(axis=0))
 
 
