@@ -148,7 +148,7 @@ def test_a_missing_recipe_is_told_with_exit_code_2(cli):
     assert found.code == 2
     assert "recipe 'nowhere.yaml' does not exist" in found.err
     assert (
-        "did you mean 'demo'? give the path of a YAML file, or one that ships: claims, deception, delta, "
+        "did you mean 'demo'? give the path of a YAML file, or one that ships: claims, crowd, deception, delta, "
         in cli("run", "dmo").err
     )
 

@@ -119,7 +119,8 @@ def _say_flags(table: pa.Table) -> None:
     meanings = {
         "spammer": "answers that hardly depend on the question",
         "adversarial": "worse than chance; such answers, turned round, would be right more often",
-        "near-copy": "repeats another annotator beyond what both could know; votes do not tell who copies whom",
+        "near-copy": "repeats another annotator beyond what both could know; the less accurate of two, where votes do "
+        "not tell who copies",
         "too few answers": "no verdict",
     }
     for flag, meaning in meanings.items():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from outgrow.reliability.annotators import (
@@ -42,6 +43,21 @@ def test_those_who_were_planted_are_flagged_and_nobody_else(kind, seed):
     assert len(found) == 1
     assert set(found) <= {"a03", "b00"}
     assert next(iter(found.values())) == ["near-copy"]
+
+
+def test_the_copier_is_told_by_how_good_it_is_where_the_source_is_absent():
+    """The better one of two, and a copier all the same: it is right nine times of ten where it answers alone."""
+    crowd = simulate(Crowd(tasks=1500, copies=(("a03", 0.95),), skill=(4.0, 3.0)), 0)
+    rng = np.random.default_rng(5)
+    there = set(crowd.answers["example_id"].filter(pc.equal(crowd.answers["source"], "b00")).to_pylist())
+    tasks = [task for task in crowd.gold if task not in there]
+    alone = [crowd.gold[task] if rng.random() < 0.97 else "a" for task in tasks]
+    more = pa.table({"example_id": tasks, "source": ["b00"] * len(tasks), "value": alone})
+    table = annotators(pa.concat_tables([crowd.answers, more]))
+    rows = by_name(table)
+    assert rows["b00"]["accuracy"] > rows["a03"]["accuracy"]
+    assert flagged(table) == {"b00": ["near-copy"]}
+    assert rows["b00"]["copy_of"] == "a03"
 
 
 def test_few_answers_are_no_ground_for_another_flag():

@@ -32,6 +32,8 @@ ANNOTATORS = pa.schema(
         pa.field("confusion", pa.list_(pa.list_(pa.float64()))),  # [k][l]: of what is k, the share called l
     ]
 )
+CHANGED, UNCHANGED = 3.0, 2.0
+"""Standard errors from which an accuracy counts as changed, and up to which as the same."""
 SPAMMER, ADVERSARIAL, NEAR_COPY, FEW = "spammer", "adversarial", "near-copy", "too few answers"
 
 
@@ -175,8 +177,9 @@ def _copies(
 ) -> tuple[Int[np.ndarray, "annotators"], Float[np.ndarray, "annotators"], Bool[np.ndarray, "annotators"]]:
     """The annotator that each one most repeats or is repeated by (-1: none), how often, and whether to flag it.
 
-    Votes do not tell who of two copies whom. Of annotators tied by sure copying all are flagged but the one with the
-    highest accuracy (then most answers, then first name).
+    Of annotators tied by sure copying all are flagged but one: the one whose accuracy is the most the same with and
+    without the others (see `_change`), where that tells them apart, else the one with the highest accuracy (then most
+    answers, then first name).
     """
     names = model.votes_.annotators.to_pylist()
     copies = getattr(model, "copies_", COPIES.empty_table()).sort_by([("rate", "ascending")])
@@ -190,9 +193,27 @@ def _copies(
     flagged = np.zeros(len(names), bool)
     for group in np.flatnonzero(np.bincount(root, minlength=len(names)) > 1):
         members = np.flatnonzero(root == group)
-        best = members[np.lexsort((-model.votes_.answered[members], -model.accuracy_[members]))[0]]
+        change = np.array([_change(model, int(each), members[members != each]) for each in members])
+        copier = (change >= CHANGED) & (change.min() < UNCHANGED)
+        best = members[np.lexsort((-model.votes_.answered[members], -model.accuracy_[members], copier))[0]]
         flagged[members[members != best]] = True
     return of, rate, flagged
+
+
+def _change(model: AnnotatorModel, annotator: int, others: Int[np.ndarray, "others"]) -> float:
+    """By how many standard errors an annotator's accuracy differs between tasks that `others` answer and the rest.
+
+    Who copies is on the copied tasks as good as the source, and elsewhere as good as by own lights; the source is the
+    same everywhere. 0 where there are fewer than ten tasks of either kind.
+    """
+    votes = model.votes_
+    mine = votes.annotator == annotator
+    right = np.asarray(model.posterior_[votes.task[mine], votes.label[mine]]).ravel()
+    shared = np.isin(votes.task[mine], votes.task[np.isin(votes.annotator, others)])
+    if min(shared.sum(), (~shared).sum()) < 10:
+        return 0.0
+    variances = [part.mean() * (1 - part.mean()) / len(part) for part in (right[shared], right[~shared])]
+    return float(abs(right[shared].mean() - right[~shared].mean()) / max(sum(variances) ** 0.5, 1e-12))
 
 
 def _or_null(x: Float[np.ndarray, "n"]) -> pa.Array:
