@@ -24,7 +24,7 @@ from outgrow.reporting.views import Tile
 
 MOST_QUESTIONS = 200_000
 MOST_ANSWERS = 500_000
-MOST_VARIANTS = 50
+MOST_VARIANTS = 8
 NO_SOURCES: dict[str, Any] = {"source": None}
 SAID = ("variant", "sample", "value", "text", "prompt", "logprob")
 
@@ -135,7 +135,10 @@ def explore_payload(
     starts, columns, left = _said(labels, answers, texts)
     people, classes = _people(annotators, texts, columns["source"])
     prompts = columns["prompt"]
-    of_label = [dict(votes or ()).get(value) for votes, value in zip(get["votes"], get["value"], strict=True)]
+    of_label = [
+        None if value is None or votes is None else dict(votes).get(value, 0)  # a label that nobody gave can be likeliest
+        for votes, value in zip(get["votes"], get["value"], strict=True)
+    ]
     histograms = {
         ("label", "Label"): bars_of_words(get["value"], missing="no label"),
         ("reliability", "Reliability"): bars_of_numbers(numbers["reliability"], missing="undefined"),
