@@ -136,7 +136,7 @@ def explore_payload(
     people, classes = _people(annotators, texts, columns["source"])
     prompts = columns["prompt"]
     of_label = [
-        None if value is None or votes is None else dict(votes).get(value, 0)  # nobody may have given the likeliest label
+        None if value is None or votes is None else dict(votes).get(value, 0)  # perhaps nobody gave the likeliest
         for votes, value in zip(get["votes"], get["value"], strict=True)
     ]
     histograms = {
