@@ -6,11 +6,14 @@ Whoever needs probabilities asks the reading: a score is a logit under one and e
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from outgrow.objectives.evidential import Evidence, concentrations
 
 
 class Readout(NamedTuple):
@@ -31,5 +34,17 @@ def softmax(scores: Float[Tensor, "rows classes"]) -> Readout:
     return Readout(logprobs, -(logprobs.exp() * logprobs).sum(1))
 
 
-READINGS: dict[str, Callable[[Float[Tensor, "rows classes"]], Readout]] = {"softmax": softmax}
+def dirichlet(evidence: Evidence, scores: Float[Tensor, "rows classes"]) -> Readout:
+    """Scores are evidence for a Dirichlet distribution; the uncertainty is the vacuity K / S, 0 to 1."""
+    alpha = concentrations(scores, torch.ones_like(scores, dtype=torch.bool), evidence)
+    total = alpha.sum(1, keepdim=True)
+    return Readout((alpha / total).log(), scores.shape[1] / total[:, 0])
+
+
+READINGS: dict[str, Callable[[Float[Tensor, "rows classes"]], Readout]] = {
+    "softmax": softmax,
+    "dirichlet_exp": partial(dirichlet, "exp"),
+    "dirichlet_softplus": partial(dirichlet, "softplus"),
+    "dirichlet_relu": partial(dirichlet, "relu"),
+}
 """By the name that `Objective.reading` and saved models give."""

@@ -22,6 +22,7 @@ _OURS = {
     "symmetric_cross_entropy": "noise:SymmetricCrossEntropy",
     "forward_correction": "noise:ForwardCorrection",
     "early_learning": "noise:EarlyLearning",
+    "evidential": "evidential:Evidential",
     "bradley_terry": "preference:BradleyTerry",
     "explicit_conflict": "conflict:ExplicitConflict",
     "dpo": "preference:Dpo",
