@@ -1,16 +1,19 @@
 """Several supervisors as annotators: who is asked, what labels come out, and rows that say whose answer they are."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from outgrow.core.errors import PrerequisiteError
+from outgrow.core.errors import ConfigError, PrerequisiteError
 from outgrow.core.lab import Source
 from outgrow.methods import METHODS
 from outgrow.methods.annotators import components
 from outgrow.objectives.annotators import CoNal, CrowdLayer, Madl
+from outgrow.objectives.evidential import Evidential
+from outgrow.objectives.raven import Raven
 from outgrow.reliability.annotators import fit_annotators
 
 _spec = importlib.util.spec_from_file_location("fake_lab", Path(__file__).with_name("fake_lab.py"))
@@ -102,6 +105,65 @@ def test_joint_methods_train_on_everybodys_answers(name, kind, settings):
         np.testing.assert_allclose(items.std(axis=0), 1.0, atol=1e-3)
     if name == "madl":
         assert trained.objective.gamma == 0.5
+
+
+SHARES = {(q, 0): {"a": 0.9, "b": 0.1} if value == "a" else {"a": 0.3, "b": 0.7} for q, value in TURNED.items()}
+
+
+def mixed_lab():
+    """The first supervisor says probabilities, the others what they mean."""
+    lab = crowd_lab()
+    lab.answers = fake.answers_table({q: [value] for q, value in TURNED.items()}, probabilities=SHARES)
+    return lab
+
+
+def shares_of(trained):
+    rows = zip(trained.column("example_id"), trained.column("probabilities"), strict=True)
+    return {example: dict(shares) for example, shares in rows}
+
+
+@pytest.mark.parametrize("name", ["naive_multi_weak", "bayesian_multi_weak"])
+def test_labels_of_several_are_averaged_with_their_weights(name):
+    trained = run(name, mixed_lab())
+    # q00: sup says b at .7, ann and bob a; q03: sup a at .9, ann b, bob a
+    assert shares_of(trained)["q00"] == pytest.approx({"a": (0.3 + 2) / 3, "b": 0.7 / 3})
+    assert shares_of(trained)["q03"] == pytest.approx({"a": (0.9 + 1) / 3, "b": 1.1 / 3})
+    assert trained.rows.num_rows == 10
+    assert trained.select["value"].to_pylist() == ["a", "b"]
+    weighted = run(name, mixed_lab(), weights=(2.0, 1.0, 0.0))
+    assert shares_of(weighted)["q03"] == pytest.approx({"a": 2 * 0.9 / 3, "b": (2 * 0.1 + 1) / 3})
+    hard = run(name, mixed_lab(), labels="hard")
+    assert shares_of(hard)["q00"] == pytest.approx({"a": 2 / 3, "b": 1 / 3})
+    objective = run(name, mixed_lab()).objective
+    assert objective == (None if name == "naive_multi_weak" else Evidential())
+
+
+def test_estimated_weights_leave_out_who_is_worse_than_chance():
+    lab = mixed_lab()
+    trained = run("naive_multi_weak", lab, weights="estimated", labels="hard")
+    assert all(max(shares.values()) > 0.5 for shares in shares_of(trained).values())
+    truth = {q: value for q, value in TRUE.items() if q.startswith("q")}
+    assert {q: max(shares, key=shares.get) for q, shares in shares_of(trained).items() if q != "q03"} == {
+        q: value for q, value in truth.items() if q != "q03"
+    }
+    (note,) = lab.notes
+    assert re.fullmatch(r"Weights of the supervisors: .*sup 0\.00.*\.", note)
+
+
+def test_weights_by_hand_have_to_fit():
+    with pytest.raises(ConfigError, match=r"one number for each of the supervisors \['sup', 'ann', 'bob'\]"):
+        run("naive_multi_weak", crowd_lab(), weights=(1.0, 1.0))
+
+
+def test_raven_gets_everybodys_labels_and_where_all_agree():
+    lab = crowd_lab()
+    lab.said["ann"] = {**TRUE, "q01": TURNED["q01"]}
+    lab.said["bob"] = {**TRUE, "q01": TURNED["q01"]}
+    trained = run("raven", lab, start=0.25)
+    assert trained.objective == Raven(annotators=3, rate=1e-3, start=0.25)
+    easy = {q for q, flag in zip(trained.column("example_id"), trained.column("easy"), strict=True) if flag}
+    assert easy == {"q01"}
+    assert trained.rows.num_rows == 30
 
 
 def test_one_annotator_is_none():

@@ -22,6 +22,7 @@ from outgrow.objectives.of_choices import OfChoices, hardest
 from outgrow.objectives.self_training import AdaptConf, ConfidenceTerm, Product, Window
 
 P, HARD, SOFT = (0.7, 0.2, 0.1), (0.0, 1.0, 0.0), (0.5, 0.3, 0.2)
+# "evidential" is in tests/parity/test_paper02.py
 OF_PAIRS = {"dpo", "ipo", "simpo", "orpo", "bradley_terry", "explicit_conflict"}  # in test_preference
 T = ((0.8, 0.1, 0.1), (0.2, 0.7, 0.1), (0.1, 0.1, 0.8))
 
@@ -212,7 +213,7 @@ def test_every_objective_of_ours_has_a_name_a_docstring_and_settings_that_make_i
         made = spec.build(spec.settings()())
         assert made.name == name
         assert spec.doc.endswith((".", ")"))
-    assert {each.name for each in OBJECTIVE_SETTINGS} | OF_PAIRS == set(OBJECTIVES) - {"imitation"}
+    assert {each.name for each in OBJECTIVE_SETTINGS} | OF_PAIRS | {"evidential"} == set(OBJECTIVES) - {"imitation"}
 
 
 # Hardening ---------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from outgrow.core.registry import Registry
 from outgrow.methods.all_answers import AllAnswers, all_answers
 from outgrow.methods.base import Answered, MethodConfig, MethodSpec, TrainingSet
+from outgrow.methods.bayesian_multi_weak import BayesianMultiWeak, bayesian_multi_weak
 from outgrow.methods.bootstrapping import Bootstrapping, bootstrapping
 from outgrow.methods.calibrated import (
     CalibratedFiltering,
@@ -37,6 +38,7 @@ from outgrow.methods.logit_contrast import LogitContrast, logit_contrast
 from outgrow.methods.madl import Madl, madl
 from outgrow.methods.majority_vote import MajorityVote, majority_vote
 from outgrow.methods.naive import Naive, naive
+from outgrow.methods.naive_multi_weak import NaiveMultiWeak, naive_multi_weak
 from outgrow.methods.nearest_centroid import NearestCentroid, nearest_centroid
 from outgrow.methods.oracle_filtering import OracleFiltering, oracle_filtering
 from outgrow.methods.own_gold import OwnGold, own_gold
@@ -59,6 +61,7 @@ from outgrow.methods.probe_labels import (
 )
 from outgrow.methods.product_loss import ProductLoss, product_loss
 from outgrow.methods.random_filtering import RandomFiltering, random_filtering
+from outgrow.methods.raven import RavenConfig, raven
 from outgrow.methods.reliability_reweighting import ReliabilityReweighting, reliability_reweighting
 from outgrow.methods.reward_model import RewardModel, reward_model
 from outgrow.methods.self_training import (
@@ -100,6 +103,9 @@ _OURS = (
     MethodSpec("probe_filtering", ProbeFiltering, probe_filtering),
     MethodSpec("forward_correction", ForwardCorrection, forward_correction),
     MethodSpec("linear_probe", LinearProbe, linear_probe),
+    MethodSpec("naive_multi_weak", NaiveMultiWeak, naive_multi_weak, needs="annotators"),
+    MethodSpec("bayesian_multi_weak", BayesianMultiWeak, bayesian_multi_weak, needs="annotators"),
+    MethodSpec("raven", RavenConfig, raven, needs="annotators"),
     MethodSpec("crowd_layer", CrowdLayer, crowd_layer, needs="annotators"),
     MethodSpec("conal", Conal, conal, needs="annotators"),
     MethodSpec("madl", Madl, madl, needs="annotators"),

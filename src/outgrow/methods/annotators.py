@@ -14,7 +14,7 @@ from outgrow.core.errors import PrerequisiteError
 from outgrow.core.lab import Lab
 from outgrow.methods.base import MethodConfig, StatesConfig
 from outgrow.methods.crowd import ask_all, validation_labels
-from outgrow.methods.rows import answer_rows
+from outgrow.methods.rows import LabelForm, weak_rows
 from outgrow.objectives.annotators import ANNOTATOR, ITEM
 from outgrow.reliability.annotator_models import AUTO
 
@@ -44,6 +44,7 @@ class CrowdRows(NamedTuple):
 
     Attributes:
         rows: one per valid answer, with a column `annotator` (0, 1, ...), and `item` where it was wanted.
+        answers: the answers behind them, in the same order.
         annotators: how many there are.
         items: numbers in `item`.
         checks: labels of validation questions by a model of the annotators, to choose a checkpoint by; None where
@@ -51,23 +52,27 @@ class CrowdRows(NamedTuple):
     """
 
     rows: pa.Table
+    answers: pa.Table
     annotators: int
     items: int
     checks: pa.Table | None
 
 
-def crowd_rows(lab: Lab, method: str, items: ItemConfig | None = None) -> CrowdRows:
+def crowd_rows(lab: Lab, method: str, items: ItemConfig | None = None, form: LabelForm = "hard") -> CrowdRows:
     """Everybody's answer to the identity wording of every question, as rows.
 
     Args:
         lab: whose supervisors answer.
         method: the method, for the message.
         items: how questions are described, where they are.
+        form: of the labels, as for `weak_rows`.
 
     Raises:
         PrerequisiteError: the answers are of one annotator alone.
     """
-    rows = answer_rows(ask_all(lab, lab.pool, variants=1))
+    answers = ask_all(lab, lab.pool, variants=1)
+    answers = answers.filter(answers["value"].is_valid())
+    rows = weak_rows(answers, form)
     names = pc.unique(rows["source"]).sort()
     if len(names) < 2:
         raise PrerequisiteError(
@@ -82,7 +87,7 @@ def crowd_rows(lab: Lab, method: str, items: ItemConfig | None = None) -> CrowdR
         vectors = components(states[:, 0], items.items)
         vectors = vectors[pc.index_in(rows["example_id"], value_set=ids).to_numpy()]
         rows, width = rows.append_column(ITEM, pa.array(vectors.tolist(), pa.list_(pa.float64()))), vectors.shape[1]
-    return CrowdRows(rows, len(names), width, validation_labels(lab, AUTO))
+    return CrowdRows(rows, answers, len(names), width, validation_labels(lab, AUTO))
 
 
 def components(states: Float[np.ndarray, "n width"], count: int) -> Float[np.ndarray, "n few"]:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, TypeAlias
+
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 
+from outgrow.core.errors import ConfigError, PrerequisiteError
 from outgrow.core.lab import Lab
+from outgrow.core.tables import ROWS, build
+from outgrow.methods.rows import LabelForm, weak_rows
+from outgrow.reliability.annotator_models import AUTO
+
+Mixing: TypeAlias = Literal["uniform", "estimated"] | tuple[Annotated[float, Field(ge=0)], ...]
+"""Weights of supervisors: the same, as a model of annotators estimates their accuracy, or one number each in order."""
 
 
 def ask_all(lab: Lab, questions: pa.Table, *, variants: int | None = None) -> pa.Table:
@@ -26,3 +38,68 @@ def validation_labels(lab: Lab, estimator: str) -> pa.Table | None:
         return None
     labels = fit_annotators(answers, model=estimator).posterior_table(seed=lab.seed)
     return labels.select(["example_id", "value"])
+
+
+def mixed_rows(lab: Lab, weights: Mixing, form: LabelForm = "auto") -> pa.Table:
+    """A training row per question: the supervisors' labels averaged, each with its weight.
+
+    Args:
+        lab: whose supervisors answer the identity wording.
+        weights: of the supervisors. "estimated": `ln ((K - 1) a / (1 - a))`, at least 0, of the accuracy a that a model
+            of annotators estimates without gold (the weights of the optimal vote of independent annotators).
+        form: as for `weak_rows`.
+
+    Raises:
+        ConfigError: not one weight for each supervisor, or all are 0.
+        PrerequisiteError: the answers are of one supervisor.
+    """
+    tables = [weak_rows(lab.ask(each, lab.pool, variants=1), form) for each in lab.supervisors]
+    rows = pa.concat_tables(tables)
+    names = pc.unique(rows["source"]).to_pylist()
+    if len(names) < 2:
+        raise PrerequisiteError(f"several supervisors are averaged here, and the answers are of {len(names)}")
+    share = _weights(lab, names, weights)
+    sums: dict[str, dict[str, float]] = {}
+    given = (rows[name].to_pylist() for name in ("example_id", "source", "target", "probabilities"))
+    for example, source, value, probabilities in zip(*given, strict=True):
+        into = sums.setdefault(example, {})
+        for option, p in [(value, 1.0)] if probabilities is None else probabilities:
+            into[option] = into.get(option, 0.0) + share[source] * p
+    kept = {example: into for example, into in sums.items() if sum(into.values()) > 0}
+    columns = {
+        "row_id": [f"{example}/all/0" for example in kept],
+        "example_id": list(kept),
+        "source": [" + ".join(names)] * len(kept),
+        "variant": [0] * len(kept),
+        "probabilities": [[(o, p / sum(into.values())) for o, p in sorted(into.items())] for into in kept.values()],
+        "weight": [1.0] * len(kept),
+    }
+    return build(ROWS, columns)
+
+
+def _weights(lab: Lab, names: Sequence[str], weights: Mixing) -> Mapping[str, float]:
+    if isinstance(weights, tuple):
+        order = [each.name for each in lab.supervisors]
+        if len(weights) != len(order) or not any(weights) or set(names) - set(order):
+            raise ConfigError(
+                f"weights: one number for each of the supervisors {order}, not all 0; found {weights}"
+                + ("" if set(names) <= set(order) else f", and answers of {len(names)} annotators")
+            )
+        return dict(zip(order, weights, strict=True))
+    if weights == "uniform":
+        return dict.fromkeys(names, 1.0)
+    from outgrow.reliability.annotators import fit_annotators
+
+    model = fit_annotators(ask_all(lab, lab.pool, variants=1), model=AUTO)
+    accuracy = np.clip(model.accuracy_, 1e-3, 1 - 1e-3)
+    odds = np.maximum(np.log((len(model.votes_.classes) - 1) * accuracy / (1 - accuracy)), 0.0)
+    if not odds.any():
+        raise PrerequisiteError("by the estimate no supervisor is better than chance; set the weights by hand")
+    lab.note(
+        "Weights of the supervisors: "
+        + ", ".join(
+            f"{name} {w:.2f}" for name, w in zip(model.votes_.annotators.to_pylist(), odds / odds.sum(), strict=True)
+        )
+        + "."
+    )
+    return dict(zip(model.votes_.annotators.to_pylist(), odds.tolist(), strict=True))

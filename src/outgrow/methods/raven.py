@@ -1,0 +1,42 @@
+"""Weights of supervisors learnt together with the student (RAVEN, arXiv 2510.21332)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from outgrow.core.encoding import encode
+from outgrow.core.lab import Lab, Student
+from outgrow.methods.annotators import crowd_rows
+from outgrow.methods.base import MethodConfig
+from outgrow.methods.rows import LabelForm
+from outgrow.objectives.raven import EASY, Raven
+
+
+class RavenConfig(MethodConfig):
+    """How the weights are learnt.
+
+    Attributes:
+        rate: of their steps.
+        start: share of the steps in which they stay and only questions on which all supervisors agree are learnt.
+        labels: `soft` option probabilities, `hard` answers, or soft where there are any (`auto`).
+    """
+
+    rate: Annotated[float, Field(ge=0)] = 1e-3
+    start: Annotated[float, Field(ge=0, le=1)] = 0.5
+    labels: LabelForm = "auto"
+
+
+def raven(lab: Lab, config: RavenConfig) -> Student:
+    """Train on all supervisors' labels, each weighted by how easily the student learns them (arXiv 2510.21332)."""
+    crowd = crowd_rows(lab, "raven", form=config.labels)
+    question, value = (encode(crowd.answers[name]) for name in ("example_id", "value"))
+    first = np.full(len(question.names), -1)
+    first[question.codes[::-1]] = value.codes[::-1]
+    differs = np.bincount(question.codes, value.codes != first[question.codes], len(question.names)) > 0
+    easy = pa.array((~differs[question.codes]).astype(np.float64))
+    objective = Raven(annotators=crowd.annotators, rate=config.rate, start=config.start)
+    return lab.train(lab.student, crowd.rows.append_column(EASY, easy), objective, select=crowd.checks)
