@@ -47,6 +47,9 @@ VERSIONS = {
     "best_of": "COMPOSE_VERSION",
     "best_of answer": "BEST_ANSWER_VERSION",
     "contrast answer": "CONTRAST_ANSWER_VERSION",
+    "joint": "COMPOSE_VERSION",
+    "joint answer": "JOINT_ANSWER_VERSION",
+    "score": "SCORE_VERSION",
     "probe": "PROBE_VERSION",
     "probe answer": "PROBE_ANSWER_VERSION",
     "hidden states": "STATES_VERSION",
@@ -297,6 +300,24 @@ def pairs(folder):
     return result
 
 
+def joint(folder):
+    """Two models that decide together, about options and by their texts."""
+    result = Result()
+    weak = [{**NANO, "name": "first", "train": TRAIN}, {**NANO, "name": "second", "train": {**TRAIN, "epochs": 2}}]
+    for family in ("choice", "sums"):
+        raw = {
+            "task": world(family), "supervisors": weak, "student": {"model": "microworld/nano"},
+            "ask": {"variants": 1}, "train": TRAIN, "methods": [{"name": "joint_decoding", "weights": [2, 1]}],
+            "jobs": 1, "seeds": [0],
+        }  # fmt: skip
+        outgrow.run(parse_recipe(raw), store=folder / family, out=folder / "out" / family, jobs=1)
+        found = steps_in(Store(folder / family, unsealed=True), result)
+        result.exact(f"{family}.joint", found["joint"][0].json("joint.json")["shares"])
+        for artefact in found["joint answer"]:
+            result.table(f"{family}.answers", artefact.table())
+    return result
+
+
 def questions(step, version, make):
     """Questions, gold and wordings of a task, and how it reads answers."""
 
@@ -369,7 +390,7 @@ def cases():
     found = {name: partial(labelled, task=t, supervisor=s, ask=ask) for name, (t, s, ask) in answers.items()}
     found |= {"answers from a file": from_file, "answers of a server": from_server}
     found |= {"training of an adapter": adapter, "students": students, "probes": probes, "reader": reader}
-    found |= {"shots": shots, "pairs": pairs}
+    found |= {"shots": shots, "pairs": pairs, "joint": joint}
     families = [(family, {}) for family in microworld.FAMILIES] + [("choice", {"answer": "letter"})]
     for family, options in families:
         wordings = {} if family in ("sums", "kind") else {"wordings": "mixed"}

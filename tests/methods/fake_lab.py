@@ -110,6 +110,7 @@ class FakeLab:
     pretrained: list[tuple[Source, list[str], dict[str, Any]]] = field(default_factory=list)
     contrasts: list[tuple[Source, Source, Source | None, float]] = field(default_factory=list)
     judged: list[tuple[Source, Source, int, float]] = field(default_factory=list)
+    joints: list[tuple[tuple[Source, ...], Any]] = field(default_factory=list)
     objectives: list[str | None] = field(default_factory=list)  # of gold that was bought
     notes: list[str] = field(default_factory=list)
 
@@ -176,6 +177,10 @@ class FakeLab:
     def best_of(self, writer, judge, *, samples=8, temperature=1.0, stage=""):
         self.judged.append((writer, judge, samples, temperature))
         return Student("best", "key-best")
+
+    def joint(self, sources, *, weights=None, stage=""):
+        self.joints.append((sources, weights))
+        return Student(stage or "joint", "key-joint")
 
     def prompt(self, start, rows, *, stage=""):
         self.trained.append(Trained(start, rows, None, "mean_one", stage))

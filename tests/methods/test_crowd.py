@@ -155,6 +155,17 @@ def test_weights_by_hand_have_to_fit():
         run("naive_multi_weak", crowd_lab(), weights=(1.0, 1.0))
 
 
+def test_joint_decoding_trains_on_what_all_choose_together():
+    lab = crowd_lab()
+    lab.said["joint decoding"] = TRUE
+    trained = run("joint_decoding", lab, weights=(1.0, 2.0, 3.0))
+    assert lab.joints == [(lab.supervisors, (1.0, 2.0, 3.0))]
+    assert set(trained.column("source")) == {"joint decoding"}
+    answers = dict(zip(trained.column("example_id"), trained.column("target"), strict=True))
+    assert answers == {q: value for q, value in TRUE.items() if q.startswith("q")}
+    assert trained.select["value"].to_pylist() == ["a", "b"]
+
+
 def test_raven_gets_everybodys_labels_and_where_all_agree():
     lab = crowd_lab()
     lab.said["ann"] = {**TRUE, "q01": TURNED["q01"]}

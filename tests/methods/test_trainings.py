@@ -387,5 +387,11 @@ def test_what_trains_by_an_objective_leaves_room_for_none_of_the_recipe():
         given = {each.objective for each in lab.trained}
         assert bool(given - {None}) == (
             name
-            in ("confidence_loss", "product_loss", "forward_correction", "no_conflict", *(JOINT - {"naive_multi_weak"}))
+            in (
+                "confidence_loss",
+                "product_loss",
+                "forward_correction",
+                "no_conflict",
+                *(JOINT - {"naive_multi_weak", "joint_decoding"}),
+            )
         ), name

@@ -278,6 +278,21 @@ class Lab(Protocol):
         """
         ...
 
+    def joint(
+        self, sources: Sequence[Source], *, weights: Sequence[float | int] | None = None, stage: str = ""
+    ) -> Student:
+        """A source of several models that decide together (joint decoding, arXiv 2406.03199).
+
+        Options are scored by the weighted mean of the models' log-probabilities, normalised; of texts each model
+        proposes its own, and that with the highest weighted mean log-probability of a token is the answer.
+
+        Args:
+            sources: models on this machine, at least two.
+            weights: of each, at least 0; equal by default.
+            stage: as for `train`.
+        """
+        ...
+
     def prompt(self, start: Source, rows: pa.Table, *, stage: str = "") -> Student:
         """`start`, a base language model, as it is, with rows as demonstrations before each question.
 

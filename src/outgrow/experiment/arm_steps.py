@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +18,7 @@ from outgrow.experiment.cells import Cell, models_of
 from outgrow.experiment.composing import Compose
 from outgrow.experiment.lab import Doors, MethodLab, first_variants, gold_values, one_value_each, sealed
 from outgrow.experiment.readings import HiddenStates, Score
-from outgrow.experiment.sources import BestHandle, Composed, ContrastHandle
+from outgrow.experiment.sources import BestHandle, Composed, ContrastHandle, JointHandle
 from outgrow.experiment.step_runner import StepRunner
 from outgrow.experiment.steps import Lookup, Maker, StepRequest
 from outgrow.methods import METHODS
@@ -102,7 +102,8 @@ class ArmSteps:
         recipe, sources = self.recipe, self.runner.sources
         doors = Doors(
             self._door(self._ask), self._door(self._train), self._door(self._pretrain), self._door(self._derive),
-            self._door(self._contrast), self._door(self._best_of), self._door(self._prompt), _plain(self._score),
+            self._door(self._contrast), self._door(self._best_of), self._door(self._joint),
+            self._door(self._prompt), _plain(self._score),
             self._door(self._activations),
             _plain(self._do), self._door(self._known_gold), self._door(self._in_form_of),
             self._door(self._gold) if self.uses_gold else sealed(self.name),
@@ -238,6 +239,17 @@ class ArmSteps:
             raise ConfigError(f"'{judge.name}' has head '{head}'; answers are judged by a model with head 'reward'")
         parts = model(writer), model(judge)
         return self._composed(BestHandle(Source(self.name, ""), *parts, samples, temperature, self.seed), stage)
+
+    def _joint(self, sources: Sequence[Source], *, weights: Sequence[float | int] | None, stage: str) -> Student:
+        members = tuple(self.runner.sources.model(each) for each in sources)
+        given = [1.0] * len(members) if weights is None else [float(each) for each in weights]
+        if len(members) < 2 or len(given) != len(members) or min(given) < 0 or sum(given) <= 0:
+            raise ConfigError(
+                f"a joint source needs at least two models and a weight of at least 0 for each, not all 0; found "
+                f"{[each.source.name for each in members]} and {given}"
+            )
+        shares = tuple(each / sum(given) for each in given)
+        return self._composed(JointHandle(Source(self.name, ""), members, shares), stage)
 
     def _composed(self, handle: Composed, stage: str) -> Student:
         student = self.runner.steps.do(Compose(self.runner.sources, handle, self.name, self.uses_gold))

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from outgrow.core.arrays import Float
 from outgrow.core.hashing import sha256_text
 from outgrow.core.lab import Source, Student
 from outgrow.core.tables import ROWS
-from outgrow.experiment.fitting import save_untrained
+from outgrow.experiment.fitting import LEAST, save_untrained
 from outgrow.experiment.sketch import made_up_answers
-from outgrow.experiment.sources import BestHandle, Composed, ContrastHandle, Sources, settings_of
+from outgrow.experiment.sources import BestHandle, Composed, ContrastHandle, JointHandle, Sources, settings_of
 from outgrow.experiment.steps import StepRequest
 from outgrow.models.config import ModelRef
 from outgrow.store import Artefact, Step, Store, Work
 from outgrow.supervisors.asking import Asking
+from outgrow.supervisors.queries import Found, answers_table, pose, scored_answer
 from outgrow.tasks.base import Task
 
 COMPOSE_VERSION = 1
-FACTS = {"contrast": "contrast.json", "best_of": "best_of.json"}
+Scores = Float[np.ndarray, "options"]
+FACTS = {"contrast": "contrast.json", "best_of": "best_of.json", "joint": "joint.json"}
 """What a source is made of, in the result of the step that made it, by its kind."""
 
 
@@ -102,6 +107,9 @@ def read_composed(sources: Sources, store: Store, student: Student, artefact: Ar
             handle = replace(handle, source=Source(each["name"], each["trained"]), weights=store.open(each["trained"]))
             sources.know(handle)
         models[name] = handle
+    if kind == "joint":
+        members = tuple(models[str(number)] for number in range(len(models)))
+        return JointHandle(student, members, tuple(facts["shares"]), artefact)
     if kind == "best_of":
         return BestHandle(student, models["writer"], models["judge"], **facts, weights=artefact)
     return ContrastHandle(student, models["plus"], models["minus"], models.get("base"), **facts, weights=artefact)
@@ -149,6 +157,31 @@ class DerivedAnswer(StepRequest[pa.Table]):
             "models": [settings_of(each.ref) for each in self.handle.models.values()],
         }  # fmt: skip
         return Step(kind, version, config, {**keys_of(self.handle), "questions": self.questions})
+
+    def scored(self, parts: Mapping[str, pa.Table], add: Callable[[Mapping[str, Scores]], Scores]) -> pa.Table:
+        """Answers that choose an option by what `add` makes of the models' log-probabilities of each.
+
+        Args:
+            parts: answers of the models to the same questions, one sample of each wording, by name.
+            add: log-probabilities of the options by the models' names to scores.
+        """
+        by = {
+            name: {
+                (row["example_id"], row["variant"]): dict(row["probabilities"])
+                for row in table.select(["example_id", "variant", "probabilities"]).to_pylist()
+            }
+            for name, table in parts.items()
+        }
+        queries = pose(self.task, self.examples, self.asking.variants)
+        answers: list[list[Found]] = []
+        for query in queries:
+            options = query.options or self.task.classes or ()
+            values = query.values or options
+            shares = {name: table[query.example.example_id, query.variant] for name, table in by.items()}
+            scores = add({name: np.log([max(each[value], LEAST) for value in values]) for name, each in shares.items()})
+            logprobs = scores - np.logaddexp.reduce(scores)
+            answers.append([scored_answer(int(scores.argmax()), options, values, logprobs, np.exp(logprobs))])
+        return answers_table(queries, answers, source="model", metadata={"decoding": self.handle.kind})
 
     def read(self, artefact: Artefact) -> pa.Table:
         """The answers."""

@@ -6,18 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-import numpy as np
 import pyarrow as pa
 
 from outgrow.core.errors import ConfigError
 from outgrow.experiment.answering import Report
-from outgrow.experiment.composing import DerivedAnswer
-from outgrow.experiment.fitting import LEAST
+from outgrow.experiment.composing import DerivedAnswer, Scores
 from outgrow.experiment.sources import ContrastHandle
 from outgrow.experiment.steps import Size
 from outgrow.models.config import ModelRef
 from outgrow.store import Step, Work
-from outgrow.supervisors.queries import Found, answers_table, pose, scored_answer
 
 CONTRAST_ANSWER_VERSION = 1
 
@@ -70,24 +67,11 @@ class ContrastAnswer(DerivedAnswer):
         work.save_table(self.task.canonicalise(table))
 
     def _scored(self, parts: Mapping[str, pa.Table]) -> pa.Table:
-        by = {
-            name: {
-                (row["example_id"], row["variant"]): dict(row["probabilities"])
-                for row in table.select(["example_id", "variant", "probabilities"]).to_pylist()
-            }
-            for name, table in parts.items()
-        }
-        queries = pose(self.task, self.examples, self.asking.variants)
-        found: list[list[Found]] = []
-        for query in queries:
-            options = query.options or self.task.classes or ()
-            values = query.values or options
-            own = {name: table[query.example.example_id, query.variant] for name, table in by.items()}
-            logs = {name: np.log([max(shares[value], LEAST) for value in values]) for name, shares in own.items()}
-            scores = self.handle.alpha * (logs["plus"] - logs["minus"]) + logs.get("base", 0.0)
-            logprobs = scores - np.logaddexp.reduce(scores)
-            found.append([scored_answer(int(scores.argmax()), options, values, logprobs, np.exp(logprobs))])
-        return answers_table(queries, found, source="model", metadata={"decoding": "contrast"})
+        def add(logs: Mapping[str, Scores]) -> Scores:
+            change: Scores = self.handle.alpha * (logs["plus"] - logs["minus"])
+            return change + logs.get("base", 0.0)
+
+        return self.scored(parts, add)
 
     def size(self) -> Size:
         """A prompt each where texts are written; scores cost nothing more than those of the models."""

@@ -34,6 +34,7 @@ class Doors:
     derive: Callable[..., Student]
     contrast: Callable[..., Student]
     best_of: Callable[..., Student]
+    joint: Callable[..., Student]
     prompt: Callable[..., Student]
     score: Callable[[Source, Sequence[str], Sequence[str]], pa.Table]
     activations: Callable[[Source, pa.Table, Sequence[int], str], Any]
@@ -89,7 +90,7 @@ class MethodLab:
         self.supervisors, self.models, self.student = supervisors, models, student
         self.estimator, self.training = estimator, training
         self._ask, self._train, self._pretrain, self._derive = doors.ask, doors.train, doors.pretrain, doors.derive
-        self._contrast, self._best_of = doors.contrast, doors.best_of
+        self._contrast, self._best_of, self._joint = doors.contrast, doors.best_of, doors.joint
         self._prompt, self._score = doors.prompt, doors.score
         self._activations, self._do, self._known_gold = doors.activations, doors.do, doors.known_gold
         self._in_form_of, self._gold = doors.in_form_of, doors.gold
@@ -143,6 +144,12 @@ class MethodLab:
     ) -> Student:
         """See `core.lab.Lab.best_of`."""
         return self._best_of(writer, judge, samples=samples, temperature=temperature, stage=stage)
+
+    def joint(
+        self, sources: Sequence[Source], *, weights: Sequence[float | int] | None = None, stage: str = ""
+    ) -> Student:
+        """See `core.lab.Lab.joint`."""
+        return self._joint(sources, weights=weights, stage=stage)
 
     def prompt(self, start: Source, rows: pa.Table, *, stage: str = "") -> Student:
         """See `core.lab.Lab.prompt`."""

@@ -152,7 +152,35 @@ class BestHandle:
         return {"samples": self.samples, "temperature": self.temperature, "seed": self.seed}
 
 
-Composed = ContrastHandle | BestHandle
+@dataclass(frozen=True)
+class JointHandle:
+    """Several models that decide together: it can be asked, not trained.
+
+    Attributes:
+        source: its name and key.
+        members: the models.
+        shares: weight of each one's log-probabilities, sum 1.
+        weights: the result of the step that made it; None where results are made up.
+    """
+
+    source: Source
+    members: tuple[ModelHandle, ...]
+    shares: tuple[float, ...]
+    weights: Artefact | None = None
+    kind: Literal["joint"] = "joint"
+
+    @property
+    def models(self) -> dict[str, ModelHandle]:
+        """The models by number."""
+        return {str(number): each for number, each in enumerate(self.members)}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What is done with them."""
+        return {"shares": list(self.shares)}
+
+
+Composed = ContrastHandle | BestHandle | JointHandle
 """Sources made of several models."""
 Handle = ModelHandle | Elsewhere | ProbeHandle | Composed
 
@@ -257,6 +285,8 @@ class Sources:
         handle = self.find(source)
         match handle:
             case ProbeHandle(base=model) | ContrastHandle(plus=model) | BestHandle(writer=model):
+                pass
+            case JointHandle(members=(model, *_)):
                 pass
             case _:
                 model = self.model(source)

@@ -33,6 +33,7 @@ from outgrow.methods.early_stopping import (
 from outgrow.methods.error_structure import ErrorStructure, error_structure
 from outgrow.methods.few_shot import FewShot, few_shot
 from outgrow.methods.generative_finetuning import GenerativeFinetuning, generative_ceiling, generative_finetuning
+from outgrow.methods.joint_decoding import JointDecoding, joint_decoding
 from outgrow.methods.linear_probe import LinearProbe, finetuned_probe_gold, linear_probe, linear_probe_gold
 from outgrow.methods.logit_contrast import LogitContrast, logit_contrast
 from outgrow.methods.madl import Madl, madl
@@ -105,6 +106,7 @@ _OURS = (
     MethodSpec("linear_probe", LinearProbe, linear_probe),
     MethodSpec("naive_multi_weak", NaiveMultiWeak, naive_multi_weak, needs="annotators"),
     MethodSpec("bayesian_multi_weak", BayesianMultiWeak, bayesian_multi_weak, needs="annotators"),
+    MethodSpec("joint_decoding", JointDecoding, joint_decoding, needs="annotators"),
     MethodSpec("raven", RavenConfig, raven, needs="annotators"),
     MethodSpec("crowd_layer", CrowdLayer, crowd_layer, needs="annotators"),
     MethodSpec("conal", Conal, conal, needs="annotators"),
