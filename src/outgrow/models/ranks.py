@@ -27,8 +27,6 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 PATIENCE = timedelta(days=365)
 """How long followers wait for the next call; a supervisor on a server may take days to answer."""
-FAREWELL = timedelta(seconds=10)
-"""How long a rank that ends waits for the others to end."""
 LOCAL = ("stage", "progress", "evaluate", "at_checkpoint", "tracker")
 """Options of calls that mean something to rank 0 alone: journals, reports of progress, how checkpoints are judged."""
 GRACE = 15.0
@@ -301,17 +299,8 @@ def _joined() -> Ranks:
         return _alone
     group = distributed.new_group(backend="gloo", timeout=PATIENCE)
     notes = distributed.distributed_c10d._get_default_store()
-    atexit.register(_part, group, state)
+    atexit.register(state.destroy_process_group)
     return Ranks(group, notes, state.process_index, state.num_processes)
-
-
-def _part(group: Any, state: Any) -> None:
-    """Leave together: a rank whose partner goes on talking to it while its own end is torn down is aborted."""
-    from torch import distributed
-
-    with suppress(RuntimeError):  # somebody is gone already, which was told where it happened
-        distributed.monitored_barrier(group, timeout=FAREWELL)
-    state.destroy_process_group()
 
 
 def led(function: Callable[P, T]) -> Callable[P, T]:
