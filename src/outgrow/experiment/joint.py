@@ -56,9 +56,9 @@ def proposals(
         if there or key not in good:
             kept.setdefault((*key, texts[place]), place)
     rows = table.take(pa.array(kept.values(), pa.int64()))
-    asked = tuple(rows["prompt"].to_pylist()), tuple(said_in_words(rows).to_pylist())
+    asked = tuple(rows["prompt"].to_pylist()), tuple(texts[place] for place in kept.values())
     scored = [do(Score(sources, each, *asked)) for each in handle.members]
-    return Proposals(rows, np.array([table["logprob"].to_numpy() / table["n_tokens"].to_numpy() for table in scored]))
+    return Proposals(rows, np.array([each["logprob"].to_numpy() / each["n_tokens"].to_numpy() for each in scored]))
 
 
 @dataclass(frozen=True, eq=False)

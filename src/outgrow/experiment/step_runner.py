@@ -16,11 +16,9 @@ from outgrow.core.gold import choose_objective
 from outgrow.core.lab import How, Near, Probe, Source, Student
 from outgrow.core.tables import ANSWERS, iter_examples
 from outgrow.experiment.answering import Answer, Report, silent
-from outgrow.experiment.best_of import BestAnswer
+from outgrow.experiment.composed_answers import composed_answer
 from outgrow.experiment.composing import read_composed
-from outgrow.experiment.contrasting import ContrastAnswer
 from outgrow.experiment.fitting import CHECKPOINT_ANSWERS, Nearness, Part, Train
-from outgrow.experiment.joint import JointAnswer, proposals
 from outgrow.experiment.lab import check_sealed
 from outgrow.experiment.opaque import OpaqueIds
 from outgrow.experiment.pretraining import Pretrain
@@ -30,10 +28,7 @@ from outgrow.experiment.question_tables import Questions
 from outgrow.experiment.readings import HiddenStates, Reference
 from outgrow.experiment.sources import (
     TURNS,
-    BestHandle,
     Composed,
-    ContrastHandle,
-    JointHandle,
     ModelHandle,
     ProbeHandle,
     Sources,
@@ -209,39 +204,16 @@ class StepRunner:
         if isinstance(handle, ProbeHandle):
             states = self.states(handle.base, examples, handle.probe)
             return self.steps.do(ProbeAnswer(self.sources, handle, task, examples, asking, split, states))
-        if isinstance(handle, ContrastHandle):
-            return self._ask_contrast(handle, task, examples, asking, split)
-        if isinstance(handle, JointHandle):
-            return self._ask_joint(handle, task, examples, asking, split)
-        if isinstance(handle, BestHandle):
-            several = replace(asking, samples=handle.samples, temperature=handle.temperature, seed=handle.seed)
-            said = self._ask(handle.writer.source, task, examples, several, split)
-            return self.steps.do(BestAnswer(self.sources, handle, task, examples, asking, split, said, self.report))
+        if isinstance(handle, Composed):
+            step = composed_answer(
+                self.sources, handle, task, examples, asking, split, self.report,
+                ask=lambda model, how: self._ask(model, task, examples, how, split), do=self.steps.do,
+            )  # fmt: skip
+            return self.steps.do(step)
         if isinstance(handle, ModelHandle):
             asking = asking.shown(handle.turns) if handle.turns else asking
             handle = replace(handle, source=Source(source.name, source.key))
         return self.steps.do(Answer(self.sources, handle, task, examples, asking, split, self.report, self.usage))
-
-    def _ask_joint(self, handle: JointHandle, task: Task, examples: pa.Table, asking: Asking, split: str) -> pa.Table:
-        parts = self._parts(handle, task, examples, asking, split)
-        written = any(each["probabilities"].null_count for each in parts.values())
-        proposed = proposals(handle, parts, self.sources, self.steps.do) if written else None
-        return self.steps.do(JointAnswer(self.sources, handle, task, examples, asking, split, parts, proposed))
-
-    def _ask_contrast(
-        self, handle: ContrastHandle, task: Task, examples: pa.Table, asking: Asking, split: str
-    ) -> pa.Table:
-        parts, first = None, next(iter(iter_examples(examples.slice(0, 1))), None)
-        if task.classes is not None or (first is not None and task.wording(first, 0).options is not None):
-            parts = self._parts(handle, task, examples, asking, split)
-        return self.steps.do(ContrastAnswer(self.sources, handle, task, examples, asking, split, parts, self.report))
-
-    def _parts(
-        self, handle: ContrastHandle | JointHandle, task: Task, examples: pa.Table, asking: Asking, split: str
-    ) -> dict[str, pa.Table]:
-        """What each model of a source says by itself, once."""
-        once = replace(asking, samples=1, temperature=0.0)
-        return {name: self._ask(each.source, task, examples, once, split) for name, each in handle.models.items()}
 
     def states(self, handle: ModelHandle, examples: pa.Table, probe: Probe) -> AnyStates:
         """Hidden states (questions, width) of the questions' identity wordings, as a probe reads them.

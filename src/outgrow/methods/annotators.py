@@ -16,7 +16,6 @@ from outgrow.methods.base import MethodConfig, StatesConfig
 from outgrow.methods.crowd import ask_all, validation_labels
 from outgrow.methods.rows import LabelForm, weak_rows
 from outgrow.objectives.annotators import ANNOTATOR, ITEM
-from outgrow.reliability.annotator_models import AUTO
 
 
 class JointConfig(MethodConfig):
@@ -87,7 +86,7 @@ def crowd_rows(lab: Lab, method: str, items: ItemConfig | None = None, form: Lab
         vectors = components(states[:, 0], items.items)
         vectors = vectors[pc.index_in(rows["example_id"], value_set=ids).to_numpy()]
         rows, width = rows.append_column(ITEM, pa.array(vectors.tolist(), pa.list_(pa.float64()))), vectors.shape[1]
-    return CrowdRows(rows, answers, len(names), width, validation_labels(lab, AUTO))
+    return CrowdRows(rows, answers, len(names), width, validation_labels(lab))
 
 
 def components(states: Float[np.ndarray, "n width"], count: int) -> Float[np.ndarray, "n few"]:

@@ -10,7 +10,6 @@ from outgrow.core.lab import Lab, Student
 from outgrow.methods.crowd import mixed_rows, validation_labels
 from outgrow.methods.naive_multi_weak import NaiveMultiWeak
 from outgrow.objectives.evidential import Evidence, Evidential
-from outgrow.reliability.annotator_models import AUTO
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -44,4 +43,4 @@ def bayesian_multi_weak(lab: Lab, config: BayesianMultiWeak) -> Student:
         warmup=config.warmup,
     )  # fmt: skip
     rows = mixed_rows(lab, config.weights, config.labels)
-    return lab.train(lab.student, rows, objective, select=validation_labels(lab, AUTO))
+    return lab.train(lab.student, rows, objective, select=validation_labels(lab))

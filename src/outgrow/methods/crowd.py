@@ -25,7 +25,7 @@ def ask_all(lab: Lab, questions: pa.Table, *, variants: int | None = None) -> pa
     return pa.concat_tables([lab.ask(each, questions, variants=variants) for each in lab.supervisors])
 
 
-def validation_labels(lab: Lab, estimator: str) -> pa.Table | None:
+def validation_labels(lab: Lab, estimator: str = AUTO) -> pa.Table | None:
     """What a model of the annotators makes of their answers to `lab.validation`: `example_id`, `value`.
 
     None where fewer than two of them answer.

@@ -6,7 +6,6 @@ from outgrow.core.lab import Lab, Student
 from outgrow.methods.base import MethodConfig
 from outgrow.methods.crowd import Mixing, mixed_rows, validation_labels
 from outgrow.methods.rows import LabelForm
-from outgrow.reliability.annotator_models import AUTO
 
 
 class NaiveMultiWeak(MethodConfig):
@@ -24,4 +23,4 @@ class NaiveMultiWeak(MethodConfig):
 def naive_multi_weak(lab: Lab, config: NaiveMultiWeak) -> Student:
     """Cross-entropy against every supervisor's label, which is that against their weighted mean (arXiv 2406.03199)."""
     rows = mixed_rows(lab, config.weights, config.labels)
-    return lab.train(lab.student, rows, select=validation_labels(lab, AUTO))
+    return lab.train(lab.student, rows, select=validation_labels(lab))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 
-from outgrow.core.encoding import encode
 from outgrow.core.lab import Lab, Student
 from outgrow.methods.annotators import crowd_rows
 from outgrow.methods.base import MethodConfig
@@ -33,10 +32,8 @@ class RavenConfig(MethodConfig):
 def raven(lab: Lab, config: RavenConfig) -> Student:
     """Train on all supervisors' labels, each weighted by how easily the student learns them (arXiv 2510.21332)."""
     crowd = crowd_rows(lab, "raven", form=config.labels)
-    question, value = (encode(crowd.answers[name]) for name in ("example_id", "value"))
-    first = np.full(len(question.names), -1)
-    first[question.codes[::-1]] = value.codes[::-1]
-    differs = np.bincount(question.codes, value.codes != first[question.codes], len(question.names)) > 0
-    easy = pa.array((~differs[question.codes]).astype(np.float64))
+    counts = crowd.answers.group_by("example_id").aggregate([("value", "count_distinct")])
+    agreed = counts.filter(pc.equal(counts["value_count_distinct"], 1))["example_id"].combine_chunks()
+    easy = pc.is_in(crowd.answers["example_id"], value_set=agreed).cast(pa.float64())
     objective = Raven(annotators=crowd.annotators, rate=config.rate, start=config.start)
     return lab.train(lab.student, crowd.rows.append_column(EASY, easy), objective, select=crowd.checks)

@@ -102,7 +102,7 @@ def _boundaries(text: str, spans: Sequence[Span]) -> dict[int, int]:
     """
     ends = np.maximum.accumulate([end for _, end in spans])[:-1]
     starts = np.minimum.accumulate([start for start, _ in spans][::-1])[::-1][1:]
-    found: dict[int, int] = {}
+    before: dict[int, int] = {}
     for number, (end, start) in enumerate(zip(ends.tolist(), starts.tolist(), strict=True), 1):
         if end > start:  # a token reaches over the boundary
             continue
@@ -110,5 +110,5 @@ def _boundaries(text: str, spans: Sequence[Span]) -> dict[int, int]:
         while place < len(text) and text[place].isspace():
             place += 1
         if 0 < place < len(text):
-            found.setdefault(place, number)
-    return found
+            before.setdefault(place, number)
+    return before

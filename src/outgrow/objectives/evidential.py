@@ -101,8 +101,3 @@ def kl_without_each(alpha: Tensor, mask: Tensor) -> Tensor:
     spread = (alpha - 1) * alpha.digamma() - alpha.lgamma()
     others = spread.sum(1, keepdim=True) - spread
     return total.lgamma() - count.lgamma() + others - (total - count) * total.digamma()
-
-
-def vacuity(alpha: Tensor) -> Tensor:
-    """K / S of each row (rows, K): 1 where there is no evidence, towards 0 with more."""
-    return alpha.shape[1] / alpha.sum(1)

@@ -260,8 +260,7 @@ def _read_arm(raw: Any) -> Arm:
     if isinstance(raw, Arm):
         return raw
     name, spec, settings = _named(METHODS, raw)
-    arm_id, loss, estimator = (settings.pop(key, None) for key in ("id", "objective", "estimator"))
-    arm_id = "" if arm_id is None else arm_id
+    arm_id, loss, estimator = settings.pop("id", ""), settings.pop("objective", None), settings.pop("estimator", None)
     if not isinstance(arm_id, str) or (arm_id and not re.match(NAME, arm_id)):
         raise fault("must be text of letters, digits and . _ = , + - or blanks", arm_id, "id")
     if len(arm_id) > LONGEST_NAME:

@@ -226,15 +226,13 @@ class Recipe(Labelling):
 
     @model_validator(mode="after")
     def _enough_annotators(self) -> Recipe:
-        crowd = any(getattr(each, "apart", False) for each in self.supervisors)
-        if crowd or (len(self.supervisors) > 1 and self.grid == "together"):
-            return self
-        for place, arm in enumerate(self.methods):
+        several = len(self.supervisors) > 1 and self.grid == "together"
+        several = several or any(getattr(each, "apart", False) for each in self.supervisors)
+        for place, arm in enumerate(() if several else self.methods):
             if arm.estimator is not None or METHODS.require(arm.name).needs == "annotators":
                 raise fault(
                     "needs several annotators for each student: several supervisors with grid: together, or a file of "
-                    "several people's answers with apart: true",
-                    arm.id, "methods", place,
+                    "several people's answers with apart: true", arm.id, "methods", place,
                 )  # fmt: skip
         return self
 
