@@ -213,7 +213,11 @@ def test_every_objective_of_ours_has_a_name_a_docstring_and_settings_that_make_i
         made = spec.build(spec.settings()())
         assert made.name == name
         assert spec.doc.endswith((".", ")"))
-    assert {each.name for each in OBJECTIVE_SETTINGS} | OF_PAIRS | {"evidential"} == set(OBJECTIVES) - {"imitation"}
+    assert {each.name for each in OBJECTIVE_SETTINGS} | OF_PAIRS | {
+        "evidential",
+        "soft_tokens",
+        "evidential_tokens",
+    } == set(OBJECTIVES) - {"imitation"}
 
 
 # Hardening ---------------------------------------------------------------------------------------------------

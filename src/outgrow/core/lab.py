@@ -40,17 +40,19 @@ class How:
         samples: answers per wording.
         temperature: of sampling; 0 is greedy. The identity's first answer is always greedy.
         decoding: `options`, `generate` or `classify`.
+        beams: texts that a beam search keeps for each wording; they are the samples, the best first. 1 searches none.
     """
 
     variants: int | None = None
     samples: int | None = None
     temperature: float | None = None
     decoding: str | None = None
+    beams: int | None = None
 
     def settings(self) -> dict[str, Any]:
         """Every setting by name, None where it is left open."""
         return {"variants": self.variants, "samples": self.samples, "temperature": self.temperature,
-                "decoding": self.decoding}  # fmt: skip
+                "decoding": self.decoding, "beams": self.beams}  # fmt: skip
 
 
 ONCE = How(variants=1, samples=1, temperature=0.0)
@@ -183,6 +185,14 @@ class Lab(Protocol):
         """
         ...
 
+    def tokens(self, source: Source, questions: pa.Table, how: How) -> pa.Table:
+        """The tokens of the answers that `ask` gives for the same arguments (`core.tables.TOKENS`).
+
+        Raises:
+            ConfigError: the source does not write texts, or is not on this machine.
+        """
+        ...
+
     def train(
         self,
         start: Source,
@@ -279,8 +289,9 @@ class Lab(Protocol):
         ...
 
     def joint(
-        self, sources: Sequence[Source], *, weights: Sequence[float | int] | None = None, stage: str = ""
-    ) -> Student:
+        self, sources: Sequence[Source], *, weights: Sequence[float | int] | None = None, beams: int = 1,
+        stage: str = "",
+    ) -> Student:  # fmt: skip
         """A source of several models that decide together (joint decoding, arXiv 2406.03199).
 
         Options are scored by the weighted mean of the models' log-probabilities, normalised; of texts each model
@@ -289,6 +300,7 @@ class Lab(Protocol):
         Args:
             sources: models on this machine, at least two.
             weights: of each, at least 0; equal by default.
+            beams: texts that each proposes, by a beam search; 1 is its greedy one.
             stage: as for `train`.
         """
         ...

@@ -52,6 +52,18 @@ ANSWERS = pa.schema(
         pa.field("finish_reason", pa.string()),
     ]
 )
+TOKENS = pa.schema(
+    [
+        pa.field("example_id", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("variant", pa.int64(), nullable=False),
+        pa.field("sample", pa.int64(), nullable=False),
+        pa.field("starts", pa.list_(pa.int64()), nullable=False),  # where each token begins in the answer's text
+        pa.field("ends", pa.list_(pa.int64()), nullable=False),  # in characters; the end of the text is a token too
+        pa.field("logprobs", pa.list_(pa.float64()), nullable=False),  # nats
+    ]
+)
+"""The tokens of answers that a model wrote, by the answers' keys."""
 LABELS = pa.schema(
     [
         pa.field("example_id", pa.string(), nullable=False),
@@ -81,6 +93,11 @@ ROWS = pa.schema(
         pa.field("weight", pa.float64(), nullable=False),
     ]
 )
+WEAK_TOKENS = pa.field(
+    "weak_tokens",
+    pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64()), ("logprob", pa.float64())])),
+)
+"""A further column of `ROWS`: the tokens of a target that a weak model wrote, as in `TOKENS`."""
 PAIRS = pa.schema(
     [
         pa.field("row_id", pa.string(), nullable=False),

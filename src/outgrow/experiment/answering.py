@@ -16,6 +16,7 @@ from outgrow.core.tables import with_column
 from outgrow.experiment.sketch import made_up_answers
 from outgrow.experiment.sources import ModelHandle, Sources
 from outgrow.experiment.steps import Counts, Size, StepRequest
+from outgrow.experiment.tokens import TOKEN_FILE
 from outgrow.experiment.work import PlannedWork
 from outgrow.models.config import ModelRef
 from outgrow.store import Artefact, Step, Work
@@ -23,7 +24,7 @@ from outgrow.supervisors.asking import Asking, Elsewhere
 from outgrow.tasks.base import Task
 from outgrow.training.config import TrainConfig
 
-ANSWER_VERSION = 5
+ANSWER_VERSION = 6
 ELSEWHERE_VERSION = 5
 USAGE = "usage.json"
 Report = Callable[[str, int, int], None]
@@ -104,7 +105,8 @@ class Answer(StepRequest[pa.Table]):
 
             table = answer(
                 self.sources.load(self.handle), self.task, self.examples, source="model",
-                **self.asking.settings(), journal=journal, progress=progress,
+                **self.asking.settings(), keep_tokens=partial(work.save_table, file=TOKEN_FILE), journal=journal,
+                progress=progress,
             )  # fmt: skip
         else:
             table = self.handle.answer(self.task, self.examples, self.asking, journal=journal, progress=progress)
@@ -121,9 +123,9 @@ class Answer(StepRequest[pa.Table]):
         """Made-up answers in the number that a model gives."""
         asking, sketches = self.asking, self.sources.sketches
         seed = (asking.seed, self.sources.number(self.handle.source))
-        key = id(self.task), self.step.inputs["questions"], asking.variants, asking.samples, seed
+        key = id(self.task), self.step.inputs["questions"], asking.variants, asking.texts, seed
         if key not in sketches:
-            sketches[key] = made_up_answers(self.task, self.examples, "model", asking.variants, asking.samples, seed)
+            sketches[key] = made_up_answers(self.task, self.examples, "model", asking.variants, asking.texts, seed)
         if isinstance(self.handle, Elsewhere) and self.handle.apart:  # nobody knows yet how many they are
             two = [pa.array([name] * sketches[key].num_rows, pa.string()) for name in ("annotator 1", "annotator 2")]
             return pa.concat_tables([with_column(sketches[key], "source", names) for names in two])
@@ -136,7 +138,7 @@ class Answer(StepRequest[pa.Table]):
 
     def size(self) -> Size:
         """Prompts, each wording and sample counted."""
-        return Size(prompts=self.examples.num_rows * self.asking.variants * self.asking.samples)
+        return Size(prompts=self.examples.num_rows * self.asking.variants * self.asking.texts)
 
     def planned(self, counts: Counts) -> PlannedWork:
         """Passes and tokens."""

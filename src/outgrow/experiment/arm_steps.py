@@ -101,8 +101,8 @@ class ArmSteps:
         """What the method gets."""
         recipe, sources = self.recipe, self.runner.sources
         doors = Doors(
-            self._door(self._ask), self._door(self._train), self._door(self._pretrain), self._door(self._derive),
-            self._door(self._contrast), self._door(self._best_of), self._door(self._joint),
+            self._door(self._ask), self._door(self._tokens), self._door(self._train), self._door(self._pretrain),
+            self._door(self._derive), self._door(self._contrast), self._door(self._best_of), self._door(self._joint),
             self._door(self._prompt), _plain(self._score),
             self._door(self._activations),
             _plain(self._do), self._door(self._known_gold), self._door(self._in_form_of),
@@ -147,12 +147,21 @@ class ArmSteps:
             )
         return names.pop()
 
-    def _ask(self, source: Source, questions: pa.Table, how: How | None, variants: int | None) -> pa.Table:
+    def _chosen(self, questions: pa.Table) -> tuple[str, pa.Table]:
+        """The split of a method's questions, and the questions with all that is known of them."""
         split = self._split_of(questions)
-        weak = source in self.supervisors
-        ids = questions["example_id"].combine_chunks()
-        whole = self.runner.examples(split)
-        chosen = whole.filter(pc.is_in(whole["example_id"], value_set=ids))
+        whole, ids = self.runner.examples(split), questions["example_id"].combine_chunks()
+        return split, whole.filter(pc.is_in(whole["example_id"], value_set=ids))
+
+    def _tokens(self, source: Source, questions: pa.Table, how: How) -> pa.Table:
+        split, chosen = self._chosen(questions)
+        return self.runner.tokens_of(
+            source, chosen, how, seed=self.seed, shown=source in self.supervisors, split=split
+        )  # fmt: skip
+
+    def _ask(self, source: Source, questions: pa.Table, how: How | None, variants: int | None) -> pa.Table:
+        split, chosen = self._chosen(questions)
+        weak, ids = source in self.supervisors, chosen["example_id"].combine_chunks()
         if how is not None:
             answers = self.runner.answer_some(source, chosen, how, seed=self.seed, shown=weak, split=split)
         elif (weak and split in ASKED) or len(ids) == self.splits[split].num_rows:
@@ -240,7 +249,9 @@ class ArmSteps:
         parts = model(writer), model(judge)
         return self._composed(BestHandle(Source(self.name, ""), *parts, samples, temperature, self.seed), stage)
 
-    def _joint(self, sources: Sequence[Source], *, weights: Sequence[float | int] | None, stage: str) -> Student:
+    def _joint(
+        self, sources: Sequence[Source], *, weights: Sequence[float | int] | None, beams: int, stage: str
+    ) -> Student:
         members = tuple(self.runner.sources.model(each) for each in sources)
         given = [1.0] * len(members) if weights is None else [float(each) for each in weights]
         if len(members) < 2 or len(given) != len(members) or min(given) < 0 or sum(given) <= 0:
@@ -249,7 +260,7 @@ class ArmSteps:
                 f"{[each.source.name for each in members]} and {given}"
             )
         shares = tuple(each / sum(given) for each in given)
-        return self._composed(JointHandle(Source(self.name, ""), members, shares), stage)
+        return self._composed(JointHandle(Source(self.name, ""), members, shares, beams), stage)
 
     def _composed(self, handle: Composed, stage: str) -> Student:
         student = self.runner.steps.do(Compose(self.runner.sources, handle, self.name, self.uses_gold))

@@ -109,7 +109,7 @@ def read_composed(sources: Sources, store: Store, student: Student, artefact: Ar
         models[name] = handle
     if kind == "joint":
         members = tuple(models[str(number)] for number in range(len(models)))
-        return JointHandle(student, members, tuple(facts["shares"]), artefact)
+        return JointHandle(student, members, tuple(facts["shares"]), facts.get("beams", 1), artefact)
     if kind == "best_of":
         return BestHandle(student, models["writer"], models["judge"], **facts, weights=artefact)
     return ContrastHandle(student, models["plus"], models["minus"], models.get("base"), **facts, weights=artefact)

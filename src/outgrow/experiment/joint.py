@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,12 +16,14 @@ from outgrow.core.tables import with_column
 from outgrow.experiment.composing import DerivedAnswer, Scores
 from outgrow.experiment.readings import Score
 from outgrow.experiment.sources import JointHandle, Sources
-from outgrow.experiment.steps import Size
+from outgrow.experiment.steps import Size, StepRequest
+from outgrow.experiment.tokens import TOKEN_FILE, TokensOf
 from outgrow.methods.rows import said_in_words
 from outgrow.models.config import ModelRef
 from outgrow.store import Step, Work
 
-JOINT_ANSWER_VERSION = 1
+JOINT_ANSWER_VERSION = 2
+LOWEST = -1e30
 
 
 @dataclass(frozen=True)
@@ -29,25 +32,28 @@ class Proposals:
 
     Attributes:
         rows: the answers that hold them (`core.tables.ANSWERS`), of the model that proposed the text first.
-        scores: mean log-probability of a token under each model, in nats.
+        tokens: the tokens of these answers (`core.tables.TOKENS`).
+        scores: mean log-probability of a token under each model, in nats; an empty text has the lowest.
     """
 
     rows: pa.Table
+    tokens: pa.Table
     scores: Float[np.ndarray, "models rows"]
 
 
 def proposals(
-    handle: JointHandle, parts: Mapping[str, pa.Table], sources: Sources, do: Callable[[Score], pa.Table]
+    handle: JointHandle, parts: Mapping[str, StepRequest[pa.Table]], sources: Sources, do: Callable[[Any], pa.Table]
 ) -> Proposals:
     """What the models wrote, scored by all of them: of each wording the texts that can be read, or all if none can.
 
     Args:
         handle: the models.
-        parts: their answers.
+        parts: the steps in which they answer.
         sources: loads models.
         do: carries out a step.
     """
-    table = pa.concat_tables(parts.values())
+    table = pa.concat_tables([do(each) for each in parts.values()])
+    tokens = pa.concat_tables([do(TokensOf(each)) for each in parts.values()])  # row by row those of the answers
     readable, texts = table["value"].is_valid().to_pylist(), said_in_words(table).to_pylist()
     keys = list(zip(table["example_id"].to_pylist(), table["variant"].to_pylist(), strict=True))
     good = {key for key, there in zip(keys, readable, strict=True) if there}
@@ -55,18 +61,25 @@ def proposals(
     for place, (key, there) in enumerate(zip(keys, readable, strict=True)):
         if there or key not in good:
             kept.setdefault((*key, texts[place]), place)
-    rows = table.take(pa.array(kept.values(), pa.int64()))
-    asked = tuple(rows["prompt"].to_pylist()), tuple(texts[place] for place in kept.values())
-    scored = [do(Score(sources, each, *asked)) for each in handle.members]
-    return Proposals(rows, np.array([each["logprob"].to_numpy() / each["n_tokens"].to_numpy() for each in scored]))
+    places = pa.array(kept.values(), pa.int64())
+    rows, prompts = table.take(places), table["prompt"].to_pylist()
+    full = [number for number, place in enumerate(kept.values()) if (texts[place] or "").strip()]
+    own = [list(kept.values())[number] for number in full]
+    asked = tuple(prompts[place] or "" for place in own), tuple(texts[place] or "" for place in own)
+    scores = np.full((len(handle.members), rows.num_rows), LOWEST)
+    if full:
+        scored = [do(Score(sources, each, *asked)) for each in handle.members]
+        scores[:, full] = [each["logprob"].to_numpy() / each["n_tokens"].to_numpy() for each in scored]
+    return Proposals(rows, tokens.take(places), scores)
 
 
 @dataclass(frozen=True, eq=False)
 class JointAnswer(DerivedAnswer):
     """Answers (`core.tables.ANSWERS`) of several models together, by the weighted mean of their log-probabilities.
 
-    Options are scored as a whole and normalised. Of texts each model proposes its own, and that with the highest mean
-    log-probability of a token is the answer; ties fall to the model named first. `logprob` of a text is that mean.
+    Options are scored as a whole and normalised. Of texts each model proposes its own, or those of a beam search, and
+    that with the highest mean log-probability of a token is the answer; ties fall to the model named first. `logprob`
+    of a text is that mean.
 
     Attributes:
         handle: the models and their weights.
@@ -95,10 +108,15 @@ class JointAnswer(DerivedAnswer):
         def add(logs: Mapping[str, Scores]) -> Scores:
             return np.asarray(sum(shares[name] * each for name, each in logs.items()))
 
-        table = self.scored(self.parts, add) if self.proposed is None else self._chosen(self.proposed)
+        if self.proposed is None:
+            table = self.scored(self.parts, add)
+        else:
+            table, tokens = self._chosen(self.proposed)
+            work.save_table(tokens, TOKEN_FILE)
         work.save_table(self.task.canonicalise(table))
 
-    def _chosen(self, proposed: Proposals) -> pa.Table:
+    def _chosen(self, proposed: Proposals) -> tuple[pa.Table, pa.Table]:
+        """The best text of each wording, and its tokens under the model that proposed it first."""
         scores = np.asarray(self.handle.shares) @ proposed.scores
         best: dict[tuple[str, int], int] = {}
         keys = zip(*(proposed.rows[name].to_pylist() for name in ("example_id", "variant")), strict=True)
@@ -106,9 +124,10 @@ class JointAnswer(DerivedAnswer):
             if scores[place] > scores[best.setdefault(key, place)]:
                 best[key] = place
         places = pa.array(best.values(), pa.int64())
+        first = pa.array([0] * len(places), pa.int64())
         table = with_column(proposed.rows.take(places), "logprob", pa.array(scores).take(places))
-        table = with_column(table, "sample", pa.array([0] * len(places), pa.int64()))
-        return table.replace_schema_metadata({"decoding": "joint"})
+        tokens = with_column(proposed.tokens.take(places), "sample", first)
+        return with_column(table, "sample", first).replace_schema_metadata({"decoding": "joint"}), tokens
 
     def size(self) -> Size:
         """Nothing more than the models' own answers and scores."""

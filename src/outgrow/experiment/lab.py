@@ -29,6 +29,7 @@ class Doors:
     """The functions behind a lab; each as the method of `core.lab.Lab` with its name."""
 
     ask: Callable[[Source, pa.Table, How | None, int | None], pa.Table]
+    tokens: Callable[[Source, pa.Table, How], pa.Table]
     train: Callable[..., Student]
     pretrain: Callable[..., Student]
     derive: Callable[..., Student]
@@ -89,7 +90,8 @@ class MethodLab:
         self.known, self.supervisor_train = splits["known"], splits["supervisor_train"]
         self.supervisors, self.models, self.student = supervisors, models, student
         self.estimator, self.training = estimator, training
-        self._ask, self._train, self._pretrain, self._derive = doors.ask, doors.train, doors.pretrain, doors.derive
+        self._ask, self._tokens, self._train, self._pretrain = doors.ask, doors.tokens, doors.train, doors.pretrain
+        self._derive = doors.derive
         self._contrast, self._best_of, self._joint = doors.contrast, doors.best_of, doors.joint
         self._prompt, self._score = doors.prompt, doors.score
         self._activations, self._do, self._known_gold = doors.activations, doors.do, doors.known_gold
@@ -101,6 +103,10 @@ class MethodLab:
     ) -> pa.Table:
         """See `core.lab.Lab.ask`."""
         return self._ask(source, questions, how, variants)
+
+    def tokens(self, source: Source, questions: pa.Table, how: How) -> pa.Table:
+        """See `core.lab.Lab.tokens`."""
+        return self._tokens(source, questions, how)
 
     def train(
         self,
@@ -146,10 +152,11 @@ class MethodLab:
         return self._best_of(writer, judge, samples=samples, temperature=temperature, stage=stage)
 
     def joint(
-        self, sources: Sequence[Source], *, weights: Sequence[float | int] | None = None, stage: str = ""
-    ) -> Student:
+        self, sources: Sequence[Source], *, weights: Sequence[float | int] | None = None, beams: int = 1,
+        stage: str = "",
+    ) -> Student:  # fmt: skip
         """See `core.lab.Lab.joint`."""
-        return self._joint(sources, weights=weights, stage=stage)
+        return self._joint(sources, weights=weights, beams=beams, stage=stage)
 
     def prompt(self, start: Source, rows: pa.Table, *, stage: str = "") -> Student:
         """See `core.lab.Lab.prompt`."""

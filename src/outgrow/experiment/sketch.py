@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from outgrow.core.tables import ANSWERS, GOLD, Example, build, iter_examples
 from outgrow.recipe.recipe import Labelling
@@ -33,7 +34,7 @@ def made_up_answers(
 ) -> pa.Table:
     """Answers of exact shape, each a seeded draw that favours one value per question.
 
-    What paraphrases a question says it again, numbered.
+    What paraphrases a question says it again, numbered. Questions without options are answered by texts.
     """
     n, rng = questions.num_rows, np.random.default_rng(seed)
     if isinstance(task, ParaphraseTask):
@@ -51,12 +52,17 @@ def made_up_answers(
     place = np.minimum(drawn, sizes[:, None] - 1) + starts[:-1, None]
     probabilities = pa.MapArray.from_arrays(pa.array(starts, pa.int32()), names, np.concatenate([*shares, []]))
     question = np.repeat(np.arange(n), variants * samples)
+    value = names.take(pa.array(place.ravel()))
+    free = [not task.classes and task.wording(example, 0).options is None for example in iter_examples(questions)]
+    is_free = np.array(free, bool)[question]
+    written = pa.array(is_free)
     columns = {
-        "value": names.take(pa.array(place.ravel())),
+        "value": value,
+        "text": pc.if_else(written, value, pa.scalar(None, pa.string())),
         "logprob": pa.array(np.log([share.max() for share in shares])[question]),
         "n_tokens": pa.array(np.full(len(question), 2)),
-        "probabilities": probabilities.take(pa.array(question)),
-        "finish_reason": ["scored"] * len(question),
+        "probabilities": probabilities.take(pa.array(question, mask=is_free)),
+        "finish_reason": pc.if_else(written, "stop", "scored"),
     }
     return _answers(questions, source, variants, samples, columns)
 

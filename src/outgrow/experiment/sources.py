@@ -160,12 +160,14 @@ class JointHandle:
         source: its name and key.
         members: the models.
         shares: weight of each one's log-probabilities, sum 1.
+        beams: texts that each model proposes to a wording, by a beam search; 1 is its greedy one.
         weights: the result of the step that made it; None where results are made up.
     """
 
     source: Source
     members: tuple[ModelHandle, ...]
     shares: tuple[float, ...]
+    beams: int = 1
     weights: Artefact | None = None
     kind: Literal["joint"] = "joint"
 
@@ -177,7 +179,7 @@ class JointHandle:
     @property
     def settings(self) -> dict[str, Any]:
         """What is done with them."""
-        return {"shares": list(self.shares)}
+        return {"shares": list(self.shares), **({"beams": self.beams} if self.beams != 1 else {})}
 
 
 Composed = ContrastHandle | BestHandle | JointHandle

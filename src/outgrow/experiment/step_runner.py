@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from outgrow.core.errors import ConfigError
 from outgrow.core.gold import choose_objective
 from outgrow.core.lab import How, Near, Probe, Source, Student
-from outgrow.core.tables import ANSWERS, iter_examples
+from outgrow.core.tables import iter_examples, with_column
 from outgrow.experiment.answering import Answer, Report, silent
 from outgrow.experiment.composed_answers import composed_answer
 from outgrow.experiment.composing import read_composed
@@ -33,7 +33,8 @@ from outgrow.experiment.sources import (
     ProbeHandle,
     Sources,
 )
-from outgrow.experiment.steps import Lookup, Maker, Steps
+from outgrow.experiment.steps import Lookup, Maker, StepRequest, Steps
+from outgrow.experiment.tokens import TokensOf
 from outgrow.methods.rows import gold_rows, normalise_weights
 from outgrow.models.config import ModelRef, with_option
 from outgrow.objectives import Imitation
@@ -157,11 +158,14 @@ class StepRunner:
         self, source: Source, examples: pa.Table, how: How, *, seed: int, shown: bool = False, split: str = "questions"
     ) -> pa.Table:
         """Answers of a source to any questions, put as `how` says; what it leaves open is as in the recipe."""
-        usual = self._asking(source, seed, full=True, shown=shown)
-        given = {name: value for name, value in how.settings().items() if value is not None}
-        if (variants := given.get("variants", 1)) > self.task.n_variants:
-            raise ConfigError(f"{variants} variants asked of {self.task.name}, which has {self.task.n_variants}")
-        return self._named(source, examples, replace(usual, **given), split)
+        return self._named(source, examples, self._as(source, how, seed, shown), split)
+
+    def tokens_of(
+        self, source: Source, examples: pa.Table, how: How, *, seed: int, shown: bool, split: str
+    ) -> pa.Table:
+        """The tokens of the answers that `answer_some` gives."""
+        request = TokensOf(self._request(source, self.task, examples, self._as(source, how, seed, shown), split))
+        return _under(source, self.steps.do(request))
 
     @cached_property
     def decoys(self) -> DecoyQuestions | None:
@@ -183,6 +187,12 @@ class StepRunner:
         asking = self._asking(source, seed, full=True, shown=True)
         return self._named(source, self.decoys.examples, asking, "decoys")
 
+    def _as(self, source: Source, how: How, seed: int, shown: bool) -> Asking:
+        given = {name: value for name, value in how.settings().items() if value is not None}
+        if (variants := given.get("variants", 1)) > self.task.n_variants:
+            raise ConfigError(f"{variants} variants asked of {self.task.name}, which has {self.task.n_variants}")
+        return replace(self._asking(source, seed, full=True, shown=shown), **given)
+
     def _asking(self, source: Source, seed: int, *, full: bool, shown: bool) -> Asking:
         ask = self.recipe.ask
         variants = min(ask.variants, self.task.n_variants) if full else 1
@@ -197,23 +207,28 @@ class StepRunner:
         table, handle = self._ask(source, self.task, examples, asking, split), self.sources.find(source)
         if isinstance(handle, Elsewhere) and handle.apart:
             return table
-        return table.set_column(1, ANSWERS.field("source"), pa.array([source.name] * table.num_rows, pa.string()))
+        return _under(source, table)
 
     def _ask(self, source: Source, task: Task, examples: pa.Table, asking: Asking, split: str) -> pa.Table:
+        return self.steps.do(self._request(source, task, examples, asking, split))
+
+    def _request(
+        self, source: Source, task: Task, examples: pa.Table, asking: Asking, split: str
+    ) -> StepRequest[pa.Table]:
+        """The step in which a source answers."""
         handle = self.sources.find(source)
         if isinstance(handle, ProbeHandle):
             states = self.states(handle.base, examples, handle.probe)
-            return self.steps.do(ProbeAnswer(self.sources, handle, task, examples, asking, split, states))
+            return ProbeAnswer(self.sources, handle, task, examples, asking, split, states)
         if isinstance(handle, Composed):
-            step = composed_answer(
+            return composed_answer(
                 self.sources, handle, task, examples, asking, split, self.report,
-                ask=lambda model, how: self._ask(model, task, examples, how, split), do=self.steps.do,
+                ask=lambda model, how: self._request(model, task, examples, how, split), do=self.steps.do,
             )  # fmt: skip
-            return self.steps.do(step)
         if isinstance(handle, ModelHandle):
             asking = asking.shown(handle.turns) if handle.turns else asking
             handle = replace(handle, source=Source(source.name, source.key))
-        return self.steps.do(Answer(self.sources, handle, task, examples, asking, split, self.report, self.usage))
+        return Answer(self.sources, handle, task, examples, asking, split, self.report, self.usage)
 
     def states(self, handle: ModelHandle, examples: pa.Table, probe: Probe) -> AnyStates:
         """Hidden states (questions, width) of the questions' identity wordings, as a probe reads them.
@@ -386,3 +401,8 @@ class StepRunner:
         result = shown or handle.weights
         assert result is not None
         return result
+
+
+def _under(source: Source, table: pa.Table) -> pa.Table:
+    """Answers or tokens under the name of who gave them."""
+    return with_column(table, "source", pa.array([source.name] * table.num_rows, pa.string()))

@@ -200,18 +200,19 @@ class Counter:
 
     imagined = True
     asked: list[Counted] = field(default_factory=list)
-    _sketches: dict[str, Any] = field(default_factory=dict)
+    _sketches: dict[tuple[str, str], Any] = field(default_factory=dict)
     _seeded: dict[str, bool] = field(default_factory=dict)
 
     def do(self, request: StepRequest[Result]) -> Result:
         """A made-up result."""
         step = request.step
-        if step.key not in self._sketches:
-            self._sketches[step.key] = request.sketch()
+        kind = type(request).__name__, step.key
+        if kind not in self._sketches:
+            self._sketches[kind] = request.sketch()
             made_from_seeded = any(self._seeded.get(key, False) for key in step.inputs.values())
             self._seeded[step.key] = request.drawn or made_from_seeded
         self.asked.append(Counted(request, self._seeded[step.key]))
-        result: Result = self._sketches[step.key]
+        result: Result = self._sketches[kind]
         return result
 
     def model_key(self, ref: ModelRef) -> str:

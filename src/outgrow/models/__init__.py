@@ -10,6 +10,7 @@ from outgrow.models.files import available, model_hash, resolve
 
 if TYPE_CHECKING:
     from outgrow.models.batches import Stage
+    from outgrow.models.beams import beam_search
     from outgrow.models.classifying import classify, read_classes
     from outgrow.models.generation import Generation, generate
     from outgrow.models.loaded import Loaded
@@ -21,6 +22,7 @@ __getattr__ = lazily(
     __name__,
     {
         "batches": ["Stage"],
+        "beams": ["beam_search"],
         "classifying": ["classify", "read_classes"],
         "generation": ["Generation", "generate"],
         "loaded": ["Loaded"],
@@ -41,6 +43,7 @@ __all__ = [
     "Stage",
     "TextScore",
     "available",
+    "beam_search",
     "classify",
     "generate",
     "load",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from outgrow.core.errors import ConfigError
 from outgrow.models.batching import Group, Sequences
 from outgrow.models.caching import roomy_cache
 from outgrow.models.trimming import last_feed_forward, only_at
@@ -54,6 +55,7 @@ class LanguageHead(nn.Module):
         self.pad = pad
         self.abilities = Abilities()
         self.whole = False  # compute all positions of all layers
+        self._hook: Any = None
         self._last = (last_feed_forward(model),)  # in a tuple, so that it is no second child
 
     def forward(self, batch: Sequences, cache: Any = None) -> Float[Tensor, "places vocabulary"]:
@@ -82,6 +84,23 @@ class LanguageHead(nn.Module):
             return scores
         logits: Tensor = self.model(**arguments).logits
         return logits.flatten(0, 1)[places]
+
+    def read_by(self, scores: Callable[[Tensor], Tensor] | None) -> None:
+        """Let `scores` of the model's own stand for these from now on, in training and wherever it writes.
+
+        Raises:
+            ConfigError: the model goes on computing behind its output layer.
+        """
+        if self._hook is not None:
+            self._hook.remove()
+            self._hook = None
+        if scores is None:
+            return
+        if not self.abilities.direct:
+            raise ConfigError(
+                "this model caps or scales its scores, so they cannot be read as evidence; train it with evidence: null"
+            )
+        self._hook = self.model.get_output_embeddings().register_forward_hook(lambda _, __, own: scores(own))
 
     def new_cache(self, room: int) -> Any:
         """What earlier positions will leave, with room for so many in all."""

@@ -22,6 +22,7 @@ from outgrow.models.quiet import quiet
 from outgrow.models.ranks import ranks
 from outgrow.models.readings import READINGS
 from outgrow.models.text import Coder
+from outgrow.models.token_readings import TOKEN_READINGS, read_by
 
 FORMAT = 1
 
@@ -70,9 +71,10 @@ def load(ref: ModelRef, classes: Sequence[str] | None = None, *, weights: Path |
     loaded = Loaded(head, tokenizer, coder, padding_id(tokenizer, head.model), ref, classes, device)
     if weights is not None:
         _load_weights(loaded, weights, saved["kind"])
-        loaded.reading = saved.get("reading", loaded.reading)
     if isinstance(head, LanguageHead):
         probe(head, str(weights or place))
+    if weights is not None:
+        read_by(loaded, saved.get("reading", loaded.reading))
     return loaded
 
 
@@ -145,10 +147,10 @@ def _saved(weights: Path | None, ref: ModelRef, classes: tuple[str, ...] | None)
             f"{weights} was saved with head {facts['ref']['head']!r} and classes {facts['classes']}, "
             f"not with head {ref.head!r} and classes {classes}"
         )
-    if facts.get("reading", "softmax") not in READINGS:
+    if facts.get("reading", "softmax") not in {**READINGS, **TOKEN_READINGS}:
         raise ConfigError(
             f"{weights} was saved with the reading {facts['reading']!r}, which is not known here; "
-            f"known are {', '.join(READINGS)}"
+            f"known are {', '.join([*READINGS, *TOKEN_READINGS])}"
         )
     return facts
 

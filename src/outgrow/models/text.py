@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Any
 
 from outgrow.core.errors import DataError
@@ -54,6 +55,7 @@ class Coder:
         end = None if self._template is None else self._template.end
         self.end = int(tokenizer.eos_token_id) if end is None else end
         self._cache: dict[str, list[int]] = {}
+        self._pieces: dict[int, str] = {}
         self._special, self._kept = _special(tokenizer)
         self.prefix = self._prefix()
         self.boundary = self._boundary()
@@ -103,8 +105,30 @@ class Coder:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of generated tokens without white space around it; of special tokens, marks of reasoning alone stay."""
+        return self._decoded(ids).strip()
+
+    def spans(self, ids: Sequence[int]) -> list[tuple[int, int]]:
+        """Where the text of each token begins and ends in `decode(ids)`, in characters.
+
+        A token without text of its own (the end, a byte in the middle of a character) begins where it ends.
+        """
+        whole = self._decoded(ids)
+        for token in set(ids) - self._pieces.keys():
+            self._pieces[token] = self._decoded([token])
+        pieces = [self._pieces[token] for token in ids]
+        if "".join(pieces) == whole:
+            ends = list(accumulate(map(len, pieces)))
+        else:  # tokens that depend on their neighbours: by what has been written after each of them
+            begun = [self._decoded(ids[: count + 1]) for count in range(len(ids))]
+            ends = list(accumulate((len(own) if whole.startswith(own) else 0 for own in begun), max))
+            ends[-1] = len(whole)
+        lead, length = len(whole) - len(whole.lstrip()), len(whole.strip())
+        places = [min(max(end - lead, 0), length) for end in [0, *ends]]
+        return list(pairwise(places))
+
+    def _decoded(self, ids: Sequence[int]) -> str:
         own = [token for token in ids if not self._kept or token in self._kept or token not in self._special]
-        return str(self.tokenizer.decode(own, skip_special_tokens=not self._kept)).strip()
+        return str(self.tokenizer.decode(own, skip_special_tokens=not self._kept))
 
     def _worded(self, prompts: Sequence[Prompt]) -> list[str]:
         """What the model reads of each prompt."""

@@ -25,12 +25,8 @@ def write(head: LanguageHead, prompts: Sequence[list[int]], most: int, ends: Col
     """
     from transformers import LogitsProcessorList
 
-    width, device = max(map(len, prompts)), next(head.model.parameters()).device
-    ids = torch.full((len(prompts), width), head.pad, dtype=torch.int64)
-    mask = torch.zeros_like(ids)
-    for row, own in enumerate(prompts):
-        ids[row, width - len(own) :] = torch.tensor(own)
-        mask[row, width - len(own) :] = 1
+    ids, mask = left_padded(prompts, head.pad)
+    width, device = ids.shape[1], next(head.model.parameters()).device
     logprobs: list[Tensor] = []
 
     def choose(so_far: Int[Tensor, "n length"], scores: Float[Tensor, "n vocabulary"]) -> Tensor:
@@ -51,6 +47,17 @@ def write(head: LanguageHead, prompts: Sequence[list[int]], most: int, ends: Col
         count = len(tokens) if stop is None else stop + 1
         texts.append(Text(tokens[:count], own_logprobs[:count], stop is not None))
     return texts
+
+
+def left_padded(prompts: Sequence[list[int]], pad: int) -> tuple[Int[Tensor, "n width"], Int[Tensor, "n width"]]:
+    """Token ids of the prompts, the shorter ones padded on the left, and a mask that is 1 where there is no padding."""
+    width = max(map(len, prompts))
+    ids = torch.full((len(prompts), width), pad, dtype=torch.int64)
+    mask = torch.zeros_like(ids)
+    for row, own in enumerate(prompts):
+        ids[row, width - len(own) :] = torch.tensor(own)
+        mask[row, width - len(own) :] = 1
+    return ids, mask
 
 
 def write_slowly(head: LanguageHead, prompt: list[int], most: int, ends: Collection[int], pick: Pick) -> Text:

@@ -23,6 +23,8 @@ _OURS = {
     "forward_correction": "noise:ForwardCorrection",
     "early_learning": "noise:EarlyLearning",
     "evidential": "evidential:Evidential",
+    "soft_tokens": "soft_tokens:SoftTokens",
+    "evidential_tokens": "soft_tokens:EvidentialTokens",
     "bradley_terry": "preference:BradleyTerry",
     "explicit_conflict": "conflict:ExplicitConflict",
     "dpo": "preference:Dpo",

@@ -32,6 +32,9 @@ class Tokens:
         share: probability of each answer within its row; 1 for a hard row.
         soft: which rows have several answers.
         most: most answers of a row in the whole training, so that shapes do not depend on the micro-batch.
+        word: the word each token belongs to, counted over the micro-batch (`outgrow.models.word_bridge`); None where no
+            row has a weak model's token probabilities.
+        word_logprob: of each token, the natural-log probability that a weak model gives its word; 0 where none does.
     """
 
     place: Int[Tensor, "tokens"]
@@ -42,6 +45,8 @@ class Tokens:
     share: Float[Tensor, "answers"]
     soft: Bool[Tensor, "rows"]
     most: int = 1
+    word: Int[Tensor, "tokens"] | None = None
+    word_logprob: Float[Tensor, "tokens"] | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from outgrow.core.errors import ConfigError
 from outgrow.core.hashing import sha256_text
 from outgrow.core.journal import Records
 from outgrow.core.lab import Source
@@ -32,6 +33,7 @@ class Asking:
         seed: of the draws.
         decoding: see `outgrow.recipe.parts.Ask`.
         turns: demonstrations shown before each question.
+        beams: texts of a beam search, in place of samples; 1 searches none.
         first_only: of a file, which otherwise gives all the answers it has, the first to the identity alone.
     """
 
@@ -42,6 +44,7 @@ class Asking:
     decoding: Decoding
     turns: tuple[Turn, ...] = ()
     first_only: bool = False
+    beams: int = 1
 
     def shown(self, turns: tuple[Turn, ...]) -> Asking:
         """The same with demonstrations."""
@@ -57,7 +60,13 @@ class Asking:
             "decoding": self.decoding,
             "seed": self.seed if drawn else 0,
             "turns": self.turns,
+            **({"beams": self.beams} if self.beams != 1 else {}),
         }
+
+    @property
+    def texts(self) -> int:
+        """Answers that each wording gets, at most."""
+        return max(self.samples, self.beams)
 
     def decisive(self) -> dict[str, Any]:
         """What a store's key needs of it."""
@@ -114,6 +123,8 @@ class Elsewhere:
         self, task: Task, examples: pa.Table, asking: Asking, *, journal: Records | None, progress: Progress | None
     ) -> pa.Table:
         """Answers (`records.ANSWERS`) to the questions; the metadata of a server's table holds its `usage` as JSON."""
+        if asking.beams != 1:
+            raise ConfigError(f"'{self.source.name}' is a {self.kind}: beam search needs a model on this machine")
         if isinstance(self.config, FileSupervisor):
             from outgrow.supervisors.file import answer as look_up
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from outgrow.core.errors import ConfigError
 from outgrow.core.hashing import seed_of
 from outgrow.core.journal import Records
 from outgrow.models.batches import Progress, Stage
+from outgrow.models.beams import beam_search
 from outgrow.models.classifying import classify, rewards
 from outgrow.models.config import with_option
 from outgrow.models.generation import Generation, generate, uniform
@@ -30,6 +31,7 @@ from outgrow.supervisors.queries import (
     is_greedy,
     pose,
     scored_answer,
+    tokens_table,
 )
 from outgrow.tasks.base import Task
 
@@ -47,6 +49,8 @@ def answer(
     seed: int,
     decoding: Decoding = "auto",
     length_normalise: LengthNormalise | None = None,
+    beams: int = 1,
+    keep_tokens: Callable[[pa.Table], object] | None = None,
     journal: Records | None = None,
     progress: Progress | None = None,
 ) -> pa.Table:
@@ -65,6 +69,8 @@ def answer(
         seed: of the draws, with question, wording, sample and position; independent of batches and order.
         decoding: `auto` classifies with head `classifier`, scores options where a wording has them, else generates.
         length_normalise: see `score_options`; None is as the model's configuration has it.
+        beams: above 1 the texts of a beam search are the samples of a wording, the best first; there may be fewer.
+        keep_tokens: is given the tokens of the answers (`records.TOKENS`) where texts are generated.
         journal: keeps finished micro-batches against a crash.
         progress: called with (queries done, all queries).
 
@@ -78,6 +84,11 @@ def answer(
     queries = pose(task, examples, variants, turns)
     kind = _decoding(decoding, loaded, queries)
     check_samples(samples, temperature, certain=kind not in ("classify", "reward"))
+    if beams != 1 and (kind != "generate" or samples != 1 or temperature > 0):
+        raise ConfigError(
+            f"beams is {beams}: a beam search writes texts, and its texts are the samples; found decoding '{kind}', "
+            f"{samples} samples, temperature {temperature}"
+        )
     asking = _Asking(loaded, queries, samples, temperature, seed, journal, progress)
     if kind == "reward":
         answers = asking.by_reward()
@@ -86,7 +97,9 @@ def answer(
     elif kind == "classify":
         answers = asking.by_class()
     else:
-        answers = asking.by_text(task)
+        answers = asking.by_text(task) if beams == 1 else asking.by_beams(task, beams)
+        if keep_tokens is not None:
+            keep_tokens(tokens_table(queries, answers, source=source))
     scored = queries if kind == "options" else []
     pairs = [(_prompt(loaded, query), option) for query in scored for option in query.options]
     mismatches = loaded.coder.mismatches([p for p, _ in pairs], [o for _, o in pairs]) if loaded.coder else 0
@@ -135,6 +148,18 @@ def _decoding(decoding: Decoding, loaded: Loaded, queries: Sequence[Query]) -> s
     if decoding == "auto":
         return "options" if all(options) else "generate"
     return decoding
+
+
+def _written(query: Query, task: Task, text: Generation) -> Found:
+    return {
+        "text": text.text,
+        "value": query.read(task, text.text, text.finish_reason),
+        "logprob": text.logprob,
+        "n_tokens": text.n_tokens,
+        "finish_reason": text.finish_reason,
+        "logprobs": text.logprobs,
+        "spans": text.spans,
+    }
 
 
 @dataclass(frozen=True)
@@ -228,18 +253,21 @@ class _Asking:
                 )
                 texts.update(zip(places, generations, strict=True))
         return [
-            [
-                {
-                    "text": texts[i, sample].text,
-                    "value": query.read(task, texts[i, sample].text, texts[i, sample].finish_reason),
-                    "logprob": texts[i, sample].logprob,
-                    "n_tokens": texts[i, sample].n_tokens,
-                    "finish_reason": texts[i, sample].finish_reason,
-                }
-                for sample in range(self.samples)
-            ]
+            [_written(query, task, texts[i, sample]) for sample in range(self.samples)]
             for i, query in enumerate(self.queries)
         ]
+
+    def by_beams(self, task: Task, beams: int) -> list[list[Found]]:
+        """Texts of a beam search that the task reads, best first."""
+        several = beam_search(
+            self.loaded,
+            [_prompt(self.loaded, query) for query in self.queries],
+            beams=beams,
+            max_new_tokens=task.max_new_tokens,
+            stage=Stage(self.journal, "beams"),
+            progress=self.progress,
+        )
+        return [[_written(query, task, text) for text in own] for query, own in zip(self.queries, several, strict=True)]
 
     def _pick(self, probabilities: Float[np.ndarray, "options"], query: Query, sample: int) -> int:
         """The most probable option, or one drawn from softmax(log p / temperature)."""

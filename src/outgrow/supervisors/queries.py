@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from outgrow.core.arrays import Float, Int
 from outgrow.core.errors import ConfigError
-from outgrow.core.tables import ANSWERS, Example, build, iter_examples
+from outgrow.core.tables import ANSWERS, TOKENS, Example, build, iter_examples
 from outgrow.tasks.base import MISSING, Task, Wording
 from outgrow.tasks.parsing import after_reasoning, before_cut
 
@@ -146,6 +146,25 @@ def scored_answer(
         "probabilities": list(by_value.items()),
         "finish_reason": finish_reason,
     }
+
+
+def tokens_table(queries: Sequence[Query], answers: Sequence[Sequence[Found]], *, source: str) -> pa.Table:
+    """The tokens (`records.TOKENS`) of answers whose `spans` and `logprobs` are given; as `answers_table`."""
+    rows = [
+        (query.example.example_id, query.variant, sample, answer["spans"], answer["logprobs"])
+        for query, several in zip(queries, answers, strict=True)
+        for sample, answer in enumerate(several)
+    ]
+    columns = {
+        "example_id": [example for example, *_ in rows],
+        "source": [source] * len(rows),
+        "variant": [variant for _, variant, *_ in rows],
+        "sample": [sample for _, _, sample, *_ in rows],
+        "starts": [[start for start, _ in spans] for *_, spans, _ in rows],
+        "ends": [[end for _, end in spans] for *_, spans, _ in rows],
+        "logprobs": [list(logprobs) for *_, logprobs in rows],
+    }
+    return build(TOKENS, columns)
 
 
 def answers_table(

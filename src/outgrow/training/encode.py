@@ -6,11 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from outgrow.core.errors import DataError
@@ -19,8 +19,17 @@ from outgrow.models.config import with_option
 from outgrow.models.heads import LanguageHead
 from outgrow.models.loaded import Loaded
 from outgrow.models.prompts import classifier_inputs, encode_prompts, fit_length
+from outgrow.models.text import Coder
+from outgrow.models.word_bridge import word_bridge
 from outgrow.objectives.base import Batch, Scored, Targets, Tokens
 from outgrow.training.rows import TrainRow
+
+
+class Words(NamedTuple):
+    """Words of a row's target tokens, and what a weak model makes of them."""
+
+    word: Int[np.ndarray, "tokens"]
+    logprob: Float[np.ndarray, "tokens"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,8 @@ class Encoded:
         truncated: prompts that were cut on the left.
         mismatches: targets and options that joint tokenisation would have split otherwise.
         parts: lengths of a row's options (head `reward`).
+        words: of each target token of a row, its word, counted within the row, and the log-probability that a weak
+            model gives the word; None where no row has weak tokens.
     """
 
     rows: list[TrainRow]
@@ -43,6 +54,7 @@ class Encoded:
     truncated: int
     mismatches: int
     parts: tuple[tuple[int, ...], ...] | None = None
+    words: list[Words] | None = None
 
     def tokens(self, row: int) -> int:
         """Tokens of a row that are read or predicted, padding aside."""
@@ -75,7 +87,26 @@ def encode(loaded: Loaded, rows: list[TrainRow], max_length: int) -> Encoded:
         groups.append(fit_length(group, limit, coder, f"training row {row.row_id!r}"))
         truncated += len(groups[-1].prompt) < len(prompt)
     mismatches = coder.mismatches([prompt for prompt, _ in flat], [target for _, target in flat])
-    return Encoded(rows, groups, _targets(rows, options, _shares(rows, options)), truncated, mismatches)
+    words = None
+    if any(row.weak_tokens is not None for row in rows):
+        words = [_words(row, coder, group.answers) for row, group in zip(rows, groups, strict=True)]
+    targets = _targets(rows, options, _shares(rows, options))
+    return Encoded(rows, groups, targets, truncated, mismatches, words=words)
+
+
+def _words(row: TrainRow, coder: Coder, answers: Sequence[list[int]]) -> Words:
+    """Of a row with weak tokens its target's words; of any other each token is a word that is certain."""
+    if row.weak_tokens is None:
+        count = sum(map(len, answers))
+        return Words(np.arange(count), np.zeros(count))
+    (tokens,), text = answers, str(row.target).strip()
+    whole = [(0, len(text))]
+    strong = coder.spans(tokens) if coder.decode(tokens) == text else whole * len(tokens)
+    weak = [(start, end) for start, end, _ in row.weak_tokens]
+    if any(end > len(text) for _, end in weak):
+        raise DataError(f"training row {row.row_id!r} has a weak token behind the end of its target {text!r}")
+    bridge = word_bridge(text, weak, strong)
+    return Words(bridge.strong, bridge.word_logprobs(np.array([p for *_, p in row.weak_tokens]))[bridge.strong])
 
 
 def _shares(rows: Sequence[TrainRow], options: Sequence[tuple[str, ...]]) -> Float[np.ndarray, "rows options"]:
@@ -131,7 +162,8 @@ def fingerprint(encoded: Encoded, *settings: Any) -> str:
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for row, group in zip(encoded.rows, encoded.groups, strict=True):
         facts = [row.row_id, row.weight, row.target, row.probabilities, group.prompt, group.answers]
-        digest.update(json.dumps([*facts, row.fields] if row.fields else facts).encode())
+        further = [each for each in (row.fields, row.weak_tokens) if each]
+        digest.update(json.dumps([*facts, *further]).encode())
     return digest.hexdigest()
 
 
@@ -178,6 +210,13 @@ def micro_batch(
         unmasked=loaded.head.abilities.unmasked,
         device=device,
     )
+    word, word_logprob = None, None
+    if encoded.words is not None:
+        parts = [encoded.words[i] for i in rows]
+        first = np.cumsum([0, *(part.word.max() + 1 for part in parts[:-1])])
+        flat_words = np.concatenate([part.word + start for part, start in zip(parts, first, strict=True)])
+        word = torch.from_numpy(flat_words).to(device)
+        word_logprob = torch.from_numpy(np.concatenate([part.logprob for part in parts])).to(device, torch.float32)
     tokens = Tokens(
         place=targets.place,
         token=targets.token,
@@ -187,6 +226,8 @@ def micro_batch(
         share=shares,
         soft=torch.tensor([row.options is not None for row in own], device=device),
         most=share.shape[1],
+        word=word,
+        word_logprob=word_logprob,
     )
     return sequences, Batch(ids, weight, normalise, tokens=tokens, fields=fields, index=index)
 

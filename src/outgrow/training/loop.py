@@ -15,6 +15,7 @@ from outgrow.core.names import unknown
 from outgrow.models.loaded import Loaded
 from outgrow.models.ranks import ranks
 from outgrow.models.readings import READINGS
+from outgrow.models.token_readings import TOKEN_READINGS, read_by
 from outgrow.objectives.base import Objective
 from outgrow.training.config import TrainConfig
 from outgrow.training.encode import encode
@@ -126,7 +127,7 @@ def _fit(
         raise ConfigError(f"total_steps is {total_steps}; training needs at least one step")
     kept = check_rows(rows)
     _check_objective(loaded, kept, objective)
-    loaded.reading = objective.reading
+    read_by(loaded, objective.reading)
     encoded = encode(loaded, kept, config.max_length)
     with torch.random.fork_rng():
         run = Training(loaded, encoded, objective, config, seed, total_steps, work, only)
@@ -150,11 +151,13 @@ def _fit(
 
 def _check_objective(loaded: Loaded, rows: Sequence[TrainRow], objective: Objective) -> None:
     """Whether the objective goes with the head and the rows."""
-    if objective.reading not in READINGS:
-        raise ConfigError(unknown("reading", objective.reading, READINGS))
+    if objective.reading not in (known := {**READINGS, **TOKEN_READINGS}):
+        raise ConfigError(unknown("reading", objective.reading, known))
+    if loaded.classes is not None and objective.reading in TOKEN_READINGS:
+        raise ConfigError(f"the objective '{objective.name}' is a loss of tokens; load the model with head: lm")
     if loaded.classes is not None:
         return
-    if objective.reading != "softmax":
+    if objective.reading != "softmax" and objective.reading not in TOKEN_READINGS:
         raise ConfigError(
             f"the objective '{objective.name}' trains a head that is read by {objective.reading!r}, and head 'lm' is "
             "read by 'softmax' alone; load the model with head: classifier"

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outgrow.core.errors import DataError
-from outgrow.core.tables import PAIRS, ROWS, Example, iter_examples, of_pairs
+from outgrow.core.tables import PAIRS, ROWS, WEAK_TOKENS, Example, iter_examples, of_pairs
 from outgrow.tasks.base import Task, Wording
 from outgrow.training.rows import TrainRow
 
@@ -41,7 +41,7 @@ def render_rows(task: Task, rows: pa.Table, questions: pa.Table, *, options: boo
     Args:
         task: words the questions.
         rows: training rows or pairs (`core.tables.ROWS`, `PAIRS`); further columns of numbers become fields of the rows
-            (`TrainRow.fields`).
+            (`TrainRow.fields`), a column `WEAK_TOKENS` their weak tokens.
         questions: the examples they are about.
         options: whether hard rows get the options of their questions, as objectives with `of_options` need them.
 
@@ -49,7 +49,8 @@ def render_rows(task: Task, rows: pa.Table, questions: pa.Table, *, options: boo
         DataError: a row's question is not among them, its target cannot be said, or a further column is no number.
     """
     examples = {example.example_id: example for example in iter_examples(questions)}
-    further = [name for name in rows.column_names if name not in (PAIRS if of_pairs(rows) else ROWS).names]
+    usual = {*(PAIRS if of_pairs(rows) else ROWS).names, WEAK_TOKENS.name}
+    further = [name for name in rows.column_names if name not in usual]
     worded = []
     for row in rows.to_pylist():
         example = examples.get(row["example_id"])
@@ -80,7 +81,10 @@ def render_rows(task: Task, rows: pa.Table, questions: pa.Table, *, options: boo
         if row["source"] == "gold":
             value = task.solution(example, value)
         target, choices = wording.say(value), texts if options else None
-        worded.append(TrainRow(row["row_id"], prompt, target, choices, None, row["weight"], row["example_id"], fields))
+        tokens = None if row.get(WEAK_TOKENS.name) is None else tuple(tuple(t.values()) for t in row[WEAK_TOKENS.name])
+        worded.append(
+            TrainRow(row["row_id"], prompt, target, choices, None, row["weight"], row["example_id"], fields, tokens)
+        )
     return worded
 
 

@@ -24,6 +24,8 @@ class TrainRow:
         question: what `TrainConfig.together` keeps together.
         fields: further numbers for the objective (`Batch.fields`), the same names in every row, each one number or a
             tuple of as many numbers in every row.
+        weak_tokens: of a target that a weak model wrote: where each of its tokens begins and ends in the target, in
+            characters, and its natural-log probability; the end of the text is a token too.
     """
 
     row_id: str
@@ -34,6 +36,7 @@ class TrainRow:
     weight: float = 1.0
     question: str | None = None
     fields: Mapping[str, float | tuple[float, ...]] = field(default_factory=dict)
+    weak_tokens: tuple[tuple[int, int, float], ...] | None = None
 
 
 def check_rows(rows: Sequence[TrainRow]) -> list[TrainRow]:
@@ -57,6 +60,8 @@ def check_rows(rows: Sequence[TrainRow]) -> list[TrainRow]:
             and (len(row.options) < 2 or row.target not in row.options)
         ):
             raise DataError(f"{where} has the target {row.target!r}, which is none of several options {row.options}")
+        if row.weak_tokens is not None and (row.target is None or row.options is not None):
+            raise DataError(f"{where} has weak tokens, which belong to a target without options")
         if _widths(row) != _widths(rows[0]):
             raise DataError(f"{where} has the fields {dict(row.fields)}; the first row has {dict(rows[0].fields)}")
         if row.probabilities is not None:

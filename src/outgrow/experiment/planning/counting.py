@@ -93,6 +93,8 @@ class Counter:
         if not examples.num_rows:
             return PlannedWork()
         few = spread(examples, self.sample)
+        if asking.beams > 1:  # as many tokens as that many samples
+            asking = replace(asking, samples=asking.beams, temperature=1.0, beams=1)
         head: Any = self.loaded.head
         head.seen, head.texts = [], []
         answers = answer(self.loaded, task, few, source="plan", **asking.settings())
