@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from outgrow.core.errors import SealedError
 from outgrow.core.lab import ONCE, Source, Student
-from outgrow.core.tables import ANSWERS, EXAMPLES, GOLD, build, with_column
+from outgrow.core.tables import ANSWERS, EXAMPLES, GOLD, TOKENS, build, with_column
 from outgrow.methods.rows import normalise_weights
 
 SUPERVISOR, STUDENT = Source("sup", "key-sup"), Source("student", "key-student")
@@ -157,6 +157,13 @@ class FakeLab:
         answers = self.answers.filter(pc.is_in(self.answers["example_id"], questions["example_id"].combine_chunks()))
         return answers if variants is None else answers.filter(pc.less(answers["variant"], variants))
 
+    def tokens(self, source, questions, how):
+        """One token and the end, of log-probabilities -1 and 0, for each answer."""
+        answers = self.ask(source, questions, how)
+        ends = [[len(text)] * 2 for text in answers["text"].to_pylist()]
+        columns = {"starts": [[0, end] for end, _ in ends], "ends": ends, "logprobs": [[-1.0, 0.0]] * len(ends)}
+        return build(TOKENS, {**{name: answers[name] for name in TOKENS.names[:4]}, **columns})
+
     def train(self, start, rows, objective=None, *, weights="mean_one", **settings):
         self.trained.append(Trained(start, rows, objective, weights, **settings))
         name = settings.get("stage") or "arm"
@@ -178,7 +185,7 @@ class FakeLab:
         self.judged.append((writer, judge, samples, temperature))
         return Student("best", "key-best")
 
-    def joint(self, sources, *, weights=None, stage=""):
+    def joint(self, sources, *, weights=None, beams=1, stage=""):
         self.joints.append((sources, weights))
         return Student(stage or "joint", "key-joint")
 

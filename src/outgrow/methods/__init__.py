@@ -2,6 +2,7 @@
 
 from outgrow.core.registry import Registry
 from outgrow.methods.all_answers import AllAnswers, all_answers
+from outgrow.methods.annotator_posterior import AnnotatorPosterior, annotator_posterior
 from outgrow.methods.base import Answered, MethodConfig, MethodSpec, TrainingSet
 from outgrow.methods.bayesian_multi_weak import BayesianMultiWeak, bayesian_multi_weak
 from outgrow.methods.bootstrapping import Bootstrapping, bootstrapping
@@ -30,6 +31,7 @@ from outgrow.methods.early_stopping import (
     early_stopping,
     early_stopping_gold,
 )
+from outgrow.methods.ensemble_preference import EnsemblePreference, ensemble_preference
 from outgrow.methods.error_structure import ErrorStructure, error_structure
 from outgrow.methods.few_shot import FewShot, few_shot
 from outgrow.methods.generative_finetuning import GenerativeFinetuning, generative_ceiling, generative_finetuning
@@ -107,7 +109,9 @@ _OURS = (
     MethodSpec("naive_multi_weak", NaiveMultiWeak, naive_multi_weak, needs="annotators"),
     MethodSpec("bayesian_multi_weak", BayesianMultiWeak, bayesian_multi_weak, needs="annotators"),
     MethodSpec("joint_decoding", JointDecoding, joint_decoding, needs="annotators"),
+    MethodSpec("annotator_posterior", AnnotatorPosterior, annotator_posterior, needs="annotators"),
     MethodSpec("raven", RavenConfig, raven, needs="annotators"),
+    MethodSpec("ensemble_preference", EnsemblePreference, ensemble_preference, needs="annotators"),
     MethodSpec("crowd_layer", CrowdLayer, crowd_layer, needs="annotators"),
     MethodSpec("conal", Conal, conal, needs="annotators"),
     MethodSpec("madl", Madl, madl, needs="annotators"),

@@ -15,6 +15,7 @@ from outgrow.core.lab import Lab
 from outgrow.methods.base import MethodConfig, StatesConfig
 from outgrow.methods.crowd import ask_all, validation_labels
 from outgrow.methods.rows import LabelForm, weak_rows
+from outgrow.methods.texts import in_words, text_answers, text_rows
 from outgrow.objectives.annotators import ANNOTATOR, ITEM
 
 
@@ -57,21 +58,28 @@ class CrowdRows(NamedTuple):
     checks: pa.Table | None
 
 
-def crowd_rows(lab: Lab, method: str, items: ItemConfig | None = None, form: LabelForm = "hard") -> CrowdRows:
+def crowd_rows(
+    lab: Lab, method: str, items: ItemConfig | None = None, form: LabelForm = "hard", beams: int = 1
+) -> CrowdRows:
     """Everybody's answer to the identity wording of every question, as rows.
 
     Args:
         lab: whose supervisors answer.
         method: the method, for the message.
         items: how questions are described, where they are.
-        form: of the labels, as for `weak_rows`.
+        form: of the labels, as for `weak_rows`, or `text_rows`.
+        beams: as for `text_rows`.
 
     Raises:
         PrerequisiteError: the answers are of one annotator alone.
     """
     answers = ask_all(lab, lab.pool, variants=1)
     answers = answers.filter(answers["value"].is_valid())
-    rows = weak_rows(answers, form)
+    if in_words(answers) and form != "hard":
+        rows = pa.concat_tables([text_rows(lab, each, form, beams) for each in lab.supervisors])
+        answers = pa.concat_tables([text_answers(lab, each, beams) for each in lab.supervisors])
+    else:
+        rows = weak_rows(answers, form)
     names = pc.unique(rows["source"]).sort()
     if len(names) < 2:
         raise PrerequisiteError(

@@ -12,8 +12,9 @@ from pydantic import Field
 
 from outgrow.core.errors import ConfigError, PrerequisiteError
 from outgrow.core.lab import Lab
-from outgrow.core.tables import ROWS, build
+from outgrow.core.tables import ROWS, build, with_column
 from outgrow.methods.rows import LabelForm, weak_rows
+from outgrow.methods.texts import in_words, text_rows
 from outgrow.reliability.annotator_models import AUTO
 
 Mixing: TypeAlias = Literal["uniform", "estimated"] | tuple[Annotated[float, Field(ge=0)], ...]
@@ -40,25 +41,34 @@ def validation_labels(lab: Lab, estimator: str = AUTO) -> pa.Table | None:
     return labels.select(["example_id", "value"])
 
 
-def mixed_rows(lab: Lab, weights: Mixing, form: LabelForm = "auto") -> pa.Table:
+def mixed_rows(lab: Lab, weights: Mixing, form: LabelForm = "auto", beams: int = 1) -> pa.Table:
     """A training row per question: the supervisors' labels averaged, each with its weight.
+
+    Where questions are answered by texts, a row per question and supervisor, which counts by the supervisor's weight.
 
     Args:
         lab: whose supervisors answer the identity wording.
         weights: of the supervisors. "estimated": `ln ((K - 1) a / (1 - a))`, at least 0, of the accuracy a that a model
             of annotators estimates without gold (the weights of the optimal vote of independent annotators).
-        form: as for `weak_rows`.
+        form: as for `weak_rows`, or `text_rows`.
+        beams: as for `text_rows`.
 
     Raises:
         ConfigError: not one weight for each supervisor, or all are 0.
         PrerequisiteError: the answers are of one supervisor.
     """
-    tables = [weak_rows(lab.ask(each, lab.pool, variants=1), form) for each in lab.supervisors]
+    answers = [lab.ask(each, lab.pool, variants=1) for each in lab.supervisors]
+    if of_texts := all(map(in_words, answers)):
+        tables = [text_rows(lab, each, form, beams) for each in lab.supervisors]
+    else:
+        tables = [weak_rows(each, form) for each in answers]
     rows = pa.concat_tables(tables)
     names = pc.unique(rows["source"]).to_pylist()
     if len(names) < 2:
         raise PrerequisiteError(f"several supervisors are averaged here, and the answers are of {len(names)}")
     share = _weights(lab, names, weights)
+    if of_texts:
+        return with_column(rows, "weight", pa.array([float(share[name]) for name in rows["source"].to_pylist()]))
     sums: dict[str, dict[str, float]] = {}
     given = (rows[name].to_pylist() for name in ("example_id", "source", "target", "probabilities"))
     for example, source, value, probabilities in zip(*given, strict=True):

@@ -194,7 +194,7 @@ def first_in_words(labels: pa.Table, answers: pa.Table) -> pa.Array:
 
     A label without a source is given by answers of any.
     """
-    at = np.flatnonzero(pc.and_(pc.is_valid(_generated(answers)), answers["value"].is_valid()).to_numpy())
+    at = np.flatnonzero(pc.and_(pc.is_valid(in_own_words(answers)), answers["value"].is_valid()).to_numpy())
     spoken = answers.take(pa.array(at))
     keys = _joined(labels["example_id"], pc.fill_null(labels["source"], ""), labels["value"], by="\0")
     label = pc.coalesce(
@@ -231,10 +231,10 @@ def _unique(names: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def said_in_words(answers: pa.Table) -> pa.ChunkedArray:
     """What to train on of each answer: the text of a generated one, else its value."""
-    return pc.coalesce(_generated(answers), answers.column("value"))
+    return pc.coalesce(in_own_words(answers), answers.column("value"))
 
 
-def _generated(answers: pa.Table) -> pa.ChunkedArray:
+def in_own_words(answers: pa.Table) -> pa.ChunkedArray:
     """Text of answers that were generated; null for scored ones and where no text is given."""
     scored = pc.fill_null(pc.equal(answers.column("finish_reason"), "scored"), False)
     return pc.if_else(scored, pa.scalar(None, pa.string()), answers.column("text"))

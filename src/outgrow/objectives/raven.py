@@ -11,6 +11,7 @@ from pydantic import Field
 from outgrow.core.errors import ConfigError
 from outgrow.objectives.annotators import ANNOTATOR, Count
 from outgrow.objectives.of_choices import OfChoices, cross_entropy
+from outgrow.objectives.soft_tokens import SoftTokens
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,14 +24,13 @@ EASY = "easy"
 
 
 @dataclass(frozen=True)
-class Raven(OfChoices):
-    """Cross-entropy against `sum_m w_m P_m`, and w going down the same loss.
+class LearntWeights:
+    """Weights of supervisors that go down the loss with the student.
 
-    Each row is one supervisor's label of one question, so the loss is that of its label times w_m M. After a step
-    `w_m <- max(w_m - rate (CE_m - L), 1e-6)`, renormalised, with CE_m the mean over the supervisor's rows and
-    `L = sum_m w_m CE_m`. In the first `start` of the steps w stays, and only questions on which all supervisors agree
-    teach anything. The loss rewards supervisors whose labels are easy, not those that are right: one who always says
-    the same thing takes all the weight.
+    After a step `w_m <- max(w_m - rate (L_m - L), 1e-6)`, renormalised, with L_m the mean loss of the supervisor's rows
+    and `L = sum_m w_m L_m`. In the first `start` of the steps w stays, and only questions on which all supervisors
+    agree teach anything. The loss rewards supervisors whose labels are easy, not those that are right: one who always
+    says the same thing takes all the weight.
 
     Attributes:
         annotators: how many supervisors there are; each row names one in the field `annotator`.
@@ -38,7 +38,6 @@ class Raven(OfChoices):
         start: share of the steps with easy questions alone.
     """
 
-    name: str = "raven"
     annotators: Count = 2
     rate: Annotated[float, Field(ge=0)] = 1e-3
     start: Annotated[float, Field(ge=0, le=1)] = 0.5
@@ -49,28 +48,25 @@ class Raven(OfChoices):
 
         return {"weights": torch.full((self.annotators,), 1 / self.annotators)}
 
-    def row_losses(self, view: Choices, batch: Batch, progress: float, state: State) -> Tensor:
-        """As `OfChoices.row_losses`.
+    def weighed(self, losses: Tensor, batch: Batch, progress: float, state: State) -> Tensor:
+        """Row losses times w_m M, those that are not easy left out in the beginning.
 
         Raises:
             ConfigError: the rows do not say whose labels they are, or whether all agree.
         """
         if missing := [name for name in (ANNOTATOR, EASY) if name not in batch.fields]:
-            raise ConfigError(f"{self.name} needs to know whose labels rows are, and where all agree: fields {missing}")
+            raise ConfigError(f"RAVEN needs to know whose labels rows are, and where all agree: fields {missing}")
         weights: Tensor = state["weights"][batch.fields[ANNOTATOR].long()] * self.annotators
-        losses = weights.to(view.logits.dtype) * cross_entropy(view.target, view.logs)
+        losses = weights.to(losses.dtype) * losses
         return losses * batch.fields[EASY].to(losses.dtype) if progress < self.start else losses
 
-    def observe(self, view: Choices, batch: Batch, state: State) -> Mapping[str, Tensor]:
-        """Every row's cross-entropy, and whose it is."""
-        losses = cross_entropy(view.target, view.logs.detach())
-        return {"loss": losses, "annotator": batch.fields[ANNOTATOR].long(), "weight": batch.weight.to(losses.dtype)}
-
-    def __call__(self, outputs: Any, batch: Batch, progress: float, state: State) -> Losses:
-        """See `outgrow.objectives.base.Objective`."""
-        losses = super().__call__(outputs, batch, progress, state)
-        after = losses.losses.detach() * 0 + float(progress >= self.start)
-        return losses._replace(observed={**losses.observed, "after_start": after})
+    def seen(self, losses: Tensor, batch: Batch, progress: float) -> Mapping[str, Tensor]:
+        """What `advance` is given: every row's loss, whose it is, and whether the weights move by now."""
+        losses = losses.detach()
+        return {
+            "loss": losses, "annotator": batch.fields[ANNOTATOR].long(), "weight": batch.weight.to(losses.dtype),
+            "after_start": losses * 0 + float(progress >= self.start),
+        }  # fmt: skip
 
     def advance(self, state: State, observed: Mapping[str, Tensor]) -> State:
         """The weights after a step."""
@@ -87,3 +83,38 @@ class Raven(OfChoices):
         loss = (share * mean).sum() / share.sum()
         moved = (weights - self.rate * (mean - loss) * there).clamp_min(1e-6)
         return {"weights": moved / moved.sum()}
+
+
+@dataclass(frozen=True)
+class Raven(LearntWeights, OfChoices):
+    """Cross-entropy against `sum_m w_m P_m`, with w learnt: each row is one supervisor's label of one question."""
+
+    name: str = "raven"
+
+    def row_losses(self, view: Choices, batch: Batch, progress: float, state: State) -> Tensor:
+        """As `OfChoices.row_losses`."""
+        return self.weighed(cross_entropy(view.target, view.logs), batch, progress, state)
+
+    def observe(self, view: Choices, batch: Batch, state: State) -> Mapping[str, Tensor]:
+        """Every row's cross-entropy."""
+        return {"loss": cross_entropy(view.target, view.logs)}
+
+    def __call__(self, outputs: Any, batch: Batch, progress: float, state: State) -> Losses:
+        """See `outgrow.objectives.base.Objective`."""
+        losses = super().__call__(outputs, batch, progress, state)
+        return losses._replace(observed=self.seen(losses.observed["loss"], batch, progress))
+
+
+@dataclass(frozen=True)
+class RavenTokens(LearntWeights, SoftTokens):
+    """`SoftTokens` against every supervisor's texts, each row times w_m M, with w learnt."""
+
+    name: str = "raven_tokens"
+
+    def __call__(self, outputs: Any, batch: Batch, progress: float, state: State) -> Losses:
+        """See `outgrow.objectives.base.Objective`."""
+        plain = super().__call__(outputs, batch, progress, state)
+        own = plain.losses / plain.units  # of a token, under `normalise: token`
+        return plain._replace(
+            losses=self.weighed(plain.losses, batch, progress, state), observed=self.seen(own, batch, progress)
+        )
