@@ -92,5 +92,5 @@ def test_one_who_always_says_the_same_takes_it_all():
 
 def test_rows_have_to_say_whose_they_are():
     view = Choices(torch.zeros(1, 2), torch.ones(1, 2).bool(), torch.eye(2)[:1], torch.ones(1, 2))
-    with pytest.raises(ConfigError, match=r"raven needs to know .* fields"):
+    with pytest.raises(ConfigError, match=r"RAVEN needs to know .* fields"):
         Raven().row_losses(view, Batch(("0",), torch.ones(1), "mean"), 0.0, {})

@@ -69,9 +69,10 @@ class Score(StepRequest[pa.Table]):
         return artefact.table()
 
     def sketch(self) -> pa.Table:
-        """Made-up scores."""
+        """Made-up scores, no two alike."""
         n = len(self.prompts)
-        return pa.table({"logprob": pa.array(np.full(n, -1.0)), "n_tokens": pa.array(np.ones(n, np.int64))})
+        logprobs = -1.0 - np.arange(n) / (n + 1)
+        return pa.table({"logprob": pa.array(logprobs), "n_tokens": pa.array(np.ones(n, np.int64))})
 
     def size(self) -> Size:
         """A prompt each."""

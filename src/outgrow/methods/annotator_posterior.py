@@ -37,7 +37,7 @@ def annotator_posterior(lab: Lab, config: AnnotatorPosterior) -> Student:
 
     Of texts each that was written to a question is a row, which counts by its probability.
     """
-    answers = ask_all(lab, lab.pool, variants=1)
+    answers = ask_all(lab, lab.pool, variants=1).sort_by([("example_id", "ascending"), ("source", "ascending")])
     labels = Answered.by_annotators(answers, config.model, seed=lab.seed).labels()
     rows = rows_of_shares(labels, answers) if in_words(answers) else imitation_rows(labels, soft=True)
     return lab.train(lab.student, rows, select=validation_labels(lab, config.model))

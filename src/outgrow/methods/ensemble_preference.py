@@ -64,7 +64,7 @@ def ensemble_preference(lab: Lab, config: EnsemblePreference) -> Student:
     given = {"learning_rate": config.learning_rate, "epochs": config.epochs}
     return lab.train(
         student, pairs, Dpo(beta=config.beta, smoothing=config.smoothing), stage="preference", select="last",
-        settings={name: value for name, value in given.items() if value is not None}, reference=student,
+        settings={name: value for name, value in given.items() if value is not None},
     )  # fmt: skip
 
 

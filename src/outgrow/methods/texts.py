@@ -58,6 +58,8 @@ def text_rows(lab: Lab, source: Source, form: LabelForm = "auto", beams: int = 1
 def rows_of_shares(labels: pa.Table, answers: pa.Table) -> pa.Table:
     """A training row for each value that a label gives a probability: the first text that says it, weighed by that.
 
+    A value that nobody wrote to the question is left out.
+
     Args:
         labels: one per question (`core.tables.LABELS`).
         answers: the texts behind them, under the names of their sources.
@@ -71,7 +73,7 @@ def rows_of_shares(labels: pa.Table, answers: pa.Table) -> pa.Table:
         (example, number, *first[example, value], p)
         for example, values in zip(labels["example_id"].to_pylist(), labels["probabilities"].to_pylist(), strict=True)
         for number, (value, p) in enumerate(values or [])
-        if p > 0
+        if p > 0 and (example, value) in first
     ]
     return build(
         ROWS,
