@@ -47,6 +47,7 @@ from outgrow.supervisors.config import LocalSupervisor
 from outgrow.supervisors.demonstrations import choose
 from outgrow.supervisors.paraphrase import ParaphraseTask, usable
 from outgrow.tasks.base import Task
+from outgrow.tasks.splits import part_of
 from outgrow.tasks.variants import paraphrases_wanted, varied
 from outgrow.training.config import TrainConfig
 from outgrow.training.schedule import total_steps
@@ -332,15 +333,21 @@ class StepRunner:
         return self.steps.do(Prompt(self.sources, start, self.task, examples, rows, name, sealed))
 
     def tune_supervisor(self, index: int, seed: int) -> Source:
-        """Supervisor `index` of the recipe, tuned on gold of `supervisor_train` unless it is taken as it is."""
+        """Supervisor `index` of the recipe, tuned on its gold of `supervisor_train` unless it is taken as it is."""
         supervisor = self.recipe.supervisors[index]
         source = self.sources.supervisor(supervisor)
         if isinstance(supervisor, LocalSupervisor) and supervisor.train is not None:
-            rows = gold_rows(self.gold("supervisor_train"))
+            rows, part = gold_rows(self.gold("supervisor_train")), supervisor.gold
+            if part is not None:
+                examples = self.examples("supervisor_train")
+                chosen = pa.array(part_of(examples["group_id"].to_pylist(), part.share, part.part), pa.bool_())
+                ids = examples["example_id"].filter(chosen).combine_chunks()
+                rows = rows.filter(pc.is_in(rows["example_id"], value_set=ids))
             if not rows.num_rows:
+                where = "" if part is None else f"part {part.part} (share {part.share:g}) of "
                 raise ConfigError(
-                    f"supervisor '{supervisor.name}' is tuned on the split supervisor_train, which has no questions; "
-                    "give it some (task.splits), or take the supervisor as it is (train: null)"
+                    f"supervisor '{supervisor.name}' is tuned on {where}the split supervisor_train, which has no "
+                    "questions; give it some (task.splits), or take the supervisor as it is (train: null)"
                 )
             source = self.train(
                 self.sources.model(source), rows, name=supervisor.name, examples=self.examples("supervisor_train"),
