@@ -47,7 +47,8 @@ def _shared_context(run: RunFolder, checks: Sequence[Check]) -> dict[str, Any]:
     tables = [
         result_tables.arms_table(results),
         floor_tables.supervisors_table(results),
-        floor_tables.floors_table(results),
+        floor_tables.recovered_table(results),
+        floor_tables.differences_table(results),
         result_tables.comparisons_table(results),
         result_tables.metrics_table(results),
         result_tables.strata_table(results),

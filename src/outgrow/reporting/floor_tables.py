@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from outgrow.reporting.formatting import NO_DATA, count, percent, plural
 from outgrow.reporting.result_tables import arm_cell, recovered_cell
 from outgrow.reporting.schema import Arm, Results
+from outgrow.reporting.schema.arm import BesideFloor
 from outgrow.reporting.views import Cell, TableView, columns, estimate_cell, row, table
 from outgrow.reporting.weak import floor_title, upper_first
 
@@ -48,28 +52,38 @@ def supervisors_table(results: Results) -> TableView | None:
     )
 
 
-def floors_table(results: Results) -> TableView | None:
-    """PGR of every arm from each floor, and its accuracy minus the floor; None where there is one supervisor."""
+def recovered_table(results: Results) -> TableView | None:
+    """PGR of every arm from each floor; None where there is one supervisor."""
+    return _beside_floors(
+        results,
+        "pgr_by_floor",
+        "PGR by floor",
+        "The gap counted from each floor, with 95 % intervals (Fieller's). The mean is the floor of all other tables. "
+        "An arm that is above the mean alone may only have found the best supervisor, or their majority.",
+        lambda beside: recovered_cell(beside.pgr),
+    )
+
+
+def differences_table(results: Results) -> TableView | None:
+    """Accuracy of every arm minus each floor; None where there is one supervisor."""
+    return _beside_floors(
+        results,
+        "above_floors",
+        "Accuracy minus floor",
+        "In percentage points, paired by question and seed, with 95 % intervals.",
+        lambda beside: NO_DATA if beside.difference is None else estimate_cell(beside.difference, "points"),
+    )
+
+
+def _beside_floors(
+    results: Results, key: str, title: str, caption: str, cell_of: Callable[[BesideFloor], Cell | str]
+) -> TableView | None:
     floors = [floor for floor in results.supervisor.floors if floor.reason is None]
     if not floors:
         return None
 
-    def recovered(arm: Arm, floor: str) -> Cell | str:
-        return recovered_cell(arm.by_floor[floor].pgr) if floor in arm.by_floor else NO_DATA
+    def beside(arm: Arm, floor: str) -> Cell | str:
+        return cell_of(arm.by_floor[floor]) if floor in arm.by_floor else NO_DATA
 
-    def difference(arm: Arm, floor: str) -> Cell | str:
-        beside = arm.by_floor.get(floor)
-        return NO_DATA if beside is None or beside.difference is None else estimate_cell(beside.difference, "points")
-
-    return table(
-        "floors",
-        "PGR by floor",
-        "PGR counted from each floor, and each arm's accuracy minus the floor in percentage points, with 95 % "
-        "intervals. The mean is what a student of one supervisor taken at random would be compared with; an arm that "
-        "lies above the mean alone may only have found the best supervisor, or their majority.",
-        results.arms,
-        ("Arm", arm_cell),
-        *[(f"PGR, {floor.name}", lambda arm, name=floor.name: recovered(arm, name)) for floor in floors],
-        *[(f"Above {floor.name}", lambda arm, name=floor.name: difference(arm, name)) for floor in floors],
-        tone=lambda arm: arm.kind,
-    )
+    described = [(upper_first(floor_title(each)), partial(beside, floor=each.name)) for each in floors]
+    return table(key, title, caption, results.arms, ("Arm", arm_cell), *described, tone=lambda arm: arm.kind)

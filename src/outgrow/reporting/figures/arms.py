@@ -79,6 +79,7 @@ def draw_recovered(results: Results) -> Drawn | None:
     if not shown:
         return None
     groups = _grouped(shown, _recovered_row)
+    weak = "mean of the supervisors" if results.supervisor.members else "supervisor"
     figure = canvas(9.0, _height(groups))
     axes = figure.subplots()
     _limits(axes, [row for rows in groups.values() for row in rows], include=(0.0, 1.0))
@@ -89,8 +90,8 @@ def draw_recovered(results: Results) -> Drawn | None:
     return Drawn(
         key="pgr",
         title="Performance gap recovered",
-        caption=f"How much of the gap between the {weak_side(results.supervisor)} (0) and the student trained on gold "
-        "(1) each arm recovers: (student − floor) / (ceiling − floor), a ratio of means over seeds, with its 95 % "
+        caption=f"How much of the gap between the {weak} (0) and the student trained on gold (1) each arm "
+        "recovers: (student − floor) / (ceiling − floor), a ratio of means over seeds, with its 95 % "
         "interval (Fieller's) over questions and seeds. Left of 0 the student is worse than its teacher.",
         alt="Dot plot of performance gap recovered with 95 % intervals for every arm.",
         svg=to_svg(figure),
