@@ -59,9 +59,10 @@ class CollectedCell:
         self.seeds = [self._seed(seed) for seed in recipe.seeds]
         self.students = {(d.job.arm, d.job.seed): d for d in done if d.job.arm is not None and d.job.place == place}
         self.zero_answers = identity_values(self._answers(zero_shot(runner, cell.student), "test"))
-        places = cell.supervisors if len(cell.supervisors) > 1 else ()
-        self.members = tuple(self._member(place) for place in places)
-        self.unanswered = max([self._unanswered(self.seeds[0].supervisor), *(each.unanswered for each in self.members)])
+        self.members = tuple(map(self._member, cell.supervisors if len(cell.supervisors) > 1 else ()))
+        first = self.seeds[0]
+        asked = runner.answer(first.supervisor, "test", seed=first.seed, full=True, shown=True)
+        self.unanswered = max([each.unanswered for each in self.members] or [self._unanswered(asked)])
         self.arm_answers: dict[str, list[dict[str, str]]] = {}
         self.unparsed: dict[str, float] = {}
         for arm in recipe.methods:
@@ -143,7 +144,7 @@ class CollectedCell:
         return Member(
             self.recipe.supervisors[place].name,
             tuned_on(sources[0]),
-            self._unanswered(sources[0]),
+            self._unanswered(tables[0]),
             [identity_answers(table) for table in tables],
             [one_value_each(table, seed) for table, seed in zip(tables, seeds, strict=True)],
             [values_of(self._labels(table, seed)) for table, seed in zip(tables, seeds, strict=True)],
@@ -168,9 +169,8 @@ class CollectedCell:
             paired = paired.with_mean(name, [f"{name}:{each.name}" for each in self.members])
         return paired
 
-    def _unanswered(self, supervisor: Source) -> int:
+    def _unanswered(self, answers: pa.Table) -> int:
         """Test questions whose identity wording a file has no answer to, not even one that could not be parsed."""
-        answers = self.runner.answer(supervisor, "test", seed=self.recipe.seeds[0], full=True, shown=True)
         return len(set(self.test.ids) - set(identity_answers(answers)["example_id"].to_pylist()))
 
 
