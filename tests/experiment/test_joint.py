@@ -14,6 +14,7 @@ from outgrow.experiment.progress import states
 from outgrow.experiment.step_runner import StepRunner
 from outgrow.recipe.recipe import parse_recipe
 from outgrow.reporting import write_report
+from outgrow.reporting.terminal import summary_text
 from outgrow.store import Store
 
 _spec = importlib.util.spec_from_file_location("tiny_run", Path(__file__).parents[1] / "end_to_end" / "tiny_run.py")
@@ -163,3 +164,5 @@ def test_the_report_says_which_floor_is_which(made):
         assert heading in text
     assert "PGR takes the mean of the supervisors' accuracies as floor" in text
     assert "The floor, the mean accuracy of the 2 supervisors, is" in text
+    told = summary_text(made[2].results)
+    assert all(f"supervisors, {name}" in told for name in ("mean (floor)", "best", "joint", "majority"))

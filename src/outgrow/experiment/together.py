@@ -20,8 +20,8 @@ def obstacle(recipe: Recipe) -> str | None:
         return "no student has several supervisors"
     if elsewhere := [each.name for each in supervisors if not isinstance(each, LocalSupervisor)]:
         return f"joint decoding needs the weights of every supervisor; {', '.join(elsewhere)} answered elsewhere"
-    if recipe.ask.decoding == "generate" and len({each.head for each in supervisors}) > 1:
-        return "joint decoding of written texts needs supervisors of one head"
+    if recipe.ask.decoding == "generate":
+        return "ask.decoding: generate has supervisors write where joint decoding scores options; auto does not"
     return None
 
 

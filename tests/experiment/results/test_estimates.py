@@ -117,9 +117,8 @@ def test_a_test_question_that_was_answered_in_other_wordings_alone_has_no_floor(
         "sample": [0, 0],
         "value": [None, "a"],
     }
-    assert (
-        collector._unanswered(build(ANSWERS, said)) == 2
-    )  # q2 and q3; the answer to q1 could not be parsed, but it was given
+    # q2 and q3; the answer to q1 could not be parsed, but it was given
+    assert collector._unanswered(build(ANSWERS, said)) == 2
 
 
 def test_a_supervisor_without_answers_to_the_known_questions_still_gets_its_results(simulated, monkeypatch):
