@@ -34,7 +34,8 @@ from outgrow.experiment.sources import (
     Sources,
 )
 from outgrow.experiment.steps import Lookup, Maker, Steps
-from outgrow.methods.rows import gold_rows, normalise_weights
+from outgrow.experiment.tuning import tuning_rows
+from outgrow.methods.rows import normalise_weights
 from outgrow.models.config import ModelRef, with_option
 from outgrow.objectives import Imitation
 from outgrow.recipe.recipe import Labelling, Recipe
@@ -47,7 +48,6 @@ from outgrow.supervisors.config import LocalSupervisor
 from outgrow.supervisors.demonstrations import choose
 from outgrow.supervisors.paraphrase import ParaphraseTask, usable
 from outgrow.tasks.base import Task
-from outgrow.tasks.splits import part_of
 from outgrow.tasks.variants import paraphrases_wanted, varied
 from outgrow.training.config import TrainConfig
 from outgrow.training.schedule import total_steps
@@ -337,21 +337,11 @@ class StepRunner:
         supervisor = self.recipe.supervisors[index]
         source = self.sources.supervisor(supervisor)
         if isinstance(supervisor, LocalSupervisor) and supervisor.train is not None:
-            rows, part = gold_rows(self.gold("supervisor_train")), supervisor.gold
-            if part is not None:
-                examples = self.examples("supervisor_train")
-                chosen = pa.array(part_of(examples["group_id"].to_pylist(), part.share, part.part), pa.bool_())
-                ids = examples["example_id"].filter(chosen).combine_chunks()
-                rows = rows.filter(pc.is_in(rows["example_id"], value_set=ids))
-            if not rows.num_rows:
-                where = "" if part is None else f"part {part.part} (share {part.share:g}) of "
-                raise ConfigError(
-                    f"supervisor '{supervisor.name}' is tuned on {where}the split supervisor_train, which has no "
-                    "questions; give it some (task.splits), or take the supervisor as it is (train: null)"
-                )
+            examples = self.examples("supervisor_train")
+            rows = tuning_rows(supervisor, examples, self.gold("supervisor_train"))
             source = self.train(
-                self.sources.model(source), rows, name=supervisor.name, examples=self.examples("supervisor_train"),
-                config=supervisor.train, seed=seed, steps=total_steps(rows.num_rows, supervisor.train), sealed=True,
+                self.sources.model(source), rows, name=supervisor.name, examples=examples, config=supervisor.train,
+                seed=seed, steps=total_steps(rows.num_rows, supervisor.train), sealed=True,
             )  # fmt: skip
         return source
 
