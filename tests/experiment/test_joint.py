@@ -9,7 +9,13 @@ import pytest
 
 from outgrow.core.errors import ConfigError
 from outgrow.core.lab import ONCE, How
+from outgrow.experiment.dry import count_jobs, counted_steps, plan
+from outgrow.experiment.progress import states
+from outgrow.experiment.step_runner import StepRunner
 from outgrow.recipe.recipe import parse_recipe
+from outgrow.reporting import write_report
+from outgrow.reporting.terminal import summary_text
+from outgrow.store import Store
 
 _spec = importlib.util.spec_from_file_location("tiny_run", Path(__file__).parents[1] / "end_to_end" / "tiny_run.py")
 tiny = importlib.util.module_from_spec(_spec)
@@ -89,13 +95,74 @@ def test_of_texts_the_one_that_all_find_most_probable_is_taken(folder, monkeypat
     assert len(picked) >= 2  # not always the same one
 
 
-def test_students_learn_what_all_supervisors_choose(folder, tmp_path):
+@pytest.fixture(scope="module")
+def made(folder, tmp_path_factory):
+    """A recipe of two supervisors, its store and its results."""
+    out = tmp_path_factory.mktemp("made")
     changes = {
         "methods": ["joint_decoding", {"name": "joint_decoding", "labels": "soft", "weights": [2, 1], "id": "soft"}],
         "supervisors": two(folder).resolved()["supervisors"], "seeds": [0], "primary": None,
     }  # fmt: skip
-    made = tiny.run(folder, tmp_path / "store", tmp_path / "out", **changes)
-    arms = {arm["name"]: arm for arm in made.only["arms"]}
+    done = tiny.run(folder, out / "store", out / "out", **changes)
+    return parse_recipe(tiny.recipe(folder, **changes)), Store(out / "store", unsealed=True), done
+
+
+def test_students_learn_what_all_supervisors_choose(made):
+    arms = {arm["name"]: arm for arm in made[2].only["arms"]}
     assert [arms[name]["rows"] for name in ("joint_decoding", "soft")] == [[40], [40]]
     for name in arms:
         assert arms[name]["accuracy"]["value"] > 0.4
+
+
+def test_floors_are_what_the_supervisors_answer_to_the_test_alone_and_together(made):
+    recipe, store, done = made
+    runner = StepRunner(recipe, store)
+    gold = {row["example_id"]: row["value"] for row in runner.gold("test").to_pylist()}
+    parts = [
+        shares(runner.answer(runner.tune_supervisor(place, 0), "test", seed=0, full=False, shown=True))
+        for place in (0, 1)
+    ]
+
+    def right(score):
+        chosen = {i: max(parts[0][i], key=lambda value, i=i: score(i, value)) for i in gold}
+        return [chosen[i] == gold[i] for i in gold]
+
+    alone = [right(lambda i, value, part=part: part[i][value]) for part in parts]
+    weak, strong = (sum(each) / len(gold) for each in alone)
+    joint = right(lambda i, value: math.log(parts[0][i][value]) + math.log(parts[1][i][value]))
+    expected = {"mean": (weak + strong) / 2, "best": max(weak, strong), "joint": sum(joint) / len(gold)}
+    told = done.only["supervisor"]
+    assert [(each["name"], each["tuned_on"]) for each in told["members"]] == [("weak", 30), ("strong", 30)]
+    assert [each["accuracy"]["value"] for each in told["members"]] == pytest.approx([weak, strong])
+    floors = {floor["name"]: floor["accuracy"]["value"] for floor in told["floors"]}
+    assert weak != strong
+    assert {name: floors[name] for name in expected} == pytest.approx(expected)
+    both, either = (sum(map(least, zip(*alone, strict=True))) / len(gold) for least in (all, any))
+    assert both <= floors["majority"] <= either  # where two disagree, it is one of theirs
+    assert told["floor"]["value"] == pytest.approx(expected["mean"])
+    assert set(done.only["arms"][0]["by_floor"]) == {"mean", "best", "joint", "majority"}
+
+
+def test_the_joint_answers_are_counted_planned_and_looked_up_as_a_job(made):
+    recipe, store, _ = made
+    sizes = {job.name: job for job in plan(recipe)}
+    assert sizes["supervisors together"].prompts == 2 * 48  # the test in the identity wording alone, of either
+    counted = {
+        (step.request.step.name, step.request.what) for _, steps in counted_steps(count_jobs(recipe)) for step in steps
+    }
+    assert ("joint answer", "supervisors together answers test") in counted
+    found = {state.job.label: state.missing for state in states(recipe, store)}
+    assert found["seed 0: supervisors together"] is None
+    assert set(found.values()) == {None}
+
+
+def test_the_report_says_which_floor_is_which(made):
+    pages = write_report(made[2].folder)
+    text = pages.markdown.read_text(encoding="utf-8")
+    assert text.splitlines()[2].startswith("weak and strong teach ")
+    for heading in ("### Supervisors and floors", "### PGR by floor", "### Accuracy minus floor"):
+        assert heading in text
+    assert "PGR takes the mean of the supervisors' accuracies as floor" in text
+    assert "The floor, the mean accuracy of the 2 supervisors, is" in text
+    told = summary_text(made[2].results)
+    assert all(f"supervisors, {name}" in told for name in ("mean (floor)", "best", "joint", "majority"))

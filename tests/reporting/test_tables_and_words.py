@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from outgrow.reporting import summary_table
 from outgrow.reporting.checks import check_run
+from outgrow.reporting.floor_tables import differences_table, recovered_table, supervisors_table
 from outgrow.reporting.result_tables import arms_table, comparisons_table, quality_table, strata_table
 from outgrow.reporting.run import as_provenance, as_results
 from outgrow.reporting.run_tables import budget_table, facts, splits_table, usage_table
@@ -202,6 +203,53 @@ def test_the_words_name_floor_ceiling_best_method_and_primary_comparison(results
     assert "−1.0 points [−3.0, +1.0] (p = .400): the interval contains zero" in text
     assert "1 of 11 checks fired: W2S002 (primary comparison: warning); 2 checks did not apply" in text
     assert [tile.value for tile in tiles(run)] == ["60.0 %", "80.0 %", "90.0 %", "−1.0 pts"]
+
+
+def several(results, accuracies, **floors):
+    """Supervisors of these accuracies, and floors besides their mean."""
+    mean = {"value": sum(accuracies.values()) / len(accuracies), "low": None, "high": None, "per_seed": []}
+    told = results["supervisor"]
+    told["members"] = [
+        {"name": name, "tuned_on": 100 * (n + 1), "accuracy": {**mean, "value": value}}
+        for n, (name, value) in enumerate(accuracies.items())
+    ]
+    told["floors"] = [{"name": "mean", "accuracy": mean}]
+    told["floors"] += [{"name": name, "accuracy": {**mean, "value": value}} for name, value in floors.items()]
+    told["floor"] = mean
+    for each in results["arms"]:
+        beside = {"pgr": {"value": 0.25, "low": 0.2, "high": 0.3, "defined": True}, "difference": {"value": 0.1}}
+        each["by_floor"] = dict.fromkeys(["mean", *floors], beside)
+
+
+def test_of_several_supervisors_the_floor_is_their_mean_and_the_others_stand_beside_it(results):
+    several(results, {"left": 0.5, "right": 0.7}, joint=0.65)
+    results["supervisor"]["floors"][1:1] = [{"name": "best", "supervisor": "right", "accuracy": {"value": 0.7}}]
+    results["supervisor"]["floors"].append({"name": "majority", "reason": "nobody was asked"})
+    run = as_results(results)
+    text = " ".join(in_words(run, check_run(run, None)))
+    assert "left and right, tuned on 100 – 200 gold questions, answered" in text
+    assert "The floor, the mean accuracy of the 2 supervisors, is 60.0 %" in text
+    assert "best supervisor, right: 70.0 %; supervisors, joint: 65.0 %)" in text
+    assert tiles(run)[0].label == "Floor: mean of 2 supervisors"
+    assert arms_table(run).rows[0].cells[0].text == "Supervisors, mean, one answer"
+    rows = {row.cells[0].text: row for row in supervisors_table(run).rows}
+    assert list(rows) == [
+        "left", "right", "Supervisors, mean", "Best supervisor, right", "Supervisors, joint", "Supervisors, majority"
+    ]  # fmt: skip
+    assert rows["Supervisors, majority"].cells[0].note == "nobody was asked"
+    recovered, above = recovered_table(run), differences_table(run)
+    titles = ["Arm", "Supervisors, mean", "Best supervisor, right", "Supervisors, joint"]
+    assert [column.title for column in recovered.columns] == [column.title for column in above.columns] == titles
+    # the best was put in behind the arms' backs, so nothing is known of it
+    assert [cell.text for cell in recovered.rows[0].cells[1:]] == [".25", "—", ".25"]
+    assert [cell.text for cell in above.rows[0].cells[1:]] == ["+10.0", "—", "+10.0"]
+
+
+def test_one_supervisor_has_no_tables_of_floors_and_says_what_part_it_was_tuned_on(results):
+    run = as_results(results)
+    assert [table(run) for table in (supervisors_table, recovered_table, differences_table)] == [None] * 3
+    results["supervisor"]["tuned_on"] = 123
+    assert "tuned on 123 gold questions" in " ".join(in_words(as_results(results), []))
 
 
 def test_the_formula_shows_pgr_with_its_numbers(results, arm):

@@ -17,6 +17,7 @@ from outgrow.tasks.splits import (
     group_ids,
     normalise_text,
     overlap,
+    part_of,
 )
 
 
@@ -127,6 +128,31 @@ def test_a_group_in_two_files_stays_in_the_file_of_higher_priority():
     files = ["devel", "devel", "test", "test"]
     assert foreign_rows(groups, files, ["test", "devel"]) == [True, False, False, False]
     assert foreign_rows(groups, files, ["devel", "test"]) == [False, False, True, False]
+
+
+def test_parts_are_blocks_of_the_groups_in_hash_order():
+    # by sha256("part", group) the order is a, c, d, f, b, e; of ten questions their middles lie at
+    # a (2 questions) 1, c (1) 2.5, d (1) 3.5, f (3) 5.5, b (2) 8, e (1) 9.5
+    groups = list("aabbcdefff")
+    assert sorted(set(groups), key=lambda g: hashlib.sha256(f'["part","{g}"]'.encode()).hexdigest()) == list("acdfbe")
+
+    def within(share, part):
+        return "".join(g for g, inside in zip(groups, part_of(groups, share, part), strict=True) if inside)
+
+    assert within(0.5, 0) == "aacd"  # below 5
+    assert within(0.5, 1) == "bbefff"
+    assert within(0.25, 1) == "cd"  # from 2.5, which belongs to it, to 5
+    assert within(0.3, 2) == "bb"  # from 6 to 9; e is in no part of that share
+    assert within(1.0, 0) == "aabbcdefff"
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=40), st.integers(1, 12))
+def test_parts_share_no_group_and_together_are_everything(groups, count):
+    parts = [part_of(groups, 1 / count, part) for part in range(count)]
+    assert [sum(each) for each in zip(*parts, strict=True)] == [1] * len(groups)
+    for group in groups:
+        rows = [row for row, other in enumerate(groups) if other == group]
+        assert len({tuple(part[row] for part in parts) for row in rows}) == 1
 
 
 def test_contradictory_gold_is_found_and_counted():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -79,6 +79,13 @@ class PairedScores:
             if not np.isfinite(statistics).all():
                 missing = int((~np.isfinite(statistics).all(axis=2)).sum())
                 raise DataError(f"{missing} answers have statistics that are not finite; each question needs them")
+
+    def with_mean(self, name: str, of: Sequence[str]) -> PairedScores:
+        """With a further arm: the answers of some others taken together, each arm weighing the same.
+
+        Of a metric that is a mean, such as accuracy, its value is the mean of theirs.
+        """
+        return replace(self, arms={**self.arms, name: np.mean([self.arms[arm] for arm in of], axis=0)})
 
     @cached_property
     def joint(self) -> Joint:

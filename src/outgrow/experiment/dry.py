@@ -55,10 +55,10 @@ def count_jobs(recipe: Recipe, task: Task | None = None) -> list[CountedJob[Coun
     """
     counter = Counter()
     runner = StepRunner(recipe, counter, questions=Questions(task or planned_task(recipe)))
-    alike: dict[tuple[str | None, int, bool], tuple[Counted, ...]] = {}
+    alike: dict[tuple[str | None, int, bool, bool], tuple[Counted, ...]] = {}
     counted = []
     for job in jobs_of(recipe):
-        kind = job.arm, job.place, job.seed is None
+        kind = job.arm, job.place, job.seed is None, job.joint
         if kind not in alike:
             with counter.part() as steps:
                 perform(runner, job)
@@ -85,7 +85,7 @@ def _name(recipe: Recipe, job: Job) -> str:
     if job.seed is None:
         return job.name or "zero_shot"
     if job.arm is None:
-        return str(recipe.supervisors[job.place].name)
+        return job.name or str(recipe.supervisors[job.place].name)
     return f"{job.arm}, {job.name}" if job.name else job.arm
 
 

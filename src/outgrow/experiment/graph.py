@@ -14,6 +14,7 @@ from outgrow.core.lab import Source, Student
 from outgrow.experiment.arm_steps import ASKED, ArmSteps, Stage, student_start
 from outgrow.experiment.cells import Cell, cells_of
 from outgrow.experiment.step_runner import StepRunner
+from outgrow.experiment.together import TOGETHER, obstacle, together
 from outgrow.methods import METHODS
 from outgrow.models.config import ModelRef
 from outgrow.recipe.recipe import Recipe
@@ -24,17 +25,21 @@ from outgrow.store import StepUse
 class Job:
     """One unit of work: an untrained student is tested, a supervisor tuned and asked, or an arm carried out.
 
+    Of several supervisors that teach one student there is a further job, which asks them all together.
+
     Attributes:
         seed: of the repetition; None for an untrained student.
         arm: the arm's id; None for a supervisor.
         place: of the supervisor in the recipe, or of the cell or the untrained student.
         name: of the supervisor, the cell or the student, where there are several.
+        joint: whether it asks all supervisors together (`together`).
     """
 
     seed: int | None
     arm: str | None
     place: int = 0
     name: str = ""
+    joint: bool = False
 
     @property
     def label(self) -> str:
@@ -90,7 +95,8 @@ class Done:
 def jobs_of(recipe: Recipe) -> dict[Job, tuple[Job, ...]]:
     """The jobs of a recipe, seed by seed, each with those it needs.
 
-    An arm needs its cell's supervisors of its seed, and a student's start where that is trained.
+    An arm needs its cell's supervisors of its seed, and a student's start where that is trained; what the supervisors
+    answer together needs all of them.
     """
     several = len(recipe.supervisors) > 1
     students = recipe.student_names if len(recipe.students) > 1 else ("",)
@@ -99,6 +105,8 @@ def jobs_of(recipe: Recipe) -> dict[Job, tuple[Job, ...]]:
     for seed in recipe.seeds:
         weak = [Job(seed, None, i, own.name if several else "") for i, own in enumerate(recipe.supervisors)]
         needs |= dict.fromkeys(weak, ())
+        if obstacle(recipe) is None:
+            needs[Job(seed, None, name=TOGETHER, joint=True)] = tuple(weak)
         needs |= {
             Job(seed, arm.id, place, cell.name): (*starts[cell.student], *(weak[i] for i in cell.supervisors))
             for place, cell in enumerate(cells_of(recipe))
@@ -122,6 +130,9 @@ def perform(runner: StepRunner, job: Job) -> Done:
     runner.reword()
     if job.seed is None:
         runner.answer(zero_shot(runner, job.place), "test", seed=0, full=False)
+        return Done(job)
+    if job.joint:
+        runner.answer(together(runner, job.seed), "test", seed=job.seed, full=False, shown=True)
         return Done(job)
     if job.arm is None:
         source = runner.tune_supervisor(job.place, job.seed)

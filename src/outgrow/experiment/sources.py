@@ -189,7 +189,8 @@ Handle = ModelHandle | Elsewhere | ProbeHandle | Composed
 
 def settings_of(ref: ModelRef) -> dict[str, Any]:
     """How a model's files are used: head, layers, pooling and the like."""
-    settings = ref.model_dump(mode="json", exclude={"model", "revision", "trust_remote_code", "kind", "name", "train"})
+    aside = {"model", "revision", "trust_remote_code", "kind", "name", "train", "gold"}
+    settings = ref.model_dump(mode="json", exclude=aside)
     return settings | {"chat": CHAT_VERSION} if ref.chat else settings
 
 

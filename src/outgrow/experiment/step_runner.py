@@ -35,7 +35,8 @@ from outgrow.experiment.sources import (
 )
 from outgrow.experiment.steps import Lookup, Maker, StepRequest, Steps
 from outgrow.experiment.tokens import TokensOf
-from outgrow.methods.rows import gold_rows, normalise_weights
+from outgrow.experiment.tuning import tuning_rows
+from outgrow.methods.rows import normalise_weights
 from outgrow.models.config import ModelRef, with_option
 from outgrow.objectives import Imitation
 from outgrow.recipe.recipe import Labelling, Recipe
@@ -158,14 +159,15 @@ class StepRunner:
         self, source: Source, examples: pa.Table, how: How, *, seed: int, shown: bool = False, split: str = "questions"
     ) -> pa.Table:
         """Answers of a source to any questions, put as `how` says; what it leaves open is as in the recipe."""
-        return self._named(source, examples, self._as(source, how, seed, shown), split)
+        asking = self._asking(source, seed, full=True, shown=shown).put(how, self.task)
+        return self._named(source, examples, asking, split)
 
     def tokens_of(
         self, source: Source, examples: pa.Table, how: How, *, seed: int, shown: bool, split: str
     ) -> pa.Table:
         """The tokens of the answers that `answer_some` gives."""
-        request = TokensOf(self._request(source, self.task, examples, self._as(source, how, seed, shown), split))
-        return _under(source, self.steps.do(request))
+        asking = self._asking(source, seed, full=True, shown=shown).put(how, self.task)
+        return _under(source, self.steps.do(TokensOf(self._request(source, self.task, examples, asking, split))))
 
     @cached_property
     def decoys(self) -> DecoyQuestions | None:
@@ -186,12 +188,6 @@ class StepRunner:
         assert self.decoys is not None
         asking = self._asking(source, seed, full=True, shown=True)
         return self._named(source, self.decoys.examples, asking, "decoys")
-
-    def _as(self, source: Source, how: How, seed: int, shown: bool) -> Asking:
-        given = {name: value for name, value in how.settings().items() if value is not None}
-        if (variants := given.get("variants", 1)) > self.task.n_variants:
-            raise ConfigError(f"{variants} variants asked of {self.task.name}, which has {self.task.n_variants}")
-        return replace(self._asking(source, seed, full=True, shown=shown), **given)
 
     def _asking(self, source: Source, seed: int, *, full: bool, shown: bool) -> Asking:
         ask = self.recipe.ask
@@ -347,19 +343,15 @@ class StepRunner:
         return self.steps.do(Prompt(self.sources, start, self.task, examples, rows, name, sealed))
 
     def tune_supervisor(self, index: int, seed: int) -> Source:
-        """Supervisor `index` of the recipe, tuned on gold of `supervisor_train` unless it is taken as it is."""
+        """Supervisor `index` of the recipe, tuned on its gold of `supervisor_train` unless it is taken as it is."""
         supervisor = self.recipe.supervisors[index]
         source = self.sources.supervisor(supervisor)
         if isinstance(supervisor, LocalSupervisor) and supervisor.train is not None:
-            rows = gold_rows(self.gold("supervisor_train"))
-            if not rows.num_rows:
-                raise ConfigError(
-                    f"supervisor '{supervisor.name}' is tuned on the split supervisor_train, which has no questions; "
-                    "give it some (task.splits), or take the supervisor as it is (train: null)"
-                )
+            examples = self.examples("supervisor_train")
+            rows = tuning_rows(supervisor, examples, self.gold("supervisor_train"))
             source = self.train(
-                self.sources.model(source), rows, name=supervisor.name, examples=self.examples("supervisor_train"),
-                config=supervisor.train, seed=seed, steps=total_steps(rows.num_rows, supervisor.train), sealed=True,
+                self.sources.model(source), rows, name=supervisor.name, examples=examples, config=supervisor.train,
+                seed=seed, steps=total_steps(rows.num_rows, supervisor.train), sealed=True,
             )  # fmt: skip
         return source
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
+from outgrow.reporting import floor_tables, result_tables, run_tables, summary, time_tables
 from outgrow.reporting import formatting as forms
-from outgrow.reporting import result_tables, run_tables, summary, time_tables
 from outgrow.reporting.answers import answers_payload
 from outgrow.reporting.checks import Check
 from outgrow.reporting.figures.drawn import Shown
@@ -46,6 +46,9 @@ def _shared_context(run: RunFolder, checks: Sequence[Check]) -> dict[str, Any]:
     results, provenance = run.results, run.provenance
     tables = [
         result_tables.arms_table(results),
+        floor_tables.supervisors_table(results),
+        floor_tables.recovered_table(results),
+        floor_tables.differences_table(results),
         result_tables.comparisons_table(results),
         result_tables.metrics_table(results),
         result_tables.strata_table(results),
@@ -73,6 +76,7 @@ def _shared_context(run: RunFolder, checks: Sequence[Check]) -> dict[str, Any]:
         "tiles": summary.tiles(results),
         "formula": summary.formula(results),
         "tables": {table.key: table for table in tables if table is not None},
+        "teachers": summary.teachers_by_model(results.supervisor),
         "student": results.student.model or summary.model_name(results.recipe.get("student")),
         "notes": [(arm.name, note) for arm in results.arms for note in arm.notes],
         "recipe_resolved": as_yaml(results.recipe),

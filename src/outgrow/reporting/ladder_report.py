@@ -15,6 +15,7 @@ from outgrow.reporting.result_tables import recovered_cell
 from outgrow.reporting.run import RunFolder
 from outgrow.reporting.schema import Results
 from outgrow.reporting.views import Cell, TableView, columns, estimate_cell, row
+from outgrow.reporting.weak import names_of, teachers
 
 
 def build_pages(run: RunFolder, figures: Mapping[str, Shown], data: Mapping[str, bytes]) -> Pages:
@@ -44,7 +45,7 @@ def _cells_table(cells: Sequence[Results]) -> TableView:
     rows = []
     for cell in cells:
         first = [
-            Cell(cell.supervisor.name, cell.supervisor.model),
+            Cell(teachers(cell.supervisor), "" if cell.supervisor.members else cell.supervisor.model),
             Cell(cell.student.name, cell.student.model),
             estimate_cell(cell.supervisor.floor),
             "" if cell.zero_shot is None else estimate_cell(cell.zero_shot),
@@ -73,7 +74,7 @@ def _cells_table(cells: Sequence[Results]) -> TableView:
 def _in_words(cells: Sequence[Results]) -> list[str]:
     """What was run, and what came out of naive training, in short paragraphs."""
     first = cells[0]
-    weak = list(dict.fromkeys(cell.supervisor.name for cell in cells))
+    weak = list(dict.fromkeys(name for cell in cells for name in names_of(cell.supervisor)))
     strong = list(dict.fromkeys(cell.student.name for cell in cells))
     who = [
         f"{forms.plural(len(names), one)} ({forms.join_words(names)})"

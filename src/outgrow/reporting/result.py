@@ -94,7 +94,10 @@ class Result:
 
     @property
     def supervisor(self) -> SupervisorFacts:
-        """Who labelled the pool of the only cell; its `.floor` is the accuracy that arms are to outgrow."""
+        """Who labelled the pool of the only cell; its `.floor` is the accuracy that arms are to outgrow.
+
+        Of several supervisors that is the mean; `.floors` has the other floors, `.members` each supervisor.
+        """
         return self.results.supervisor
 
     @property

@@ -10,6 +10,7 @@ from outgrow.reporting.schema import Accuracy, Arm, Comparison, Estimate, Recove
 from outgrow.reporting.schema.reliability import Calibrated, LabelFree
 from outgrow.reporting.schema.results import MetricFacts
 from outgrow.reporting.views import Cell, Row, TableView, Tone, columns, estimate_cell, row, table
+from outgrow.reporting.weak import upper_first, weak_side
 
 Measure = tuple[str, str, str, str]
 """A number of reliability: what it is called, its value, a note to it, what it means."""
@@ -29,9 +30,15 @@ def arms_table(results: Results) -> TableView:
     """Accuracy, difference to naive training and PGR of every arm, after the references."""
     naive, supervisor = results.reference, results.supervisor
     answers = supervisor.variants * supervisor.samples
+    voted = "the mean of their voted accuracies" if supervisor.members else "the supervisor's voted accuracy"
+    mean = "PGR takes the mean of the supervisors' accuracies as floor; " if supervisor.members else ""
+
+    def named(what: str) -> str:
+        return upper_first(weak_side(supervisor, what))
+
     references: list[tuple[str, str, Accuracy | None]] = [
-        ("Supervisor, one answer", "the floor: the identity wording, as the test asks it", supervisor.floor),
-        ("Supervisor, vote", f"over {answers} answers", supervisor.vote if answers > 1 else None),
+        (named("one answer"), "the floor: the identity wording, as the test asks it", supervisor.floor),
+        (named("vote"), f"over {answers} answers", supervisor.vote if answers > 1 else None),
         ("Student before training", "zero-shot", results.zero_shot),
     ]
 
@@ -52,7 +59,7 @@ def arms_table(results: Results) -> TableView:
         "arms",
         "Arms",
         "Means over seeds with 95 % intervals over questions and seeds. Differences are paired, in percentage points; "
-        "p-values are Holm-adjusted over the arms. PGR against the vote takes the supervisor's voted accuracy as "
+        f"p-values are Holm-adjusted over the arms. {mean}PGR against the vote takes {voted} as "
         "floor; elicited takes the student's accuracy before training.",
         results.arms,
         ("Arm", lambda arm: arm_cell(arm, arm.doc)),
@@ -98,7 +105,10 @@ def metrics_table(results: Results) -> TableView | None:
         ("Arm", lambda arm: arm_cell(arm, arm.doc)),
         *[column for metric in results.metrics for column in columns_of(metric)],
         tone=lambda arm: arm.kind,
-        above=[reference("Supervisor, one answer", "floor"), reference("Student before training", "zero_shot")],
+        above=[
+            reference(upper_first(weak_side(results.supervisor, "one answer")), "floor"),
+            reference("Student before training", "zero_shot"),
+        ],
     )
 
 
@@ -134,7 +144,7 @@ def strata_table(results: Results) -> TableView | None:
     if not strata:
         return None
     accuracies: list[tuple[Cell, Tone, list[float]]] = [
-        (Cell("Supervisor"), "reference", [kind.floor for kind in strata]),
+        (Cell(upper_first(weak_side(results.supervisor))), "reference", [kind.floor for kind in strata]),
         (Cell("Student before training"), "reference", [kind.zero_shot for kind in strata]),
         *((arm_cell(arm), arm.kind, [kind.arms.get(arm.name, math.nan) for kind in strata]) for arm in results.arms),
     ]

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from outgrow.reporting.checks import Check
-from outgrow.reporting.formatting import bounds, count, join_words, p_value, percent, plural, points, share
+from outgrow.reporting.formatting import bounds, count, counts, join_words, p_value, percent, plural, points, share
 from outgrow.reporting.schema import Accuracy, Arm, Results
+from outgrow.reporting.schema.results import SupervisorFacts
 from outgrow.reporting.views import Tile
+from outgrow.reporting.weak import floor_title, teachers
 
 
 def best_arm(results: Results) -> Arm | None:
@@ -40,28 +42,55 @@ def in_words(results: Results, checks: Sequence[Check]) -> list[str]:
 
 def _what_was_run(results: Results) -> str:
     supervisor, splits = results.supervisor, results.task.splits
-    teacher = supervisor.model or supervisor.name
     student = results.student.model or model_name(results.recipe.get("student")) or "the student"
-    taught = (
-        f", tuned on {count(splits['supervisor_train'].questions)} gold questions,"
-        if "supervisor_train" in splits and supervisor.kind == "local"
-        else ""
-    )
+    taught = f", tuned on {gold} gold questions," if (gold := _tuned_on(results)) else ""
     pool = f"{count(splits['pool'].questions)} pool questions" if "pool" in splits else "the pool"
     asked = supervisor.variants * supervisor.samples
     ways = f" {asked} times each" if asked > 1 else ""
     test = f", and tested on {plural(splits['test'].questions, 'held-out question')}" if "test" in splits else ""
     return (
-        f"{teacher}{taught} answered {pool}{ways}. {student} was trained on those answers in "
+        f"{teachers_by_model(supervisor)}{taught} answered {pool}{ways}. {student} was trained on those answers in "
         f"{plural(len(results.arms), 'way')} with {plural(len(results.seeds), 'seed')} each{test}."
     )
 
 
+def teachers_by_model(supervisor: SupervisorFacts) -> str:
+    """The only supervisor's model, or the names of several."""
+    return teachers(supervisor) if supervisor.members else supervisor.model or supervisor.name
+
+
+def _tuned_on(results: Results) -> str:
+    """How many gold questions the supervisor was tuned on, a range where several differ; empty where none was."""
+    supervisor, splits = results.supervisor, results.task.splits
+    if supervisor.members:
+        tuned = [member.tuned_on for member in supervisor.members if member.tuned_on is not None]
+        return counts(tuned) if tuned else ""
+    if supervisor.tuned_on is not None:
+        return count(supervisor.tuned_on)
+    known = "supervisor_train" in splits and supervisor.kind == "local"
+    return count(splits["supervisor_train"].questions) if known else ""
+
+
+def _floor(supervisor: SupervisorFacts) -> str:
+    """The floor, and beside it the other ways to take one."""
+    voted = supervisor.variants * supervisor.samples > 1 and not math.isnan(supervisor.vote.value)
+    vote = percent(supervisor.vote.value)
+    if not supervisor.members:
+        text = f"The floor, the supervisor's own accuracy, is {say(supervisor.floor)}"
+        return text + (f" ({vote} % when its answers are put to a vote)" if voted else "")
+    others = [
+        f"{floor_title(floor)}: {percent(floor.accuracy.value)} %"
+        for floor in supervisor.floors
+        if floor.reason is None and floor.name != "mean"
+    ]
+    beside = "; ".join([*([f"when each one's answers are put to a vote: {vote} %"] if voted else []), *others])
+    mean = f"The floor, the mean accuracy of the {len(supervisor.members)} supervisors, is {say(supervisor.floor)}"
+    return f"{mean} ({beside})" if beside else mean
+
+
 def _gap(results: Results) -> str:
     supervisor, ceiling = results.supervisor, results.ceiling
-    text = f"The floor, the supervisor's own accuracy, is {say(supervisor.floor)}"
-    if supervisor.variants * supervisor.samples > 1 and not math.isnan(supervisor.vote.value):
-        text += f" ({percent(supervisor.vote.value)} % when its answers are put to a vote)"
+    text = _floor(supervisor)
     if ceiling is None:
         return f"{text}. The run has no ceiling, so no performance gap is defined."
     gap = ceiling.accuracy.value - supervisor.floor.value
@@ -136,7 +165,9 @@ def _fired(checks: Sequence[Check]) -> str:
 def tiles(results: Results) -> list[Tile]:
     """The four numbers at the top: floor, best method, ceiling, primary comparison."""
     floor, ceiling, best = results.supervisor.floor, results.ceiling, best_arm(results)
-    shown = [Tile("Floor: supervisor", f"{percent(floor.value)} %", bounds(floor), "reference")]
+    several = len(results.supervisor.members)
+    weak = f"mean of {several} supervisors" if several else "supervisor"
+    shown = [Tile(f"Floor: {weak}", f"{percent(floor.value)} %", bounds(floor), "reference")]
     if best is not None:
         methods = plural(len(list(results.of_kind("method"))), "method")
         pgr = f"PGR {share(best.pgr.value)}" if best.pgr.defined else "PGR undefined"

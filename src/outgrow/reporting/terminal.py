@@ -13,6 +13,7 @@ from outgrow.core.terminal import plain_table, plain_text, visible, wide_console
 from outgrow.reporting.formatting import FORMS, NO_DATA, bounds, counts, p_value, percent, share
 from outgrow.reporting.run import as_cells
 from outgrow.reporting.schema import Arm, Estimate, Results
+from outgrow.reporting.weak import teachers, weak_side
 
 WIDE = 100  # columns from which every interval fits
 _MARK = {"method": "", "control": " *", "oracle": " †"}
@@ -39,7 +40,11 @@ def summary_table(results: Sequence[Results] | Mapping[str, Any], width: int = W
     table = _table(run.name, "* control  † control that sees gold; intervals are 95 %")
     table.add_column("arm", overflow="fold", min_width=14)
     _add_numbers(table, [*numbers, "rows"] if wide else numbers)
-    for name, accuracy in (("supervisor (floor)", run.supervisor.floor), ("student, zero-shot", run.zero_shot)):
+    others = [
+        (f"supervisors, {floor.name}", floor.accuracy) for floor in run.supervisor.floors[1:] if floor.reason is None
+    ]
+    floor = f"{weak_side(run.supervisor)} (floor)"
+    for name, accuracy in ((floor, run.supervisor.floor), *others, ("student, zero-shot", run.zero_shot)):
         if accuracy is not None:
             table.add_row(name, _number(accuracy, wide), style="dim")
     for arm in run.arms:
@@ -72,7 +77,8 @@ def _ladder(cells: Sequence[Results]) -> Table:
     if len(first.arms) > max(5, len(cells)):
         table.add_column("arm", overflow="fold", min_width=14)
         _add_numbers(table, [cell.cell for cell in cells])
-        table.add_row("supervisor (floor)", *(percent(cell.supervisor.floor.value) for cell in cells), style="dim")
+        floors = (percent(cell.supervisor.floor.value) for cell in cells)
+        table.add_row(f"{weak_side(first.supervisor)} (floor)", *floors, style="dim")
         table.add_row("student, zero-shot", *(_before(cell) for cell in cells), style="dim")
         for arms in zip(*(cell.arms for cell in cells), strict=True):
             table.add_row(arms[0].name + _MARK[arms[0].kind], *map(_recovered, arms), style=_STYLE[arms[0].kind])
@@ -81,7 +87,7 @@ def _ladder(cells: Sequence[Results]) -> Table:
         table.add_column(Text(title), overflow="fold")
     _add_numbers(table, ["supervisor alone", "zero-shot", *(arm.name for arm in first.arms)])
     for cell in cells:
-        row = (cell.supervisor.name, cell.student.name, percent(cell.supervisor.floor.value), _before(cell))
+        row = (teachers(cell.supervisor), cell.student.name, percent(cell.supervisor.floor.value), _before(cell))
         table.add_row(*row, *map(_recovered, cell.arms))
     return table
 

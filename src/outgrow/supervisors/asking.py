@@ -12,7 +12,7 @@ import pyarrow as pa
 from outgrow.core.errors import ConfigError
 from outgrow.core.hashing import sha256_text
 from outgrow.core.journal import Records
-from outgrow.core.lab import Source
+from outgrow.core.lab import How, Source
 from outgrow.core.names import resolve
 from outgrow.supervisors import SUPERVISORS
 from outgrow.supervisors.config import FileSupervisor, ServerSupervisor
@@ -49,6 +49,17 @@ class Asking:
     def shown(self, turns: tuple[Turn, ...]) -> Asking:
         """The same with demonstrations."""
         return replace(self, turns=turns)
+
+    def put(self, how: How, task: Task) -> Asking:
+        """The same, with what `how` says.
+
+        Raises:
+            ConfigError: more wordings than the task has.
+        """
+        given = {name: value for name, value in how.settings().items() if value is not None}
+        if (variants := given.get("variants", 1)) > task.n_variants:
+            raise ConfigError(f"{variants} variants asked of {task.name}, which has {task.n_variants}")
+        return replace(self, **given)
 
     def settings(self) -> dict[str, Any]:
         """Arguments of an `answer` function; the seed is 0 where nothing is drawn, so that answers can be shared."""

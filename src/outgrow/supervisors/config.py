@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -13,6 +13,7 @@ from outgrow.models import files as models
 from outgrow.models import minilm
 from outgrow.models.config import ModelRef
 from outgrow.supervisors.server.config import ServerConfig
+from outgrow.tasks.splits import ROUNDING
 from outgrow.training.config import TrainConfig
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._=,+ -]*$"  # names become columns and files
@@ -37,6 +38,29 @@ class Model(ModelRef):
     model: Annotated[str, Field(min_length=1), AfterValidator(_known_model)]
 
 
+class GoldPart(Config):
+    """A part of `supervisor_train`, for supervisors that differ in what they learnt; groups are never torn.
+
+    Attributes:
+        share: of the questions, in (0, 1].
+        part: which of the disjoint parts of that share, from 0; two supervisors with equal settings see the same
+            questions. Demonstrations are drawn from the whole split.
+    """
+
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    part: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _within_the_split(self) -> GoldPart:
+        if (self.part + 1) * self.share > 1 + ROUNDING:
+            there = int(1 / self.share + ROUNDING)
+            raise fault(
+                f"a share of {self.share:g} leaves room for {there} part{'s' if there > 1 else ''}, counted from 0; "
+                f"take a part below {there}, or a share of at most {1 / (self.part + 1):.4g}", self.part, "part",
+            )  # fmt: skip
+        return self
+
+
 class LocalSupervisor(Model):
     """A model on this machine, and how it is tuned on `supervisor_train` first.
 
@@ -44,11 +68,23 @@ class LocalSupervisor(Model):
         kind: `local`.
         name: what answers call it; a recipe may leave it out, it is then the last part of the model's name.
         train: a recipe gives what differs from its own `train`; null leaves the model as it is.
+        gold: tune it on a part of `supervisor_train` alone; null takes all of it.
     """
+
+    LATER: ClassVar[tuple[str, ...]] = (*Model.LATER, "gold")
 
     kind: Literal["local"] = "local"
     name: Name
     train: TrainConfig | None = TrainConfig()
+    gold: GoldPart | None = None
+
+    @model_validator(mode="after")
+    def _gold_is_for_tuning(self) -> LocalSupervisor:
+        if self.gold is not None and self.train is None:
+            raise fault(
+                "says what a supervisor is tuned on; leave it out with train: null", self.gold.model_dump(), "gold"
+            )
+        return self
 
     @property
     def described(self) -> str:

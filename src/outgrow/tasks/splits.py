@@ -21,6 +21,8 @@ from outgrow.core.tables import SPLITS
 
 Size = int | float | Literal["rest"]
 """Questions of a split: a number (int), a share of all questions in (0, 1] (float), or what the others leave."""
+ROUNDING = 1e-9
+"""Differences of shares below this are rounding."""
 
 
 def normalise_text(text: str) -> str:
@@ -81,6 +83,29 @@ def group_ids(texts: Sequence[str], declared: Sequence[str | None] | None = None
     for component, form in zip(components, forms, strict=True):
         smallest[component] = min(form, smallest.get(component, form))
     return [sha256_text("group", smallest[component])[:24] for component in components]
+
+
+def part_of(groups: Sequence[str], share: float, part: int) -> list[bool]:
+    """Which questions are in one of the disjoint parts of a split; a group is in one part as a whole.
+
+    Groups stand in the order of sha256("part", group_id), and part i are those whose middle question lies in the i-th
+    block of `share` of all questions. So a part has `share` of them but for half a group at either end, equal settings
+    mean the same questions, and with `share` 1 part 0 has all.
+
+    Args:
+        groups: `group_id` per question.
+        share: of the questions, in (0, 1].
+        part: which part, from 0; (part + 1) * share is at most 1.
+
+    Returns:
+        For each question whether it is in the part.
+    """
+    sizes, blocks, before = Counter(groups), dict[str, int](), 0
+    for group in sorted(sizes, key=lambda g: sha256_text("part", g)):
+        middle = (before + sizes[group] / 2) / len(groups)
+        blocks[group] = int(middle / share + ROUNDING)
+        before += sizes[group]
+    return [blocks[group] == part for group in groups]
 
 
 def assign_splits(groups: Sequence[str], sizes: Mapping[str, Size], seed: int) -> list[str | None]:

@@ -110,7 +110,6 @@ def test_known_labels_that_are_all_right_cannot_calibrate(simulated):
 def test_a_test_question_that_was_answered_in_other_wordings_alone_has_no_floor():
     collector = object.__new__(CollectedCell)
     collector.test = split_of(["q1", "q2", "q3"], ["a", "a", "a"])
-    collector.seeds = [SimpleNamespace(seed=0, supervisor=Source("file", "key"))]
     said = {
         "example_id": ["q1", "q2"],
         "source": ["file"] * 2,
@@ -118,8 +117,8 @@ def test_a_test_question_that_was_answered_in_other_wordings_alone_has_no_floor(
         "sample": [0, 0],
         "value": [None, "a"],
     }
-    collector.runner = SimpleNamespace(answer=lambda *source_and_split, **asked: build(ANSWERS, said))
-    assert collector._unanswered() == 2  # q2 and q3; the answer to q1 could not be parsed, but it was given
+    # q2 and q3; the answer to q1 could not be parsed, but it was given
+    assert collector._unanswered(build(ANSWERS, said)) == 2
 
 
 def test_a_supervisor_without_answers_to_the_known_questions_still_gets_its_results(simulated, monkeypatch):

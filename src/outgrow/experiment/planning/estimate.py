@@ -159,14 +159,15 @@ def report_seconds(planner: Planner, machine: Machine) -> float:
 
 
 def _timed(costed: Sequence[tuple[PlannedJob, Cost]]) -> list[Timed]:
-    """Arms wait for their seed's supervisors; everything else can begin at once."""
+    """Arms wait for their seed's supervisors, and so does what these answer together; all else can begin at once."""
     weak: dict[int | None, list[int]] = {}
     for i, (job, _) in enumerate(costed):
-        if job.stage == "supervisor":
+        if job.stage == "supervisor" and not job.job.joint:
             weak.setdefault(job.seed, []).append(i)
     paraphrasing = any(step.about.endswith("paraphrased") for job, _ in costed[:1] for step in job.steps)
+    first = (0,) if paraphrasing else ()
     return [
-        Timed(cost.seconds or 0.0, tuple(weak[job.seed]) if job.stage == "arm" else (0,) if paraphrasing and i else ())
+        Timed(cost.seconds or 0.0, tuple(weak[job.seed]) if job.stage == "arm" or job.job.joint else first if i else ())
         for i, (job, cost) in enumerate(costed)
     ]
 

@@ -15,6 +15,7 @@ from outgrow import evaluation as ev
 from outgrow.core.tables import of_pairs
 from outgrow.experiment.graph import Done
 from outgrow.experiment.results.cell import CollectedCell
+from outgrow.experiment.results.floors import floors_of
 from outgrow.experiment.results.pairs import pair_record
 from outgrow.experiment.results.targets import parsed_targets
 from outgrow.methods import METHODS
@@ -41,6 +42,7 @@ def arm_record(cell: CollectedCell, arm: Any) -> dict[str, Any]:
         "accuracy": measured(cell.paired, f"arm:{arm.id}"),
         "pgr": gap(cell, arm.id, "floor"),
         "pgr_vs_vote": gap(cell, arm.id, "vote"),
+        **by_floor(cell, arm.id),
         "elicited": gap(cell, arm.id, "zero_shot"),
         "gain": asdict(cell.paired.difference(f"arm:{arm.id}", "zero_shot")),
         "label_accuracy": [target_accuracy(cell, table) for table in rows],
@@ -88,11 +90,31 @@ def gap(cell: CollectedCell, arm: str, floor: str) -> dict[str, Any]:
     if ceiling is None:
         reason = f"the recipe has no {own.ceiling}"
     elif cell.unanswered:
-        reason = f"the supervisor was not asked {cell.unanswered} of {len(cell.test.ids)} test questions"
+        who = "one of the supervisors" if cell.members else "the supervisor"
+        reason = f"{who} was not asked {cell.unanswered} of {len(cell.test.ids)} test questions"
     else:
         chance = None if floor == "zero_shot" else cell.chance
         return asdict(cell.paired.gap_recovered(f"arm:{arm}", floor=floor, ceiling=f"arm:{ceiling}", chance=chance))
+    return _no_gap(reason)
+
+
+def _no_gap(reason: str) -> dict[str, Any]:
     return {"value": None, "low": None, "high": None, "defined": False, "reason": reason}
+
+
+def by_floor(cell: CollectedCell, arm: str) -> dict[str, Any]:
+    """Beside each floor of several supervisors: what the arm recovers, and its accuracy minus the floor."""
+    if not cell.members:
+        return {}
+    return {
+        "by_floor": {
+            floor.name: {
+                "pgr": gap(cell, arm, floor.arm) if floor.reason is None else _no_gap(floor.reason),
+                "difference": asdict(cell.paired.difference(f"arm:{arm}", floor.arm)) if floor.reason is None else None,
+            }
+            for floor in floors_of(cell)
+        }
+    }
 
 
 def stages(done: Sequence[Done]) -> list[dict[str, Any]]:

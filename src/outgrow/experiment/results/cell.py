@@ -16,8 +16,9 @@ from outgrow.core.tables import LABELS, Example, iter_examples
 from outgrow.experiment.cells import Cell, cell_folder
 from outgrow.experiment.graph import Done, zero_shot
 from outgrow.experiment.lab import gold_values, identity_answers, identity_values, one_value_each
-from outgrow.experiment.results.views import Seed, Split, values_of
+from outgrow.experiment.results.views import Member, Seed, Split, tuned_on, values_of
 from outgrow.experiment.step_runner import StepRunner
+from outgrow.experiment.together import obstacle, together
 from outgrow.recipe.recipe import Recipe
 from outgrow.reliability.labels import label_answers, of_several
 from outgrow.tasks.equivalence import in_form_of
@@ -35,8 +36,11 @@ class CollectedCell:
         zero_answers: the student's answers to the test before training.
         arm_answers: per arm and seed the trained student's answers to the test.
         unparsed: per arm the share of those that could not be parsed.
-        unanswered: test questions that the supervisor was not asked.
-        paired: accuracy of references (floor, vote, zero_shot) and arms (`arm:` and the name).
+        members: the supervisors, where there are several.
+        unanswered: test questions that the supervisor was not asked, or one of several.
+        paired: accuracy of references (floor, vote, zero_shot) and arms (`arm:` and the name). Of several supervisors
+            floor and vote are means, each has its own (`floor:`, `vote:`), and `joint` and `majority` are what all
+            answer together (`joint` where `together.obstacle` is None).
         metrics: the same of every other metric by name.
         scores: which answers are right, by the names in `paired`.
     """
@@ -55,7 +59,10 @@ class CollectedCell:
         self.seeds = [self._seed(seed) for seed in recipe.seeds]
         self.students = {(d.job.arm, d.job.seed): d for d in done if d.job.arm is not None and d.job.place == place}
         self.zero_answers = identity_values(self._answers(zero_shot(runner, cell.student), "test"))
-        self.unanswered = self._unanswered()
+        self.members = tuple(map(self._member, cell.supervisors if len(cell.supervisors) > 1 else ()))
+        first = self.seeds[0]
+        asked = runner.answer(first.supervisor, "test", seed=first.seed, full=True, shown=True)
+        self.unanswered = max([each.unanswered for each in self.members] or [self._unanswered(asked)])
         self.arm_answers: dict[str, list[dict[str, str]]] = {}
         self.unparsed: dict[str, float] = {}
         for arm in recipe.methods:
@@ -67,11 +74,13 @@ class CollectedCell:
             **{f"arm:{arm}": answers for arm, answers in self.arm_answers.items()},
         }
         if not self.unanswered:  # a supervisor that was not asked the test has no accuracy there
-            predicted["floor"] = [s.floor for s in self.seeds]
-            predicted["vote"] = [values_of(s.test) for s in self.seeds]
+            predicted |= self._together() if self.members else {
+                "floor": [s.floor for s in self.seeds], "vote": [values_of(s.test) for s in self.seeds]
+            }  # fmt: skip
+        predicted |= {f"floor:{each.name}": each.floor for each in self.members if not each.unanswered}
         ids, groups, gold = self.test.ids, self.test.groups, self.test.gold
         self.metrics = {
-            name: ev.PairedScores.of(ev.METRICS.require(name), groups, ids, predicted, gold)
+            name: self._with_means(ev.PairedScores.of(ev.METRICS.require(name), groups, ids, predicted, gold))
             for name in ("accuracy", *recipe.evaluation.metrics)
         }
         self.paired = self.metrics.pop("accuracy")
@@ -110,26 +119,58 @@ class CollectedCell:
 
     def _seed(self, seed: int) -> Seed:
         source = self.runner.tune_supervisor(self.cell.supervisors[0], seed)
-        settings = {"seed": seed, **self.recipe.reliability.settings()}
-        crowd = {"seed": seed}  # of annotators under their own names, a model of them
         asked = {"seed": seed, "full": True, "shown": True}
         pool, test = self._answers(source, "pool", **asked), self._answers(source, "test", **asked)
         known = None if self.known is None else self._answers(source, "known", **asked)
-
-        def labels(answers: pa.Table) -> pa.Table:  # a file may have no answer to any question of a split
-            if not answers.num_rows:
-                return LABELS.empty_table()
-            return label_answers(answers, **(crowd if of_several(answers) else settings))
-
         return Seed(
-            seed, source, pool, labels(pool), labels(test), one_value_each(test, seed),
-            None if known is None else labels(known),
+            seed, source, pool, self._labels(pool, seed), self._labels(test, seed), one_value_each(test, seed),
+            None if known is None else self._labels(known, seed),
         )  # fmt: skip
 
-    def _unanswered(self) -> int:
+    def _labels(self, answers: pa.Table, seed: int) -> pa.Table:
+        if not answers.num_rows:  # a file may have no answer to any question of a split
+            return LABELS.empty_table()
+        if of_several(answers):  # annotators under their own names
+            return label_answers(answers, seed=seed)
+        return label_answers(answers, seed=seed, **self.recipe.reliability.settings())
+
+    def _member(self, place: int) -> Member:
+        """What supervisor `place` of the recipe answered to the test."""
+        seeds = self.recipe.seeds
+        sources = [self.runner.tune_supervisor(place, seed) for seed in seeds]
+        tables = [
+            self._answers(who, "test", seed=k, full=True, shown=True) for who, k in zip(sources, seeds, strict=True)
+        ]
+        return Member(
+            self.recipe.supervisors[place].name,
+            tuned_on(sources[0]),
+            self._unanswered(tables[0]),
+            [identity_answers(table) for table in tables],
+            [one_value_each(table, seed) for table, seed in zip(tables, seeds, strict=True)],
+            [values_of(self._labels(table, seed)) for table, seed in zip(tables, seeds, strict=True)],
+        )
+
+    def _together(self) -> dict[str, Sequence[Mapping[str, Any]]]:
+        """Votes of each of several supervisors, their majority, and what they decide jointly."""
+        seeds, rounds = self.recipe.seeds, zip(*(each.identity for each in self.members), strict=True)
+        majority = [
+            values_of(label_answers(pa.concat_tables(tables), estimator="majority", seed=seed))
+            for seed, tables in zip(seeds, rounds, strict=True)
+        ]
+        answers: dict[str, Sequence[Mapping[str, Any]]] = {f"vote:{each.name}": each.vote for each in self.members}
+        if obstacle(self.recipe) is None:
+            joint = [self._answers(together(self.runner, seed), "test", seed=seed, shown=True) for seed in seeds]
+            answers["joint"] = [identity_values(table) for table in joint]
+        return {**answers, "majority": majority}
+
+    def _with_means(self, paired: ev.PairedScores) -> ev.PairedScores:
+        """With floor and vote of several supervisors: the means over them."""
+        for name in () if self.unanswered or not self.members else ("floor", "vote"):
+            paired = paired.with_mean(name, [f"{name}:{each.name}" for each in self.members])
+        return paired
+
+    def _unanswered(self, answers: pa.Table) -> int:
         """Test questions whose identity wording a file has no answer to, not even one that could not be parsed."""
-        first = self.seeds[0]
-        answers = self.runner.answer(first.supervisor, "test", seed=first.seed, full=True, shown=True)
         return len(set(self.test.ids) - set(identity_answers(answers)["example_id"].to_pylist()))
 
 

@@ -18,10 +18,12 @@ from outgrow.experiment.results.cell import CollectedCell, read_split
 from outgrow.experiment.results.comparisons import comparisons, further_metrics, strata
 from outgrow.experiment.results.deceived import deception_record
 from outgrow.experiment.results.estimates import accuracy_by_decoys, accuracy_by_votes, calibration_quality
+from outgrow.experiment.results.floors import floors_of
 from outgrow.experiment.results.labels import label_quality
 from outgrow.experiment.results.models import models_of
 from outgrow.experiment.results.plain import clean, without_places
 from outgrow.experiment.results.tables import answers_table, labels_table
+from outgrow.experiment.results.views import tuned_on
 from outgrow.experiment.step_runner import StepRunner
 from outgrow.recipe.recipe import Recipe
 from outgrow.reliability import agreement
@@ -97,12 +99,14 @@ def cell_record(cell: CollectedCell) -> dict[str, Any]:
             "name": supervisor.name,
             "model": supervisor.described,
             "kind": supervisor.kind,
+            **({"tuned_on": tuned_on(cell.seeds[0].supervisor)} if getattr(supervisor, "gold", None) else {}),
             "unanswered_test": cell.unanswered,
             "missing_share": 0.0 if supervisor.kind == "file" else _missing_share(cell),
             "floor": measured(cell.paired, "floor"),
             "vote": measured(cell.paired, "vote"),
             "variants": _variants(cell),
             "samples": recipe.ask.samples,
+            **several(cell),
         },
         "zero_shot": measured(cell.paired, "zero_shot"),
         "arms": [arm_record(cell, arm) for arm in recipe.methods],
@@ -116,6 +120,29 @@ def cell_record(cell: CollectedCell) -> dict[str, Any]:
         "metrics": further_metrics(cell),
         "deception": deception_record(cell),
     }
+
+
+def several(cell: CollectedCell) -> dict[str, Any]:
+    """Each of a cell's several supervisors with its accuracy, and the floors that come of them."""
+    if not cell.members:
+        return {}
+    configs = [cell.recipe.supervisors[place] for place in cell.cell.supervisors]
+    return {
+        "members": [
+            {
+                "name": member.name, "model": config.described, "kind": config.kind, "tuned_on": member.tuned_on,
+                "unanswered_test": member.unanswered, "accuracy": measured(cell.paired, f"floor:{member.name}"),
+            }
+            for member, config in zip(cell.members, configs, strict=True)
+        ],
+        "floors": [
+            {
+                "name": floor.name, "supervisor": floor.supervisor, "reason": floor.reason,
+                "accuracy": measured(cell.paired, floor.arm),
+            }
+            for floor in floors_of(cell)
+        ],
+    }  # fmt: skip
 
 
 def _variants(cell: CollectedCell) -> int:

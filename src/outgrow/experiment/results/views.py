@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float, Int
 
-from outgrow.core.lab import Source
+from outgrow.core.lab import Source, Student
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,32 @@ class Seed:
     test: pa.Table  # labels
     floor: Mapping[str, str]  # identity wording of test
     known: pa.Table | None = None  # labels, where the task has known questions
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of several supervisors of a cell, with its answers to the test per seed.
+
+    Attributes:
+        name: the recipe's.
+        tuned_on: gold questions it was tuned on; None where it is taken as it is.
+        unanswered: test questions it was not asked.
+        identity: answers (`core.tables.ANSWERS`) to the identity wording, by which each is counted once.
+        floor: its answer to each question's identity wording.
+        vote: its consensus label of each question.
+    """
+
+    name: str
+    tuned_on: int | None
+    unanswered: int
+    identity: Sequence[pa.Table]
+    floor: Sequence[Mapping[str, str]]
+    vote: Sequence[Mapping[str, str | None]]
+
+
+def tuned_on(supervisor: Source) -> int | None:
+    """Gold questions that a supervisor was tuned on; None where it is taken as it is."""
+    return supervisor.n_questions if isinstance(supervisor, Student) else None
 
 
 def values_of(labels: pa.Table) -> dict[str, str | None]:

@@ -14,7 +14,9 @@ from outgrow.reporting.figures.drawn import COLOUR_OF, CONTROL, INK, LINE, MUTED
 from outgrow.reporting.figures.style import canvas, dot, in_shares, label, to_svg
 from outgrow.reporting.formatting import bounds, percent, share
 from outgrow.reporting.schema import Accuracy, Arm, Results
+from outgrow.reporting.weak import floor_title, weak_side
 
+ANSWERS = {"one answer": "floor", "vote": "vote"}
 GROUPS = {"method": "methods", "control": "controls", "oracle": "oracles, use gold"}
 
 
@@ -38,13 +40,15 @@ def draw_accuracy(results: Results) -> Drawn | None:
     if not results.arms:
         return None
     supervisor = results.supervisor
-    references = [("supervisor, one answer", supervisor.floor), ("supervisor, vote", supervisor.vote)]
+    references = [(weak_side(supervisor, what), getattr(supervisor, key)) for what, key in ANSWERS.items()]
+    references += [(floor_title(floor), floor.accuracy) for floor in supervisor.floors[1:] if floor.reason is None]
     if results.zero_shot is not None:
         references.append(("student before training", results.zero_shot))
     groups = {
         "references": [_accuracy_row(name, "reference", accuracy) for name, accuracy in references],
         **_grouped(results.arms, lambda arm: _accuracy_row(arm.name, arm.kind, arm.accuracy)),
     }
+    weak = "the mean accuracy of the supervisors" if supervisor.members else "the supervisor's own accuracy"
     ceiling = results.ceiling
     figure = canvas(9.0, _height(groups))
     axes = figure.subplots()
@@ -60,7 +64,7 @@ def draw_accuracy(results: Results) -> Drawn | None:
         key="arms",
         title="Accuracy of every arm",
         caption="Each dot is the mean test accuracy over seeds, its line the 95 % interval over groups of questions "
-        "and seeds; the small ticks are single seeds. The shaded bands are the floor (the supervisor's own accuracy) "
+        f"and seeds; the small ticks are single seeds. The shaded bands are the floor ({weak}) "
         "and the ceiling (the student trained on gold). An arm right of the floor has outgrown its teacher. Squares "
         "are controls; diamonds saw gold labels and show what would be possible, not what a method achieved.",
         alt="Dot plot of test accuracy with 95 % intervals for the supervisor and every arm.",
@@ -75,6 +79,7 @@ def draw_recovered(results: Results) -> Drawn | None:
     if not shown:
         return None
     groups = _grouped(shown, _recovered_row)
+    weak = "mean of the supervisors" if results.supervisor.members else "supervisor"
     figure = canvas(9.0, _height(groups))
     axes = figure.subplots()
     _limits(axes, [row for rows in groups.values() for row in rows], include=(0.0, 1.0))
@@ -85,7 +90,7 @@ def draw_recovered(results: Results) -> Drawn | None:
     return Drawn(
         key="pgr",
         title="Performance gap recovered",
-        caption="How much of the gap between the supervisor (0) and the student trained on gold (1) each arm "
+        caption=f"How much of the gap between the {weak} (0) and the student trained on gold (1) each arm "
         "recovers: (student − floor) / (ceiling − floor), a ratio of means over seeds, with its 95 % "
         "interval (Fieller's) over questions and seeds. Left of 0 the student is worse than its teacher.",
         alt="Dot plot of performance gap recovered with 95 % intervals for every arm.",

@@ -19,6 +19,13 @@ class Recovered(Estimate):
     reason: str | None = None
 
 
+class BesideFloor(View):
+    """An arm beside one of several floors: what it recovers, and its accuracy minus the floor."""
+
+    pgr: Recovered = Recovered()
+    difference: Estimate | None = None
+
+
 class Agreement(View):
     """Share of test questions on which the student says what the supervisor says, in 0..1."""
 
@@ -81,6 +88,7 @@ class Arm(View):
     accuracy: Accuracy = Accuracy()
     pgr: Recovered = Recovered()
     pgr_vs_vote: Recovered = Recovered()
+    by_floor: dict[str, BesideFloor] = Field(default_factory=dict)
     elicited: Recovered = Recovered()
     gain: Estimate = Estimate()
     label_accuracy: tuple[Number, ...] = ()

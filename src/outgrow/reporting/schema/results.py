@@ -83,14 +83,41 @@ class TaskFacts(View):
     mix: dict[str, dict[str, int]] | None = None
 
 
+class MemberFacts(View):
+    """One of several supervisors; `tuned_on` counts gold questions, and is None for one that is taken as it is."""
+
+    name: str
+    model: str = ""
+    kind: str = "local"
+    tuned_on: int | None = None
+    unanswered_test: int = 0
+    accuracy: Accuracy = Accuracy()
+
+
+class FloorFacts(View):
+    """A floor of several supervisors (`outgrow.experiment.results.floors`), or the reason why there is none."""
+
+    name: str
+    supervisor: str | None = None
+    reason: str | None = None
+    accuracy: Accuracy = Accuracy()
+
+
 class SupervisorFacts(View):
-    """Who labelled the pool, and how good it is on the test questions."""
+    """Who labelled the pool, and how good it is on the test questions.
+
+    Of several supervisors, who are the `members`, name, model and kind are the first one's, floor and vote the means;
+    in older results, which have no members, all is the first one's.
+    """
 
     name: str = "supervisor"
     model: str = ""
     kind: str = "local"
     unanswered_test: int = 0
     missing_share: Number = 0.0
+    tuned_on: int | None = None
+    members: tuple[MemberFacts, ...] = ()
+    floors: tuple[FloorFacts, ...] = ()
     floor: Accuracy = Accuracy()
     vote: Accuracy = Accuracy()
     variants: int = 0
