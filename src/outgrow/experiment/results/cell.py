@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ from outgrow.core.tables import LABELS, Example, iter_examples
 from outgrow.experiment.cells import Cell, cell_folder
 from outgrow.experiment.graph import Done, zero_shot
 from outgrow.experiment.lab import gold_values, identity_answers, identity_values, one_value_each
+from outgrow.experiment.results.judged import Judged, Predicted, gold_for, slots_behind
 from outgrow.experiment.results.views import Seed, Split, values_of
 from outgrow.experiment.step_runner import StepRunner
 from outgrow.recipe.recipe import Recipe
@@ -38,6 +39,7 @@ class CollectedCell:
         unanswered: test questions that the supervisor was not asked.
         paired: accuracy of references (floor, vote, zero_shot) and arms (`arm:` and the name).
         metrics: the same of every other metric by name.
+        slots: what metrics of slots judge; None where the recipe names none.
         scores: which answers are right, by the names in `paired`.
     """
 
@@ -54,14 +56,17 @@ class CollectedCell:
         self.answered_freely = self._answered_freely()
         self.seeds = [self._seed(seed) for seed in recipe.seeds]
         self.students = {(d.job.arm, d.job.seed): d for d in done if d.job.arm is not None and d.job.place == place}
-        self.zero_answers = identity_values(self._answers(zero_shot(runner, cell.student), "test"))
+        zero = identity_answers(self._answers(zero_shot(runner, cell.student), "test"))
+        self.zero_answers = identity_values(zero)
         self.unanswered = self._unanswered()
         self.arm_answers: dict[str, list[dict[str, str]]] = {}
         self.unparsed: dict[str, float] = {}
+        tables = {"zero_shot": [zero] * len(recipe.seeds)}
         for arm in recipe.methods:
-            tables = [self._answers(self.student(arm.id, seed), "test") for seed in recipe.seeds]
-            self.arm_answers[arm.id] = [identity_values(table) for table in tables]
-            self.unparsed[arm.id] = float(np.mean([table["value"].null_count / table.num_rows for table in tables]))
+            asked = [self._answers(self.student(arm.id, seed), "test") for seed in recipe.seeds]
+            self.arm_answers[arm.id] = [identity_values(table) for table in asked]
+            self.unparsed[arm.id] = float(np.mean([table["value"].null_count / table.num_rows for table in asked]))
+            tables[f"arm:{arm.id}"] = [identity_answers(table) for table in asked]
         predicted: dict[str, Sequence[Mapping[str, Any]]] = {
             "zero_shot": [self.zero_answers] * len(recipe.seeds),
             **{f"arm:{arm}": answers for arm, answers in self.arm_answers.items()},
@@ -69,13 +74,28 @@ class CollectedCell:
         if not self.unanswered:  # a supervisor that was not asked the test has no accuracy there
             predicted["floor"] = [s.floor for s in self.seeds]
             predicted["vote"] = [values_of(s.test) for s in self.seeds]
-        ids, groups, gold = self.test.ids, self.test.groups, self.test.gold
-        self.metrics = {
-            name: ev.PairedScores.of(ev.METRICS.require(name), groups, ids, predicted, gold)
-            for name in ("accuracy", *recipe.evaluation.metrics)
-        }
+            tables["floor"] = [identity_answers(s.test_answers) for s in self.seeds]
+            tables["vote"] = [s.test_answers for s in self.seeds]
+        metrics = {name: ev.METRICS.require(name) for name in ("accuracy", *recipe.evaluation.metrics)}
+        values, self.slots = Judged(predicted, self.test.gold), self._slots(metrics.values(), predicted, tables)
+        self.metrics = {}
+        for name, metric in metrics.items():
+            judged = self.slots if self.slots is not None and ev.judges_slots(metric) else values
+            self.metrics[name] = ev.PairedScores.of(
+                metric, self.test.groups, self.test.ids, judged.predicted, judged.gold
+            )
         self.paired = self.metrics.pop("accuracy")
         self.scores: dict[str, Scores] = {name: arm[..., 0] for name, arm in self.paired.arms.items()}
+
+    def _slots(
+        self, metrics: Iterable[ev.Metric], predicted: Predicted, tables: Mapping[str, Sequence[pa.Table]]
+    ) -> Judged | None:
+        metric = next(filter(ev.judges_slots, metrics), None)
+        if metric is None:
+            return None
+        texts = {who: list(map(slots_behind, seeds, tables[who])) for who, seeds in predicted.items()}
+        examples = iter_examples(self.runner.examples("test"))
+        return Judged(texts, gold_for(metric, self.runner.plain_task, examples, self.test.gold))
 
     def student(self, arm: str, seed: int) -> Student:
         """What an arm trained in a seed, which can be asked."""
@@ -122,7 +142,7 @@ class CollectedCell:
             return label_answers(answers, **(crowd if of_several(answers) else settings))
 
         return Seed(
-            seed, source, pool, labels(pool), labels(test), one_value_each(test, seed),
+            seed, source, pool, labels(pool), labels(test), one_value_each(test, seed), test,
             None if known is None else labels(known),
         )  # fmt: skip
 

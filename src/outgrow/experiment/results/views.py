@@ -48,6 +48,7 @@ class Seed:
     pool: pa.Table  # labels
     test: pa.Table  # labels
     floor: Mapping[str, str]  # identity wording of test
+    test_answers: pa.Table
     known: pa.Table | None = None  # labels, where the task has known questions
 
 

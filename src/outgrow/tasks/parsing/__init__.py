@@ -10,7 +10,7 @@ from outgrow.tasks.parsing.markers import before_cut
 from outgrow.tasks.parsing.numbers import final_number, read_number, write_number
 from outgrow.tasks.parsing.options import first_line, read_letter, read_words, read_yes_no
 from outgrow.tasks.parsing.reasoning import after_reasoning
-from outgrow.tasks.parsing.slots import read_slots
+from outgrow.tasks.parsing.slots import read_slots, slots_in_order
 from outgrow.tasks.parsing.text import normalise_answer
 
 __all__ = [
@@ -32,4 +32,5 @@ __all__ = [
     "representatives",
     "same_math",
     "write_number",
+    "slots_in_order",
 ]
