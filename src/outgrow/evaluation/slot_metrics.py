@@ -112,7 +112,7 @@ class SluF1:
             DataError: an answer is no JSON list of slots.
         """
         counts = [
-            np.add(*(matched(truth, guess, distance) for distance in (word_distance, character_distance)))
+            np.add(matched(truth, guess, word_distance), matched(truth, guess, character_distance))
             for truth, guess in _both(self.name, predicted, gold)
         ]
         return np.array(counts, np.float64).reshape(-1, 3)
@@ -184,8 +184,8 @@ def f1_by_type(predicted: Sequence[str | None], gold: Sequence[str]) -> list[Typ
     """
     counts: tuple[Counter[str], ...] = (Counter(), Counter(), Counter())
     for truth, guess in _both("slot_f1", predicted, gold):
-        for counter, found in zip(counts, (truth, guess, _hits(truth, guess).elements()), strict=True):
-            counter.update(entity.type for entity in found)
+        for counter, some in zip(counts, (truth, guess, _hits(truth, guess).elements()), strict=True):
+            counter.update(entity.type for entity in some)
     types = sorted(set(counts[0]) | set(counts[1]), key=lambda name: (-counts[0][name], name))
     return [TypeF1(name, *(counter[name] for counter in counts)) for name in types]
 

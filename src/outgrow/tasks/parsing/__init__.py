@@ -31,6 +31,6 @@ __all__ = [
     "read_yes_no",
     "representatives",
     "same_math",
-    "write_number",
     "slots_in_order",
+    "write_number",
 ]
