@@ -56,6 +56,7 @@ def test_help_lists_every_verb(cli):
         "reliability",
         "curate",
         "pairs",
+        "score",
         "explore",
         "show",
         "recipes",
