@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from outgrow.core.tables import ANSWERS, build, iter_examples
-from outgrow.evaluation import METRICS
-from outgrow.experiment.results.judged import Judged, gold_for, slots_behind
+from outgrow.core.tables import ANSWERS, build
+from outgrow.experiment.results.judged import Judged, slots_behind
 from outgrow.tasks.parsing import read_slots
 
 
@@ -46,27 +45,6 @@ def test_of_a_text_that_was_cut_off_what_its_value_was_read_from_counts():
 def test_a_label_without_a_text_stands_for_itself():
     answers = answers_of(("p", VALUE, None, None))
     assert slots_behind({"p": VALUE, "q": VALUE, "r": "moss"}, answers) == {"p": VALUE, "q": VALUE, "r": None}
-
-
-@pytest.fixture(scope="module")
-def commands():
-    from outgrow.tasks import load
-
-    sizes = {"supervisor_train": 1, "pool": 1, "validation": 1, "test": 60, "known": 0}
-    return load("microworld2", family="slots", questions=sizes)
-
-
-def test_gold_keeps_the_order_of_the_command(commands):
-    gold = dict(zip(*(commands.gold("test")[name].to_pylist() for name in ("example_id", "value")), strict=True))
-    examples = list(iter_examples(commands.examples("test")))
-    truth = gold_for(METRICS["slu_f1"], commands, examples, gold)
-    for example in examples:
-        fillers = [slot["filler"] for slot in json.loads(truth[example.example_id])]
-        places = [example.question.lower().index(filler) for filler in dict.fromkeys(fillers)]
-        assert places == sorted(places)
-        assert read_slots(truth[example.example_id]) == gold[example.example_id]
-    assert any(slots != gold[question] for question, slots in truth.items())
-    assert gold_for(METRICS["accuracy"], commands, examples, gold) is gold
 
 
 def test_f1_of_types_is_that_of_all_seeds_together():
