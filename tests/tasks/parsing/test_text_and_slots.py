@@ -87,6 +87,16 @@ def test_slots_in_order_keep_order_and_repeats():
     assert slots_in_order('{"time": "te') is None
 
 
+@pytest.mark.parametrize(
+    "end", ['"}', '"}, ', '"}, {"ty', '"}, {"type": "date"', '"}, {"type": "date", "filler": "fri', '"}, {"type": ']
+)
+def test_of_a_list_that_was_cut_off_nothing_is_read(end):
+    listed = f'[{{"type": "time", "filler": "ten{end}'
+    assert read_slots(listed) is None
+    assert read_slots(f'{{"slots": {listed}') is None
+    assert read_slots(f'{{"day": "may"}} {listed}') == '[{"filler":"may","type":"day"}]'
+
+
 def test_fillers_of_one_type_are_joined_in_an_object_of_types_alone():
     assert pairs_of('{"time": "ten  & nine", "date": "may"}') == [("time", "ten"), ("time", "nine"), ("date", "may")]
     assert pairs_of('{"business": "At&T"}') == [("business", "at&t")]

@@ -41,8 +41,8 @@ def slots_in_order(text: str) -> str | None:
     Read are a list of `{"type": ..., "filler": ...}`, one such object, an object of types and fillers, and any of these
     under a key "slots". In an object of types and fillers one type has several fillers by a list, or by " & " between
     them as in arXiv 2406.03199; a filler of the other forms may hold " & ". Prose and code fences around the JSON are
-    passed over. Empty fillers, and case and white space in a filler do not count; in a type, white space and hyphens
-    are underscores.
+    passed over; of a list or an object that the text ends in, nothing is read. Empty fillers, and case and white space
+    in a filler do not count; in a type, white space and hyphens are underscores.
 
     Returns:
         A JSON list of `{"filler", "type"}` objects, or None as `read_slots`.
@@ -69,12 +69,21 @@ def _last_slots(text: str) -> list[tuple[str, str]] | None:
         tries += 1
         try:
             value, place = _DECODER.raw_decode(text, found.start())
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as error:
+            if _ends_within(error):
+                break
             place = found.end()
             continue
         slots = _slots(value)
         last = last if slots is None else slots
     return last
+
+
+def _ends_within(error: Exception) -> bool:
+    """Whether a text ends within the JSON value that cannot be read."""
+    if not isinstance(error, json.JSONDecodeError):
+        return False
+    return error.msg.startswith("Unterminated string") or error.pos >= len(error.doc.rstrip())
 
 
 def _slots(value: Any, depth: int = 0) -> list[tuple[str, str]] | None:
