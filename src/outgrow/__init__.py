@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from outgrow.experiment.label import label as label
     from outgrow.experiment.pairs import pairs as pairs
     from outgrow.experiment.planning.plan import plan as plan
+    from outgrow.experiment.score import score as score
     from outgrow.io import (
         as_answers as as_answers,
         as_one_source as as_one_source,
@@ -92,6 +93,7 @@ _HOMES = {
     "register": "core.registry",
     "report": "reporting.write:write_report",
     "run": "reporting.result",
+    "score": "experiment.score",
     "show": "models.show",
     "status": "store.status",
     "study": "studies",

@@ -56,6 +56,7 @@ def test_help_lists_every_verb(cli):
         "reliability",
         "curate",
         "pairs",
+        "score",
         "explore",
         "show",
         "recipes",
@@ -202,6 +203,7 @@ def test_no_module_but_one_prints_what_it_is_given():
         ("cli/app.py", "typer.echo("),  # the version
         ("cli/plan.py", "typer.echo("),  # JSON
         ("cli/schema.py", "typer.echo("),  # JSON
+        ("cli/score.py", "typer.echo("),  # JSON
         ("core/progress_display.py", "Console("),  # tested with its display
         ("experiment/planning/show.py", "Console("),  # into text
         ("reporting/result.py", "Console("),  # into text

@@ -11,6 +11,7 @@ from outgrow.core.errors import OutgrowError
 from outgrow.core.gold import choose_objective
 from outgrow.core.tables import iter_examples
 from outgrow.evaluation import METRICS
+from outgrow.experiment.results.judged import gold_for
 from outgrow.tasks.microworld2.config import DEFAULTS
 from outgrow.tasks.microworld2.families import FAMILIES
 from outgrow.tasks.microworld2.families.conflict import Conflict
@@ -18,6 +19,7 @@ from outgrow.tasks.microworld2.families.safety import LONG
 from outgrow.tasks.microworld2.families.telling import canonical, clauses
 from outgrow.tasks.microworld2.families.toxicity import toxicity
 from outgrow.tasks.microworld2.language import CURSING, slots_of
+from outgrow.tasks.parsing import read_slots
 
 GENERATED = ("claim", "two_hop", "slots", "telling", "conflict", "safety", "legal", "toxicity")
 
@@ -158,6 +160,21 @@ def test_slots_are_read_off_the_words_and_the_status_of_entities():
     reordered = json.dumps(list(reversed(json.loads(task.solution(example, gold)))))
     assert task.extract(reordered, example, task.wording(example, 0)) == gold
     assert task.extract('[{"type": "item"', example, task.wording(example, 0)) is None
+
+
+def test_metrics_of_slots_compare_with_the_order_of_the_command():
+    task = load("slots")
+    examples, gold = zip(*((example, gold) for example, gold, _ in asked(task)[:60]), strict=True)
+    values = {example.example_id: value for example, value in zip(examples, gold, strict=True)}
+    truth = gold_for(METRICS["slu_f1"], task, examples, values)
+    for example, value in zip(examples, gold, strict=True):
+        slots = truth[example.example_id]
+        fillers = dict.fromkeys(slot["filler"] for slot in json.loads(slots))
+        places = [example.question.lower().index(filler) for filler in fillers]
+        assert places == sorted(places)
+        assert read_slots(slots) == value
+    assert any(truth[question] != value for question, value in values.items())
+    assert gold_for(METRICS["accuracy"], task, examples, values) is values
 
 
 def test_telling_is_right_when_all_and_nothing_false_is_told():

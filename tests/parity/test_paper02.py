@@ -1,10 +1,14 @@
 """Worked values of arXiv 2406.03199 (notes 02, section 9)."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 from scipy.stats import dirichlet
 
+from outgrow.evaluation import METRICS
+from outgrow.evaluation.slot_metrics import Entity, character_distance, matched, word_distance
 from outgrow.models.readings import READINGS
 from outgrow.objectives.base import Batch
 from outgrow.objectives.evidential import Evidential, concentrations, kl_from_uniform, kl_without_each
@@ -113,3 +117,43 @@ def test_large_scores_stay_finite():
     value = Evidential().row_losses(view, Batch(("0",), torch.ones(1), "mean"), 1.0, {})
     assert torch.isfinite(value).all()
     assert concentrations(scores, ones.bool(), "exp").isfinite().all()
+
+
+# gold, predicted, (TP, FP, FN) of words, of characters, SLU-F1
+SLU_CASES = [
+    ([("date", "friday")], [("date", "friday")], (1, 0, 0), (1, 0, 0), 1.0),
+    ([("date", "friday")], [("date", "next friday")], (1, 1, 1), (1, 0.4545, 0.4545), 0.5789),
+    (
+        [("date", "friday"), ("time", "nine am")], [("date", "friday"), ("person", "joe")],
+        (1, 1, 1), (1, 1, 1), 0.5,
+    ),
+    (
+        [("time", "nine am"), ("time", "ten pm")], [("time", "ten am")],
+        (1, 0.5, 1.5), (1, 0.1667, 1.1667), 0.5455,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("gold", "predicted", "words", "characters", "f1"), SLU_CASES)
+def test_worked_cases_of_slu_f1(gold, predicted, words, characters, f1):
+    truth, guess = ([Entity(*each) for each in some] for some in (gold, predicted))
+    assert matched(truth, guess, word_distance) == pytest.approx(words)
+    assert matched(truth, guess, character_distance) == pytest.approx(characters, abs=5e-5)
+    one, other = (json.dumps([each._asdict() for each in some]) for some in (truth, guess))
+    metric = METRICS["slu_f1"]
+    statistics = metric.statistics([other], [one], ())
+    np.testing.assert_allclose(statistics[0], np.add(words, characters), atol=5e-5)
+    assert float(metric.value(statistics[0])) == pytest.approx(f1, abs=5e-5)
+
+
+def test_slu_f1_adds_counts_over_utterances():
+    """The second and the fourth case together; F = 2PR / (P + R)."""
+    gold, predicted = (
+        [json.dumps([Entity(*each)._asdict() for each in SLU_CASES[i][place]]) for i in (1, 3)] for place in (0, 1)
+    )
+    metric = METRICS["slu_f1"]
+    sums = metric.statistics(predicted, gold, ()).sum(axis=0)
+    tp, fp, fn = 4, 1 + 5 / 11 + 0.5 + 1 / 6, 1 + 5 / 11 + 1.5 + 7 / 6
+    np.testing.assert_allclose(sums, [tp, fp, fn])
+    precision, recall = tp / (tp + fp), tp / (tp + fn)
+    assert float(metric.value(sums)) == pytest.approx(2 * precision * recall / (precision + recall))

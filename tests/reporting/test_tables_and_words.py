@@ -5,7 +5,14 @@ from __future__ import annotations
 from outgrow.reporting import summary_table
 from outgrow.reporting.checks import check_run
 from outgrow.reporting.floor_tables import differences_table, recovered_table, supervisors_table
-from outgrow.reporting.result_tables import arms_table, comparisons_table, quality_table, strata_table
+from outgrow.reporting.result_tables import (
+    arms_table,
+    comparisons_table,
+    metrics_table,
+    quality_table,
+    slot_types_table,
+    strata_table,
+)
 from outgrow.reporting.run import as_provenance, as_results
 from outgrow.reporting.run_tables import budget_table, facts, splits_table, usage_table
 from outgrow.reporting.summary import best_arm, formula, in_words, tiles
@@ -24,6 +31,22 @@ def test_the_arms_table_has_references_first_and_marks_controls_and_oracles(resu
     assert badges["random_filtering"] == "control"
     assert badges["oracle_filtering"] == "oracle"
     assert badges["naive"] == ""
+
+
+def test_metrics_have_their_pgr_and_slots_their_types(results):
+    assert slot_types_table(as_results(results)) is None
+    arms = [arm["name"] for arm in results["arms"]]
+    value = {"value": 0.5, "low": 0.4, "high": 0.6}
+    results["metrics"] = [{"name": "slu_f1", "arms": {name: dict(value) for name in arms}}]
+    results["metrics"][0]["arms"]["naive"]["pgr"] = {**value, "defined": True}
+    results["slot_types"] = [{"type": "time", "gold": 12, "f1": {"floor": 0.25, "arm:naive": None}}]
+    table = metrics_table(as_results(results))
+    assert cells(table, "naive")[1:] == ["50.0", "reference", ".50"]
+    assert cells(table, "soft_labels")[3] == "undefined"
+    shown = slot_types_table(as_results(results))
+    naive = [column.title for column in shown.columns].index("naive")
+    time = cells(shown, "time")
+    assert (time[1], time[2], time[naive]) == ("12", "25.0", "—")
 
 
 def test_an_arm_shows_accuracy_difference_and_pgr_with_intervals(results, arm):

@@ -23,6 +23,7 @@ from outgrow.cli.reliability import reliability
 from outgrow.cli.report import report
 from outgrow.cli.run import run
 from outgrow.cli.schema import schema
+from outgrow.cli.score import score
 from outgrow.cli.show import show
 from outgrow.cli.status import status
 from outgrow.cli.study import study
@@ -36,6 +37,7 @@ VERBS: dict[Callable[..., None], str | None] = {
     annotators: "outgrow annotators answers.csv --known gold.csv --out annotators.csv",
     curate: None,
     pairs: "outgrow pairs answers.jsonl --chosen big --rejected small --format trl-preference --out pairs.jsonl",
+    score: "outgrow score predictions.jsonl gold.jsonl --metric slu_f1 --columns example_id=slurp_id,value=slots",
     explore: "outgrow explore labels.jsonl --out labels.html --answers answers.jsonl",
     show: None,
     report: None,

@@ -12,7 +12,7 @@ from outgrow.evaluation.levels import (
     reliability_heat,
     rises,
 )
-from outgrow.evaluation.metrics import METRICS, ClassMean, MeanScore, Metric
+from outgrow.evaluation.metrics import METRICS, ClassMean, MeanScore, Metric, judges_slots
 from outgrow.evaluation.ranking import RiskCoverage, aurc, auroc, auroc_contributions, risk_coverage
 from outgrow.evaluation.scores import Agreement, PairedScores, agreement_with_supervisor
 
@@ -43,6 +43,7 @@ __all__ = [
     "equal_mass_bins",
     "gap_recovered",
     "holm",
+    "judges_slots",
     "merge_small",
     "reliability_heat",
     "rises",

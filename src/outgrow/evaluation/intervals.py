@@ -120,6 +120,14 @@ class Joint:
         se = float(np.sqrt(questions + seeds))
         return Interval(value, se, value - half, value + half, self._p(value, questions, seeds))
 
+    def question_interval(self, arms: Mapping[str, float | int]) -> Interval:
+        """`interval` for these very answers, whatever another seed would have said: the error over questions alone."""
+        value, questions = float(self.weights(arms) @ self.means), self.errors(arms).questions
+        if self.groups == 1:
+            return Interval(value, np.nan, np.nan, np.nan, np.nan)
+        half = float(np.sqrt(self._squares(ALPHA)[0] * questions))
+        return Interval(value, float(np.sqrt(questions)), value - half, value + half, self._p(value, questions, 0.0))
+
     def ratio(self, above: Mapping[str, float | int], below: Mapping[str, float | int]) -> Ratio:
         """One combination over another: all ratios r for which the interval of above - r x below holds 0.
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from outgrow.core.errors import DataError
 from outgrow.core.registry import Registry
+from outgrow.evaluation.slot_metrics import SlotF1, SluF1, exact_match
 
 MAX_CLASSES = 200
 STEP = 1e-4  # share of a question's statistics by which `linearised` moves their sum
@@ -20,6 +20,9 @@ STEP = 1e-4  # share of a question's statistics by which `linearised` moves thei
 @runtime_checkable
 class Metric(Protocol):
     """A number for a set of answers that depends on sums over its questions alone; frozen and pure.
+
+    What it judges are parsed values, unless an attribute `judges` says "slots": then these are the slots of answers
+    and gold as `tasks.parsing.slots_in_order` gives them.
 
     Attributes:
         name: as recipes and results call it.
@@ -64,6 +67,7 @@ class MeanScore:
     name: str
     score: Callable[[Any, Any], float]
     higher_is_better: bool = True
+    judges: Literal["values", "slots"] = "values"
 
     def statistics(
         self, predicted: Sequence[Any], gold: Sequence[Any], classes: Sequence[str] = ()
@@ -131,43 +135,6 @@ MACRO_F1 = ClassMean("macro_f1", lambda truth, guess: (truth + 1.0 * guess) / 2)
 """Mean over classes of F1 = 2 hits / (gold of the class + predictions of the class)."""
 
 
-@dataclass(frozen=True)
-class SlotF1:
-    """F1 of slots over all questions together: 2 hits / (slots of gold + slots predicted); a hit has type and filler.
-
-    An answer that could not be parsed has no slots.
-    """
-
-    name: str = "slot_f1"
-    higher_is_better: bool = True
-
-    def statistics(
-        self, predicted: Sequence[Any], gold: Sequence[Any], classes: Sequence[str] = ()
-    ) -> Float[np.ndarray, "questions 2"]:
-        """Hits, and half of the slots of gold and prediction.
-
-        Raises:
-            DataError: an answer is no JSON list of slots, as `tasks.parsing.read_slots` writes them.
-        """
-        both = [(self._slots(truth), self._slots(one or "[]")) for one, truth in zip(predicted, gold, strict=True)]
-        counts = [(len(truth & guess), (len(truth) + len(guess)) / 2) for truth, guess in both]
-        return np.array(counts, np.float64).reshape(-1, 2)
-
-    def value(self, sums: Float[np.ndarray, "*any 2"]) -> Float[np.ndarray, "*any"]:
-        """Hits over the mean of how many slots there are and are predicted."""
-        with np.errstate(invalid="ignore"):
-            return np.asarray(sums[..., 0] / sums[..., 1])
-
-    def _slots(self, answer: str) -> set[tuple[str, str]]:
-        try:
-            return {(slot["type"], slot["filler"]) for slot in json.loads(answer)}
-        except (ValueError, TypeError, KeyError):
-            raise DataError(
-                f'{self.name} wants answers like \'[{{"filler":"moss","type":"item"}}]\', and there is '
-                f"{answer!r}; measure other answers by 'accuracy'"
-            ) from None
-
-
 def statement_utility(predicted: str | None, gold: str) -> float:
     """True statements minus false ones, from 0 (as many false ones as there are true ones to tell) to 1 (all told).
 
@@ -183,8 +150,15 @@ def statement_utility(predicted: str | None, gold: str) -> float:
 
 
 STATEMENT_UTILITY = MeanScore("statement_utility", statement_utility)
-_OURS = (ACCURACY, BALANCED_ACCURACY, MACRO_F1, STATEMENT_UTILITY, SlotF1())
+SLOT_EXACT_MATCH = MeanScore("slot_exact_match", exact_match, judges="slots")
+"""Share of questions whose slots are exactly those of gold."""
+_OURS = (ACCURACY, BALANCED_ACCURACY, MACRO_F1, STATEMENT_UTILITY, SlotF1(), SluF1(), SLOT_EXACT_MATCH)
 METRICS: Registry[Metric] = Registry("metric", Metric, {metric.name: metric for metric in _OURS})
+
+
+def judges_slots(metric: Metric) -> bool:
+    """Whether a metric judges slots in their order, and not parsed values."""
+    return getattr(metric, "judges", "values") == "slots"
 
 
 def linearised(

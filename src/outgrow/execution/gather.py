@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from outgrow.core.gold import choose_objective
+from outgrow.core.tables import iter_examples
 from outgrow.evaluation import METRICS
 from outgrow.experiment.graph import Done
 from outgrow.experiment.lab import gold_values
 from outgrow.experiment.question_tables import questions_of
 from outgrow.experiment.results import collect
+from outgrow.experiment.results.judged import gold_for
 from outgrow.models.machine import threads
 from outgrow.recipe.recipe import Recipe
 from outgrow.store import Store
@@ -44,9 +46,11 @@ def check(recipe: Recipe, store: Any) -> None:
     metrics = [METRICS.require(name) for name in recipe.evaluation.metrics]
     questions = questions_of(recipe, anew=True)
     if metrics:
-        gold = list(gold_values(choose_objective(questions.table("gold", "test"), recipe.objective)).values())
+        gold = gold_values(choose_objective(questions.table("gold", "test"), recipe.objective))
         for metric in metrics:
-            metric.statistics(gold, gold, sorted(set(gold)))
+            examples = iter_examples(questions.table("examples", "test"))
+            truth = list(gold_for(metric, questions.task, examples, gold).values())
+            metric.statistics(truth, truth, sorted(set(truth)))
     Store(store, unsealed=True).prepare()
 
 

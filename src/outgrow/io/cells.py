@@ -24,6 +24,9 @@ PLAIN = {  # numbers that Arrow and Python read alike
     pa.float64(): r"^-?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?$",
 }
 
+TEXT_OR_JSON = pa.large_string()
+"""In a schema: text, and of a list or an object its JSON."""
+
 
 class CellError(Exception):
     """A cell that does not fit its column: its position and what is wrong with it."""
@@ -61,8 +64,8 @@ def from_text(given: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     Raises:
         CellError: a cell does not fit.
     """
-    if pa.types.is_string(kind):
-        return given
+    if pa.types.is_string(kind) or kind == TEXT_OR_JSON:
+        return given.cast(kind)
     if kind in PLAIN and pc.all(pc.match_substring_regex(given, PLAIN[kind])).as_py() is not False:
         try:
             return given.cast(kind)
@@ -79,6 +82,8 @@ def from_text(given: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
 def _converter(kind: pa.DataType, text: bool) -> Callable[[Any], Any]:
     if pa.types.is_string(kind):
         return _text
+    if kind == TEXT_OR_JSON:
+        return lambda cell: json.dumps(cell, ensure_ascii=False) if isinstance(cell, list | dict) else _text(cell)
     if pa.types.is_integer(kind):
         return (lambda cell: _integer(_number(cell))) if text else _integer
     if pa.types.is_floating(kind):
@@ -150,6 +155,10 @@ def from_arrow(given: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
         given = given.cast(given.type.value_type)
     if given.null_count == len(given):
         return pa.chunked_array([pa.nulls(len(given), kind)])
+    if kind == TEXT_OR_JSON:
+        if pa.types.is_nested(given.type):
+            return pa.chunked_array([from_cells(given.to_pylist(), kind, text=False)])
+        return from_arrow(given, pa.string()).cast(kind)
     if pa.types.is_string(kind) and pa.types.is_floating(given.type):
         return _numbers_as_text(given)
     if pa.types.is_map(kind) and pa.types.is_struct(given.type):
@@ -202,7 +211,7 @@ def _struct_as_map(given: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _named(kind: pa.DataType) -> str:
-    if pa.types.is_string(kind):
+    if pa.types.is_string(kind) or kind == TEXT_OR_JSON:
         return "text"
     if pa.types.is_integer(kind):
         return "a whole number"

@@ -51,6 +51,7 @@ def _shared_context(run: RunFolder, checks: Sequence[Check]) -> dict[str, Any]:
         floor_tables.differences_table(results),
         result_tables.comparisons_table(results),
         result_tables.metrics_table(results),
+        result_tables.slot_types_table(results),
         result_tables.strata_table(results),
         result_tables.pairs_table(results),
         result_tables.deception_table(results),

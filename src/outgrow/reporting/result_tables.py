@@ -84,8 +84,8 @@ def metrics_table(results: Results) -> TableView | None:
         return None
 
     def reference(name: str, attribute: str) -> Row:
-        pairs = [(estimate_cell(getattr(metric, attribute)), "") for metric in results.metrics]
-        return row(name, *[cell for pair in pairs for cell in pair], tone="reference")
+        cells = [(estimate_cell(getattr(metric, attribute)), "", "") for metric in results.metrics]
+        return row(name, *[cell for each in cells for cell in each], tone="reference")
 
     def columns_of(metric: MetricFacts) -> Iterable[tuple[str, Callable[[Arm], Cell]]]:
         def difference(arm: Arm) -> Cell:
@@ -95,6 +95,7 @@ def metrics_table(results: Results) -> TableView | None:
         return (
             (f"{metric.name}, %", lambda arm: estimate_cell(metric.arms[arm.name])),
             (f"{metric.name}, difference", difference),
+            (f"{metric.name}, PGR", lambda arm: recovered_cell(metric.arms[arm.name].pgr)),
         )
 
     return table(
@@ -109,6 +110,24 @@ def metrics_table(results: Results) -> TableView | None:
             reference(upper_first(weak_side(results.supervisor, "one answer")), "floor"),
             reference("Student before training", "zero_shot"),
         ],
+    )
+
+
+def slot_types_table(results: Results) -> TableView | None:
+    """F1 of each type of slots, shaded, the most frequent types first; None where no metric judges slots."""
+    if not results.slot_types:
+        return None
+    who = [("Supervisor", "floor"), ("Student before training", "zero_shot")]
+    who += [(arm.name, f"arm:{arm.name}") for arm in results.arms]
+    return TableView(
+        "slot_types",
+        "F1 by type of slot",
+        "F1, %, of whole slots of each type that the test questions have, over the answers of all seeds.",
+        columns(["Type", "Slots", *(name for name, _ in who)]),
+        tuple(
+            row(each.type, count(each.gold), *(_shaded(each.f1.get(key, math.nan)) for _, key in who))
+            for each in results.slot_types
+        ),
     )
 
 

@@ -60,10 +60,22 @@ class Query:
             text: the reply.
             finish_reason: with `length` the text was cut off, and only what it says completely counts.
         """
-        answer = after_reasoning(text)
-        if answer is not None and finish_reason == "length":
-            answer = before_cut(answer, choice=bool(self.options))
+        answer = answer_part(text, finish_reason, choice=bool(self.options))
         return None if answer is None else task.extract(answer, self.example, self.wording)
+
+
+def answer_part(text: str, finish_reason: str | None = None, *, choice: bool) -> str | None:
+    """The part of a reply that its answer is read from: behind its reasoning, and complete; None where there is none.
+
+    Args:
+        text: the reply.
+        finish_reason: with `length` the text was cut off, and only what it says completely counts.
+        choice: whether one of some options was to be said.
+    """
+    answer = after_reasoning(text)
+    if answer is not None and finish_reason == "length":
+        answer = before_cut(answer, choice=choice)
+    return answer
 
 
 def pose(task: Task, examples: pa.Table, variants: int, turns: Sequence[Turn] = ()) -> list[Query]:

@@ -61,7 +61,7 @@ def simulated():
     answers = answers_of(said)
     labels = agreement(answers)
     empty = labels.slice(0, 0)
-    seed = Seed(0, Source("sup", "key"), answers, labels, empty, {}, agreement(answers_of(known_said)))
+    seed = Seed(0, Source("sup", "key"), answers, labels, empty, {}, answers, agreement(answers_of(known_said)))
     return seed, pool, known
 
 

@@ -13,7 +13,7 @@ from outgrow.evaluation import auroc
 from outgrow.experiment.results import clean
 from outgrow.experiment.results.arm import agreement_at_test, gap, label_mix, target_accuracy
 from outgrow.experiment.results.cell import CollectedCell
-from outgrow.experiment.results.comparisons import comparisons, strata
+from outgrow.experiment.results.comparisons import comparisons, further_metrics, strata
 from outgrow.experiment.results.labels import auroc_interval, label_quality, mean_of, rate
 from outgrow.experiment.results.tables import answers_table, labels_table
 from outgrow.experiment.results.views import Seed, Split
@@ -56,7 +56,7 @@ def seed_of(said, number=0, test=None):
     test = answers if test is None else answers_of(test)
     floor = {row["example_id"]: row["value"] for row in test.to_pylist() if row["variant"] == 0 and row["value"]}
     labels = agreement(answers, seed=number)
-    return Seed(number, Source("weak", f"key{number}"), answers, labels, agreement(test, seed=number), floor)
+    return Seed(number, Source("weak", f"key{number}"), answers, labels, agreement(test, seed=number), floor, test)
 
 
 def split_of(truth, strata=None, groups=None):
@@ -353,6 +353,22 @@ def test_a_supervisor_below_chance_has_no_gap_and_an_untrained_student_has(tmp_p
     cell.test, cell.unanswered = split_of({"t1": "a"}), 0
     assert gap(cell, "naive", "floor")["reason"].startswith("the supervisor is below chance: 0.4000")
     assert gap(cell, "naive", "zero_shot")["value"] == pytest.approx(0.2)
+
+
+def test_a_further_metric_has_its_own_gap_without_chance(tmp_path):
+    right = {
+        "arm:naive": [[1.0] * 100 + [0.0] * 100] * 2,
+        "arm:strong_ceiling": [[1.0] * 180 + [0.0] * 20] * 2,
+        "floor": [[1.0] * 80 + [0.0] * 120] * 2,
+        "vote": [[1.0] * 80 + [0.0] * 120] * 2,
+        "zero_shot": [[0.0] * 200] * 2,
+    }
+    cell = paired(small_recipe(tmp_path, methods=["naive", "strong_ceiling"]), right)
+    cell.test, cell.unanswered, cell.metrics = split_of({"t1": "a"}), 0, {"slot_f1": cell.paired}
+    (metric,) = further_metrics(cell)
+    # (.5 - .4) / (.9 - .4), of a floor that would be below the chance of a choice
+    assert metric["arms"]["naive"]["pgr"]["value"] == pytest.approx(0.2)
+    assert metric["arms"]["strong_ceiling"]["difference"]["value"] == pytest.approx(0.4)
 
 
 def strata_collector(said=SAID):

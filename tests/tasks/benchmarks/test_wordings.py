@@ -1,5 +1,6 @@
 """How questions are posed: orders undone, answer words per row, candidates in pairs, equal classes, worked answers."""
 
+import json
 from collections import Counter
 
 import benchmark_sets
@@ -11,6 +12,8 @@ from outgrow import tasks
 from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.tables import ANSWERS, Example, build, iter_examples
 from outgrow.tasks.base import MISSING
+from outgrow.tasks.benchmarks import Row
+from outgrow.tasks.benchmarks.slurp import read_as
 from outgrow.tasks.orders import number_of_orders, option_order, variant_parts
 from outgrow.tasks.variants import Dealt, VariedTask
 
@@ -209,6 +212,16 @@ def test_slots_are_compared_without_their_order_and_case(load):
     assert task.extract(said, example, task.wording(example, 2)) == gold
     answers = build(ANSWERS, {"example_id": ["a"], "source": ["m"], "variant": [0], "sample": [0], "value": [gold]})
     assert task.canonicalise(answers) is answers
+    assert task.solution(example, gold) == gold
+
+
+def test_what_slots_are_trained_on_keeps_the_files_order():
+    row = Row({"sentence": "wake me at ten and at nine in may", "scenario": "alarm",
+               "slots": [{"type": "time", "filler": "Ten"}, {"type": "time", "filler": "nine"},
+                         {"type": "date", "filler": "may"}]}, "devel", "devel.jsonl, line 1")  # fmt: skip
+    question = read_as("slots", row)
+    assert [slot["filler"] for slot in json.loads(question.gold)] == ["may", "nine", "ten"]
+    assert [slot["filler"] for slot in json.loads(question.solution)] == ["ten", "nine", "may"]
 
 
 # Candidates and balance -------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from outgrow.tasks.parsing import normalise_answer, read_slots
+from outgrow.tasks.parsing import normalise_answer, read_slots, slots_in_order
 
 SHARED = Path(__file__).parents[3] / ".." / "shared" / "data"
 
@@ -71,6 +71,37 @@ def test_two_slots_of_one_type_and_numbers():
     assert read_slots('{"date": "b", "date": "a"}') == '[{"filler":"a","type":"date"},{"filler":"b","type":"date"}]'
     assert read_slots('{"n": 10}') == read_slots('{"n": "10"}') == '[{"filler":"10","type":"n"}]'
     assert read_slots('{"type": "alarm"}') == '[{"filler":"alarm","type":"type"}]'
+
+
+def pairs_of(text):
+    return [(slot["type"], slot["filler"]) for slot in json.loads(slots_in_order(text))]
+
+
+def test_slots_in_order_keep_order_and_repeats():
+    listed = '[{"type": "time", "filler": "Ten"}, {"type": "date", "filler": "may"}, {"type": "time", "filler": "ten"}]'
+    assert pairs_of(f"So: {listed}") == [("time", "ten"), ("date", "may"), ("time", "ten")]
+    assert pairs_of('{"time": ["ten", "nine"], "date": "may", "time": "ten"}') == [
+        ("time", "ten"), ("time", "nine"), ("date", "may"), ("time", "ten"),
+    ]  # fmt: skip
+    assert slots_in_order("[]") == "[]"
+    assert slots_in_order('{"time": "te') is None
+
+
+@pytest.mark.parametrize(
+    "end", ['"}', '"}, ', '"}, {"ty', '"}, {"type": "date"', '"}, {"type": "date", "filler": "fri', '"}, {"type": ']
+)
+def test_of_a_list_that_was_cut_off_nothing_is_read(end):
+    listed = f'[{{"type": "time", "filler": "ten{end}'
+    assert read_slots(listed) is None
+    assert read_slots(f'{{"slots": {listed}') is None
+    assert read_slots(f'{{"day": "may"}} {listed}') == '[{"filler":"may","type":"day"}]'
+
+
+def test_fillers_of_one_type_are_joined_in_an_object_of_types_alone():
+    assert pairs_of('{"time": "ten  & nine", "date": "may"}') == [("time", "ten"), ("time", "nine"), ("date", "may")]
+    assert pairs_of('{"business": "At&T"}') == [("business", "at&t")]
+    assert pairs_of('[{"type": "artist", "filler": "Simon & Garfunkel"}]') == [("artist", "simon & garfunkel")]
+    assert read_slots('{"time": "ten & nine"}') == read_slots('{"time": ["nine", "ten", "nine"]}')
 
 
 def test_no_slots_and_nothing_to_read_are_told_apart():

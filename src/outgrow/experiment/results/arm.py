@@ -83,8 +83,8 @@ def measured(paired: ev.PairedScores, name: str) -> dict[str, Any]:
     return {"value": interval.value, "low": interval.low, "high": interval.high, "per_seed": paired.per_seed(name)}
 
 
-def gap(cell: CollectedCell, arm: str, floor: str) -> dict[str, Any]:
-    """What an arm recovers of the gap between `floor` and its ceiling."""
+def gap(cell: CollectedCell, arm: str, floor: str, metric: str | None = None) -> dict[str, Any]:
+    """What an arm recovers of the gap between `floor` and its ceiling, by accuracy or a further metric."""
     own = next(METHODS[other.name] for other in cell.recipe.methods if other.id == arm)
     ceiling = next((other.id for other in cell.recipe.methods if other.name == own.ceiling), None)
     if ceiling is None:
@@ -93,8 +93,9 @@ def gap(cell: CollectedCell, arm: str, floor: str) -> dict[str, Any]:
         who = "one of the supervisors" if cell.members else "the supervisor"
         reason = f"{who} was not asked {cell.unanswered} of {len(cell.test.ids)} test questions"
     else:
-        chance = None if floor == "zero_shot" else cell.chance
-        return asdict(cell.paired.gap_recovered(f"arm:{arm}", floor=floor, ceiling=f"arm:{ceiling}", chance=chance))
+        paired = cell.paired if metric is None else cell.metrics[metric]
+        chance = cell.chance if metric is None and floor != "zero_shot" else None  # known of accuracy alone
+        return asdict(paired.gap_recovered(f"arm:{arm}", floor=floor, ceiling=f"arm:{ceiling}", chance=chance))
     return _no_gap(reason)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ from outgrow.core.tables import LABELS, Example, iter_examples
 from outgrow.experiment.cells import Cell, cell_folder
 from outgrow.experiment.graph import Done, zero_shot
 from outgrow.experiment.lab import gold_values, identity_answers, identity_values, one_value_each
+from outgrow.experiment.results.judged import Judged, Predicted, gold_for, slots_behind
 from outgrow.experiment.results.views import Member, Seed, Split, tuned_on, values_of
 from outgrow.experiment.step_runner import StepRunner
 from outgrow.experiment.together import obstacle, together
@@ -42,6 +43,7 @@ class CollectedCell:
             floor and vote are means, each has its own (`floor:`, `vote:`), and `joint` and `majority` are what all
             answer together (`joint` where `together.obstacle` is None).
         metrics: the same of every other metric by name.
+        slots: what metrics of slots judge; None where the recipe names none.
         scores: which answers are right, by the names in `paired`.
     """
 
@@ -58,33 +60,52 @@ class CollectedCell:
         self.answered_freely = self._answered_freely()
         self.seeds = [self._seed(seed) for seed in recipe.seeds]
         self.students = {(d.job.arm, d.job.seed): d for d in done if d.job.arm is not None and d.job.place == place}
-        self.zero_answers = identity_values(self._answers(zero_shot(runner, cell.student), "test"))
+        zero = identity_answers(self._answers(zero_shot(runner, cell.student), "test"))
+        self.zero_answers = identity_values(zero)
         self.members = tuple(map(self._member, cell.supervisors if len(cell.supervisors) > 1 else ()))
         first = self.seeds[0]
-        asked = runner.answer(first.supervisor, "test", seed=first.seed, full=True, shown=True)
-        self.unanswered = max([each.unanswered for each in self.members] or [self._unanswered(asked)])
+        answered = runner.answer(first.supervisor, "test", seed=first.seed, full=True, shown=True)
+        self.unanswered = max([each.unanswered for each in self.members] or [self._unanswered(answered)])
         self.arm_answers: dict[str, list[dict[str, str]]] = {}
         self.unparsed: dict[str, float] = {}
+        tables = {"zero_shot": [zero] * len(recipe.seeds)}
         for arm in recipe.methods:
-            tables = [self._answers(self.student(arm.id, seed), "test") for seed in recipe.seeds]
-            self.arm_answers[arm.id] = [identity_values(table) for table in tables]
-            self.unparsed[arm.id] = float(np.mean([table["value"].null_count / table.num_rows for table in tables]))
+            asked = [self._answers(self.student(arm.id, seed), "test") for seed in recipe.seeds]
+            self.arm_answers[arm.id] = [identity_values(table) for table in asked]
+            self.unparsed[arm.id] = float(np.mean([table["value"].null_count / table.num_rows for table in asked]))
+            tables[f"arm:{arm.id}"] = [identity_answers(table) for table in asked]
         predicted: dict[str, Sequence[Mapping[str, Any]]] = {
             "zero_shot": [self.zero_answers] * len(recipe.seeds),
             **{f"arm:{arm}": answers for arm, answers in self.arm_answers.items()},
         }
         if not self.unanswered:  # a supervisor that was not asked the test has no accuracy there
-            predicted |= self._together() if self.members else {
+            predicted |= self._together(tables) if self.members else {
                 "floor": [s.floor for s in self.seeds], "vote": [values_of(s.test) for s in self.seeds]
             }  # fmt: skip
+            tables["floor"] = [identity_answers(s.test_answers) for s in self.seeds]
+            tables["vote"] = [s.test_answers for s in self.seeds]
         predicted |= {f"floor:{each.name}": each.floor for each in self.members if not each.unanswered}
-        ids, groups, gold = self.test.ids, self.test.groups, self.test.gold
-        self.metrics = {
-            name: self._with_means(ev.PairedScores.of(ev.METRICS.require(name), groups, ids, predicted, gold))
-            for name in ("accuracy", *recipe.evaluation.metrics)
-        }
+        tables |= {f"floor:{each.name}": each.identity for each in self.members}
+        metrics = {name: ev.METRICS.require(name) for name in ("accuracy", *recipe.evaluation.metrics)}
+        values, self.slots = Judged(predicted, self.test.gold), self._slots(metrics.values(), predicted, tables)
+        self.metrics = {}
+        for name, metric in metrics.items():
+            judged = self.slots if self.slots is not None and ev.judges_slots(metric) else values
+            self.metrics[name] = self._with_means(
+                ev.PairedScores.of(metric, self.test.groups, self.test.ids, judged.predicted, judged.gold)
+            )
         self.paired = self.metrics.pop("accuracy")
         self.scores: dict[str, Scores] = {name: arm[..., 0] for name, arm in self.paired.arms.items()}
+
+    def _slots(
+        self, metrics: Iterable[ev.Metric], predicted: Predicted, tables: Mapping[str, Sequence[pa.Table]]
+    ) -> Judged | None:
+        metric = next(filter(ev.judges_slots, metrics), None)
+        if metric is None:
+            return None
+        texts = {who: list(map(slots_behind, seeds, tables[who])) for who, seeds in predicted.items()}
+        examples = iter_examples(self.runner.examples("test"))
+        return Judged(texts, gold_for(metric, self.runner.plain_task, examples, self.test.gold))
 
     def student(self, arm: str, seed: int) -> Student:
         """What an arm trained in a seed, which can be asked."""
@@ -123,7 +144,7 @@ class CollectedCell:
         pool, test = self._answers(source, "pool", **asked), self._answers(source, "test", **asked)
         known = None if self.known is None else self._answers(source, "known", **asked)
         return Seed(
-            seed, source, pool, self._labels(pool, seed), self._labels(test, seed), one_value_each(test, seed),
+            seed, source, pool, self._labels(pool, seed), self._labels(test, seed), one_value_each(test, seed), test,
             None if known is None else self._labels(known, seed),
         )  # fmt: skip
 
@@ -145,22 +166,25 @@ class CollectedCell:
             self.recipe.supervisors[place].name,
             tuned_on(sources[0]),
             self._unanswered(tables[0]),
-            [identity_answers(table) for table in tables],
+            tables,
             [one_value_each(table, seed) for table, seed in zip(tables, seeds, strict=True)],
             [values_of(self._labels(table, seed)) for table, seed in zip(tables, seeds, strict=True)],
         )
 
-    def _together(self) -> dict[str, Sequence[Mapping[str, Any]]]:
-        """Votes of each of several supervisors, their majority, and what they decide jointly."""
-        seeds, rounds = self.recipe.seeds, zip(*(each.identity for each in self.members), strict=True)
+    def _together(self, tables: dict[str, list[pa.Table]]) -> dict[str, Sequence[Mapping[str, Any]]]:
+        """Votes of each of several supervisors, their majority, and what they decide jointly; `tables` gets answers."""
+        seeds = self.recipe.seeds
+        rounds = [pa.concat_tables(each) for each in zip(*(each.identity for each in self.members), strict=True)]
         majority = [
-            values_of(label_answers(pa.concat_tables(tables), estimator="majority", seed=seed))
-            for seed, tables in zip(seeds, rounds, strict=True)
+            values_of(label_answers(table, estimator="majority", seed=seed))
+            for seed, table in zip(seeds, rounds, strict=True)
         ]
+        tables |= {"majority": rounds, **{f"vote:{each.name}": list(each.answers) for each in self.members}}
         answers: dict[str, Sequence[Mapping[str, Any]]] = {f"vote:{each.name}": each.vote for each in self.members}
         if obstacle(self.recipe) is None:
             joint = [self._answers(together(self.runner, seed), "test", seed=seed, shown=True) for seed in seeds]
             answers["joint"] = [identity_values(table) for table in joint]
+            tables["joint"] = [identity_answers(table) for table in joint]
         return {**answers, "majority": majority}
 
     def _with_means(self, paired: ev.PairedScores) -> ev.PairedScores:

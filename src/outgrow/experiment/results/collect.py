@@ -118,6 +118,7 @@ def cell_record(cell: CollectedCell) -> dict[str, Any]:
         },
         "strata": strata(cell),
         "metrics": further_metrics(cell),
+        "slot_types": [] if cell.slots is None else cell.slots.of_types(cell.test.ids),
         "deception": deception_record(cell),
     }
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from outgrow import evaluation as ev
-from outgrow.experiment.results.arm import measured
+from outgrow.experiment.results.arm import gap, measured
 from outgrow.experiment.results.cell import CollectedCell
 from outgrow.experiment.results.labels import mean_of
 from outgrow.reliability.agreement import as_floats
@@ -42,19 +42,20 @@ def comparisons(cell: CollectedCell) -> list[dict[str, Any]]:
 
 
 def further_metrics(cell: CollectedCell) -> list[dict[str, Any]]:
-    """Metrics beside accuracy: references and arms, each arm with its difference to the reference arm."""
-    reference = f"arm:{reference_arm(cell)}"
+    """Metrics beside accuracy: references and arms, each arm with its PGR and its difference to the reference arm."""
+    reference = reference_arm(cell)
 
-    def of_arm(paired: ev.PairedScores, arm: str) -> dict[str, Any]:
-        difference = None if arm == reference else asdict(paired.difference(arm, reference))
-        return {**measured(paired, arm), "difference": difference}
+    def of_arm(name: str, arm: str) -> dict[str, Any]:
+        paired = cell.metrics[name]
+        difference = None if arm == reference else asdict(paired.difference(f"arm:{arm}", f"arm:{reference}"))
+        return {**measured(paired, f"arm:{arm}"), "pgr": gap(cell, arm, "floor", name), "difference": difference}
 
     return [
         {
             "name": name,
             "higher_is_better": ev.METRICS.require(name).higher_is_better,
             **{who: measured(paired, who) for who in ("floor", "vote", "zero_shot")},
-            "arms": {arm.id: of_arm(paired, f"arm:{arm.id}") for arm in cell.recipe.methods},
+            "arms": {arm.id: of_arm(name, arm.id) for arm in cell.recipe.methods},
         }
         for name, paired in cell.metrics.items()
     ]

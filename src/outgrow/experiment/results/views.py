@@ -11,6 +11,7 @@ import pyarrow as pa
 from jaxtyping import Float, Int
 
 from outgrow.core.lab import Source, Student
+from outgrow.experiment.lab import identity_answers
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Seed:
     pool: pa.Table  # labels
     test: pa.Table  # labels
     floor: Mapping[str, str]  # identity wording of test
+    test_answers: pa.Table
     known: pa.Table | None = None  # labels, where the task has known questions
 
 
@@ -59,7 +61,7 @@ class Member:
         name: the recipe's.
         tuned_on: gold questions it was tuned on; None where it is taken as it is.
         unanswered: test questions it was not asked.
-        identity: answers (`core.tables.ANSWERS`) to the identity wording, by which each is counted once.
+        answers: of all wordings (`core.tables.ANSWERS`).
         floor: its answer to each question's identity wording.
         vote: its consensus label of each question.
     """
@@ -67,9 +69,14 @@ class Member:
     name: str
     tuned_on: int | None
     unanswered: int
-    identity: Sequence[pa.Table]
+    answers: Sequence[pa.Table]
     floor: Sequence[Mapping[str, str]]
     vote: Sequence[Mapping[str, str | None]]
+
+    @property
+    def identity(self) -> list[pa.Table]:
+        """Answers to the identity wording, by which each is counted once."""
+        return [identity_answers(table) for table in self.answers]
 
 
 def tuned_on(supervisor: Source) -> int | None:

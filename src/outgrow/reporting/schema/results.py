@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from outgrow.core.tables import SPLITS
-from outgrow.reporting.schema.arm import Arm, Kind
+from outgrow.reporting.schema.arm import Arm, Kind, Recovered
 from outgrow.reporting.schema.base import Accuracy, Estimate, Number, View
 from outgrow.reporting.schema.deception import DeceptionFacts
 from outgrow.reporting.schema.reliability import ReliabilityQuality
@@ -125,8 +125,9 @@ class SupervisorFacts(View):
 
 
 class MetricArm(Accuracy):
-    """An arm's value of a metric, and its difference to naive training (None for naive training itself)."""
+    """An arm's value of a metric, its PGR, and its difference to naive training (None for naive training itself)."""
 
+    pgr: Recovered = Recovered()
     difference: Comparison | None = None
 
 
@@ -139,6 +140,14 @@ class MetricFacts(View):
     vote: Accuracy = Accuracy()
     zero_shot: Accuracy = Accuracy()
     arms: dict[str, MetricArm] = Field(default_factory=dict)
+
+
+class SlotType(View):
+    """A type of slots: how often test gold has it, and its F1 by who answered (`floor`, `zero_shot`, `arm:NAME`)."""
+
+    type: str
+    gold: int
+    f1: dict[str, Number] = Field(default_factory=dict)
 
 
 class StudentFacts(View):
@@ -166,6 +175,7 @@ class Results(View):
     reliability: ReliabilityQuality | None = None
     strata: tuple[Stratum, ...] = ()
     metrics: tuple[MetricFacts, ...] = ()
+    slot_types: tuple[SlotType, ...] = ()
     deception: DeceptionFacts | None = None
 
     def arm_of(self, method: str) -> Arm | None:

@@ -9,7 +9,8 @@ on the hub hold audio. On disk: JSON Lines, as `docs/slurp.md` reduces the relea
 
 No paper of the collection gives words for it; they are ours. Targets: `scenario` (18 classes), `intent` (scenario
 and action, joined by "_"), both answered by the class itself, or `slots`, generated as JSON. Canonical answer: the
-class, or for slots a JSON list of filler and type, sorted, without repeats (`outgrow.tasks.parsing.read_slots`).
+class, or for slots a JSON list of filler and type, sorted, without repeats (`outgrow.tasks.parsing.read_slots`). What
+is trained on, and what metrics of slots compare with, is the list as the file has it.
 Default splits: all but the test from devel, 40 % for the supervisor, 10 % to validate, the rest the pool. Variants:
 three wordings of the instruction.
 """
@@ -20,7 +21,7 @@ import json
 from typing import Literal
 
 from outgrow.tasks.benchmarks import Benchmark, BenchmarkConfig, Classes, FileSplit, Free, Question, Row
-from outgrow.tasks.parsing import read_slots
+from outgrow.tasks.parsing import read_slots, slots_in_order
 
 Target = Literal["scenario", "intent", "slots"]
 ENDING = "\nCommand: {text}\n### Answer:"
@@ -50,10 +51,12 @@ def read_as(target: Target, row: Row) -> Question:
         return row.classified(text, scenario)
     if target == "intent":
         return row.classified(text, f"{scenario}_{row.text('action')}", stratum=scenario)
-    gold = read_slots(json.dumps(row.decoded("slots")))
+    listed = json.dumps(row.decoded("slots"))
+    gold = read_slots(listed)
     if gold is None:
         raise row.fault("slots", f"must be a list of objects with type and filler, found {row.cells['slots']!r}")
-    return row.classified(text, gold, stratum="no slots" if gold == "[]" else "slots")
+    stratum = "no slots" if gold == "[]" else "slots"
+    return row.classified(text, gold, stratum=stratum, solution=slots_in_order(listed))
 
 
 class Slurp(BenchmarkConfig):

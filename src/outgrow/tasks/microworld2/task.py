@@ -18,7 +18,7 @@ class Microworld2Task(MicroworldTask):
 
     configuration: ClassVar[type[Microworld2Config]] = Microworld2Config
     families: ClassVar[Mapping[str, type[Family]]] = FAMILIES
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     @staticmethod
     @lru_cache(maxsize=4)

@@ -10,7 +10,7 @@ from outgrow.tasks.parsing.markers import before_cut
 from outgrow.tasks.parsing.numbers import final_number, read_number, write_number
 from outgrow.tasks.parsing.options import first_line, read_letter, read_words, read_yes_no
 from outgrow.tasks.parsing.reasoning import after_reasoning
-from outgrow.tasks.parsing.slots import read_slots
+from outgrow.tasks.parsing.slots import read_slots, slots_in_order
 from outgrow.tasks.parsing.text import normalise_answer
 
 __all__ = [
@@ -31,5 +31,6 @@ __all__ = [
     "read_yes_no",
     "representatives",
     "same_math",
+    "slots_in_order",
     "write_number",
 ]
