@@ -110,6 +110,23 @@ def test_options_that_a_row_has_not_count_for_nothing():
         assert slope[0, 2] == 0
 
 
+@pytest.mark.parametrize("top", [3.0, 12.0, 40.0, 60.0])
+def test_the_slope_of_strong_evidence_is_that_of_its_logarithm(top):
+    """KL(Dir(a, 1, ..., 1) | Dir(1)) is near (K - 1) ln a for a large a: a slope of K - 1, in single precision too."""
+    scores = torch.full((1, 50), -30.0)
+    scores[0, 7] = top
+    scores.requires_grad_()
+    mask = torch.ones(1, 50, dtype=torch.bool)
+    value = kl_without_each(concentrations(scores, mask, "exp"), mask)[0, 0]  # evidence for 7 where 0 is the label
+    (slope,) = torch.autograd.grad(value, scores)
+    exact = scores.detach().double().requires_grad_()
+    reference = kl_from_uniform(concentrations(exact, mask, "exp"), mask)[0]  # 0 has a concentration of 1 + 1e-13
+    (wanted,) = torch.autograd.grad(reference, exact)
+    assert float(slope[0, 7]) == pytest.approx(float(wanted[0, 7]), rel=1e-4)
+    if top >= 40:
+        assert float(slope[0, 7]) == pytest.approx(49, rel=1e-4)
+
+
 def test_large_scores_stay_finite():
     scores = torch.tensor([[500.0, -500.0]], requires_grad=True)
     ones = torch.ones(1, 2)

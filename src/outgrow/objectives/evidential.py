@@ -6,6 +6,7 @@ are alpha = e + 1; p = alpha / S with S = sum alpha, and K / S is the vacuity: 1
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 Evidence = Literal["exp", "softplus", "relu"]
 Share = Annotated[float, Field(ge=0, le=1)]
+LARGE = 50.0
+"""From here on series of the gamma function are exact to 1e-9."""
+HALF_LN_2_PI = math.log(2 * math.pi) / 2
 
 
 @dataclass(frozen=True)
@@ -87,17 +91,47 @@ def concentrations(scores: Tensor, mask: Tensor, evidence: Evidence) -> Tensor:
 def kl_from_uniform(alpha: Tensor, mask: Tensor) -> Tensor:
     """KL(Dir(alpha) | Dir(1)) in nats, (rows,); alpha is 0 where there is no such option."""
     alpha = alpha.where(mask, alpha.new_ones(()))  # a concentration of 1 adds nothing but its count
-    total = (alpha * mask).sum(1)
     count = mask.sum(1).to(alpha.dtype)
-    spread = ((alpha - 1) * alpha.digamma() - alpha.lgamma()).sum(1)
-    return total.lgamma() - count.lgamma() + spread - (total - count) * total.digamma()
+    return _of_total((alpha * mask).sum(1), count) + _of_each(alpha).sum(1)
 
 
 def kl_without_each(alpha: Tensor, mask: Tensor) -> Tensor:
     """For every class KL(Dir(alpha with that class's concentration 1) | Dir(1)) in nats, (rows, K)."""
     alpha = alpha.where(mask, alpha.new_ones(()))
-    total = (alpha * mask).sum(1, keepdim=True) - alpha + 1
-    count = mask.sum(1, keepdim=True).to(alpha.dtype)
-    spread = (alpha - 1) * alpha.digamma() - alpha.lgamma()
-    others = spread.sum(1, keepdim=True) - spread
-    return total.lgamma() - count.lgamma() + others - (total - count) * total.digamma()
+    total = 1 + _before(alpha * mask) + _before((alpha * mask).flip(1)).flip(1)  # no difference of large numbers
+    each = _of_each(alpha)
+    return _of_total(total, mask.sum(1, keepdim=True).to(alpha.dtype)) + each.sum(1, keepdim=True) - each
+
+
+def _before(amounts: Tensor) -> Tensor:
+    """Sums of what stands before each (rows, K)."""
+    return amounts.new_zeros(amounts.shape).slice_scatter(amounts[:, :-1].cumsum(1), 1, 1)
+
+
+def _of_each(alpha: Tensor) -> Tensor:
+    """`(alpha - 1) psi(alpha) - ln Gamma(alpha) - alpha + 1`: what a concentration adds to the divergence.
+
+    The terms that grow with the concentration cancel against those of the total, so where it is large this is a series
+    without them: differences of large numbers would leave nothing of the gradient.
+    """
+    far = alpha > LARGE
+    near = alpha.where(~far, alpha.new_full((), LARGE))
+    direct = (near - 1) * near.digamma() - near.lgamma() - near + 1
+    if not bool(far.any()):
+        return direct
+    large = alpha.where(far, alpha.new_full((), LARGE))
+    r = 1 / large
+    return direct.where(~far, 0.5 - HALF_LN_2_PI - 0.5 * large.log() + r * (1 / 3 + r * (1 / 12 + r / 90)))
+
+
+def _of_total(total: Tensor, count: Tensor) -> Tensor:
+    """`ln Gamma(S) - (S - K) psi(S) + S - K - ln Gamma(K)`: what the total adds; as `_of_each`."""
+    far = total > LARGE
+    large = total.where(far, total.new_full((), LARGE))
+    r = 1 / large
+    series = (count - 0.5) * large.log() + HALF_LN_2_PI + 0.5
+    value = series + r * (1 / 6 - count / 2 - r * (count / 12 + r * (1 / 90 - r * count / 120)))
+    if not bool(far.all()):
+        near = total.where(~far, total.new_full((), LARGE))
+        value = value.where(far, near.lgamma() - (near - count) * near.digamma() + near)
+    return value - count - count.lgamma()
