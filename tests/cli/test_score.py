@@ -18,7 +18,9 @@ def test_slots_are_scored_with_all_that_is_wrong_counted(cli, files):
     found = cli("score", *files, "--metric", "slot_f1", "--metric", "slot_exact_match")
     assert found.code == 0, found.err
     lines = [" ".join(line.split()) for line in found.out.splitlines()]
-    assert lines[:4] == [
+    assert lines[:6] == [
+        "columns of predictions: text is value, id is example_id",
+        "columns of gold: text is value, id is example_id",
         "3 questions, 1 without a prediction, 0 empty",
         f"warning: 1 predictions are no slots; the first is {files[0]}, line 2, column 'text': 'no'",
         "questions without a readable prediction count as invalid answers: a class never right, no slots",

@@ -78,9 +78,9 @@ def test_distances():
 
 def test_the_nearest_gold_entity_that_is_left_is_matched_and_of_equally_near_ones_the_first():
     gold = [Entity("t", "a b"), Entity("t", "c d"), Entity("t", "c e")]
-    # "c d" is met by itself (0); then "c x" is as near to "a b" (two of two words) as not: to "c e" one of two (.5)
+    # "c d" is met by itself (0), "c x" then by "c e" (.5) and not by "a b" (1), which is left over
     assert matched(gold, [Entity("t", "c d"), Entity("t", "c x")], word_distance) == (2, 0.5, 1.5)
-    # the order of predictions decides: "c x" takes "c d", the first of two at .5, and "c d" is left with "c e"
+    # the other way round "c x" takes "c d", the first of two at .5, and "c d" is left with "c e" (.5)
     assert matched(gold, [Entity("t", "c x"), Entity("t", "c d")], word_distance) == (2, 1.0, 2.0)
 
 

@@ -48,6 +48,10 @@ def score(
 def _say(scored: Scored) -> None:
     from outgrow.reporting.formatting import interval, percent
 
+    for side, columns in scored.taken.items():
+        if columns:
+            shown = ", ".join(f"{visible(theirs, 60)} is {ours}" for ours, theirs in columns.items())
+            line(f"columns of {side}: {shown}")
     groups = f" in {scored.groups:,} groups" if scored.groups < scored.questions else ""
     line(f"{scored.questions:,} questions{groups}, {scored.missing:,} without a prediction, {scored.invalid:,} empty")
     if scored.unreadable:

@@ -82,7 +82,7 @@ def matched(gold: Sequence[Entity], predicted: Sequence[Entity], distance: Calla
         if not alike:
             fp += 1
             continue
-        away, nearest = min(((distance(each.filler, entity.filler), i) for i, each in enumerate(alike)))
+        away, nearest = min((distance(each.filler, entity.filler), i) for i, each in enumerate(alike))
         left.remove(alike[nearest])
         tp, fp, fn = tp + 1, fp + away, fn + away
     return Counts(tp, fp, fn + len(left))

@@ -34,6 +34,7 @@ class Scored:
         first_unreadable: where the first of them stands, and what it is; "" where there is none.
         without_gold: predictions that are not scored.
         types: F1 of each type of slots, where a metric judges slots.
+        taken: of the files "predictions" and "gold", which columns were taken for ours: ours to theirs.
     """
 
     metrics: Mapping[str, Interval]
@@ -45,6 +46,7 @@ class Scored:
     first_unreadable: str
     without_gold: int
     types: Sequence[TypeF1]
+    taken: Mapping[str, Mapping[str, str]]
 
     def numbers(self) -> dict[str, Any]:
         """Everything as plain values for JSON; None where a number is undefined."""
@@ -127,6 +129,7 @@ def score(
         first_unreadable="".join(_place(guesses, row) for row in unreadable[:1]),
         without_gold=sum(question not in gold_values for question in values),
         types=types,
+        taken={"predictions": _taken(guesses), "gold": _taken(truth)},
     )
 
 
@@ -136,10 +139,14 @@ def _values(loaded: Loaded) -> dict[str, str | None]:
     return {i: value if value and value.strip() else None for i, value in zip(ids, values, strict=True)}
 
 
+def _taken(loaded: Loaded) -> dict[str, str]:
+    columns: dict[str, str] = json.loads((loaded.table.schema.metadata or {}).get(b"taken_columns", b"{}"))
+    return columns
+
+
 def _place(loaded: Loaded, row: int) -> str:
-    taken = json.loads((loaded.table.schema.metadata or {}).get(b"taken_columns", b"{}"))
     value = clip(repr(loaded.table["value"][row].as_py()), 80)
-    return f"{loaded.where(row)}, column '{taken.get('value', 'value')}': {value}"
+    return f"{loaded.where(row)}, column '{_taken(loaded).get('value', 'value')}': {value}"
 
 
 def _complete(gold: Loaded, values: Mapping[str, str | None], rule: str) -> dict[str, str]:
