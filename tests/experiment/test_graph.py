@@ -278,6 +278,27 @@ def test_cells_pair_supervisors_with_students_as_the_grid_says(folder):
     )  # fmt: skip
     assert cells("smaller") == (Cell((0,), 1),)  # the small one teaches the large one
     assert cells("together") == (Cell((0, 1), 0, "a + b to weak"), Cell((0, 1), 1, "a + b to strong"))
+    assert cells({"both": ["b", "a"]}) == (Cell((1, 0), 0, "both to weak"), Cell((1, 0), 1, "both to strong"))
+    with pytest.raises(ConfigError, match=r"grid\.one: the 1st \(c\): unknown supervisor 'c'"):
+        cells({"one": ["c"]})
+    with pytest.raises(ConfigError, match=r"grid\.one: the 2nd \(a\): stands in this crowd already"):
+        cells({"one": ["a", "a"]})
+
+
+def test_crowds_of_one_student_are_cells_and_decide_jointly_each_for_itself(folder):
+    names = "abc"
+    supervisors = [{"model": str(folder / "weak"), "name": name} for name in names]
+    grid = {"two": ["a", "b"], "three": ["c", "a", "b"]}
+    raw = tiny_run.recipe(folder, supervisors=supervisors, grid=grid, methods=["raven"], seeds=[0], primary=None)
+    recipe = parse_recipe(raw)
+    assert cells_of(recipe) == (Cell((0, 1), 0, "two"), Cell((2, 0, 1), 0, "three"))
+    needs = jobs_of(recipe)
+    joint = {job.name: [names[each.place] for each in needs[job]] for job in needs if job.joint}
+    assert joint == {"supervisors together, two": ["a", "b"], "supervisors together, three": ["c", "a", "b"]}
+    arms = {job.name: [names[each.place] for each in needs[job]] for job in needs if job.arm}
+    assert arms == {"two": ["a", "b"], "three": ["c", "a", "b"]}
+    with pytest.raises(ConfigError, match=r"the 1st \(raven\): needs several annotators"):
+        parse_recipe({**raw, "grid": {"two": ["a", "b"], "one": ["c"]}})
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from outgrow.core.errors import ConfigError
 from outgrow.core.hashing import sha256_text
 from outgrow.models.config import ModelRef
 from outgrow.models.known_shapes import find_shape
+from outgrow.recipe.crowds import crowds
 from outgrow.recipe.recipe import Recipe
 from outgrow.supervisors.config import LocalSupervisor
 
@@ -40,12 +41,25 @@ def cells_of(recipe: Recipe) -> tuple[Cell, ...]:
     """The cells of a recipe, in its order: supervisors first.
 
     `together`: every student with all supervisors; `each`: every supervisor with every student; `smaller`: those pairs
-    in which the supervisor has fewer parameters.
+    in which the supervisor has fewer parameters; crowds: every student with each.
 
     Raises:
         ConfigError: no pair is left, or a size that is needed is not known.
     """
     students, supervisors = range(len(recipe.students)), range(len(recipe.supervisors))
+    names, strong = [own.name for own in recipe.supervisors], recipe.student_names
+    if isinstance(recipe.grid, dict):
+        named = [
+            (crowd, who, student)
+            for crowd, who in crowds(recipe.grid, recipe.supervisors).items()
+            for student in students
+        ]
+        if len(named) == 1:
+            return (Cell(named[0][1], 0),)
+        return tuple(
+            Cell(who, student, f"{crowd} to {strong[student]}" if len(strong) > 1 else crowd)
+            for crowd, who, student in named
+        )
     if recipe.grid == "together":
         pairs = [(tuple(supervisors), student) for student in students]
     else:
@@ -57,7 +71,6 @@ def cells_of(recipe: Recipe) -> tuple[Cell, ...]:
         raise ConfigError("grid: smaller leaves no pair, since no supervisor is smaller than a student; use grid: each")
     if len(pairs) == 1:
         return (Cell(*pairs[0]),)
-    names, strong = [own.name for own in recipe.supervisors], recipe.student_names
     return tuple(
         Cell(who, student, f"{' + '.join(names[i] for i in who)} to {strong[student]}") for who, student in pairs
     )

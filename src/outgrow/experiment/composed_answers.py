@@ -49,7 +49,7 @@ def composed_answer(
 
     first = next(iter(iter_examples(examples.slice(0, 1))), None)
     of_options = task.classes is not None or (first is not None and task.wording(first, 0).options is not None)
-    if isinstance(handle, JointHandle) and not of_options:
+    if isinstance(handle, JointHandle) and not (of_options and asking.decoding != "generate"):
         proposed = proposals(handle, parts(handle.beams), sources, do)
         return JointAnswer(sources, handle, task, examples, asking, split, {}, proposed)
     answers = {name: do(each) for name, each in parts().items()} if of_options else None

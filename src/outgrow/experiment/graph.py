@@ -96,20 +96,23 @@ def jobs_of(recipe: Recipe) -> dict[Job, tuple[Job, ...]]:
     """The jobs of a recipe, seed by seed, each with those it needs.
 
     An arm needs its cell's supervisors of its seed, and a student's start where that is trained; what the supervisors
-    answer together needs all of them.
+    of a cell answer together needs all of them.
     """
-    several = len(recipe.supervisors) > 1
+    several, cells = len(recipe.supervisors) > 1, cells_of(recipe)
+    crowds = {cell.supervisors: place for place, cell in reversed([*enumerate(cells)])}
     students = recipe.student_names if len(recipe.students) > 1 else ("",)
     needs: dict[Job, tuple[Job, ...]] = {Job(None, None, i, name): () for i, name in enumerate(students)}
     starts = [(start,) if recipe.sft is not None else () for start in needs]
     for seed in recipe.seeds:
         weak = [Job(seed, None, i, own.name if several else "") for i, own in enumerate(recipe.supervisors)]
         needs |= dict.fromkeys(weak, ())
-        if obstacle(recipe) is None:
-            needs[Job(seed, None, name=TOGETHER, joint=True)] = tuple(weak)
+        for who, place in crowds.items():
+            if obstacle(recipe, who) is None:
+                name = TOGETHER if not cells[place].name else f"{TOGETHER}, {cells[place].name}"
+                needs[Job(seed, None, place, name, joint=True)] = tuple(weak[i] for i in who)
         needs |= {
             Job(seed, arm.id, place, cell.name): (*starts[cell.student], *(weak[i] for i in cell.supervisors))
-            for place, cell in enumerate(cells_of(recipe))
+            for place, cell in enumerate(cells)
             for arm in recipe.methods
         }
     return needs
@@ -132,7 +135,8 @@ def perform(runner: StepRunner, job: Job) -> Done:
         runner.answer(zero_shot(runner, job.place), "test", seed=0, full=False)
         return Done(job)
     if job.joint:
-        runner.answer(together(runner, job.seed), "test", seed=job.seed, full=False, shown=True)
+        crowd = cells_of(recipe)[job.place].supervisors
+        runner.answer(together(runner, crowd, job.seed), "test", seed=job.seed, full=False, shown=True)
         return Done(job)
     if job.arm is None:
         source = runner.tune_supervisor(job.place, job.seed)

@@ -77,6 +77,6 @@ def _ranks(lab: Lab, texts: pa.Table, ranking: tuple[float, ...] | None) -> Floa
         )
     total = np.zeros(texts.num_rows)
     for source, weight in zip(lab.supervisors, weights, strict=True):
-        scores = lab.score(source, texts["prompt"].to_pylist(), texts["text"].to_pylist())
+        scores = lab.score(source, pc.fill_null(texts["prompt"], "").to_pylist(), texts["text"].to_pylist())
         total += weight / sum(weights) * (scores["logprob"].to_numpy() / scores["n_tokens"].to_numpy())
     return total

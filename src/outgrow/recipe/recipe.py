@@ -17,6 +17,7 @@ from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.names import did_you_mean, unknown
 from outgrow.core.plugins import load_plugin, loaded_plugins, restore_plugins
 from outgrow.methods import METHODS
+from outgrow.recipe.crowds import Grid, several_annotators
 from outgrow.recipe.parts import (
     Arm,
     Ask,
@@ -162,7 +163,7 @@ class Recipe(Labelling):
         sft: students are first fine-tuned on gold of `supervisor_train`, once for all seeds: what arms begin with and
             what tables call the student before training, as an instruction-tuned model is where one is at hand.
         grid: which supervisors teach which student: every student is taught by all supervisors `together`, by `each`
-            in a cell of its own, or by each that is `smaller`.
+            in a cell of its own, or by each that is `smaller`; or by crowds, each a name and its supervisors' names.
         methods: the arms, in the order of the report.
         seeds: one repetition each (definition 8).
         jobs: processes at a time; null takes one per core. Does not change the numbers.
@@ -177,7 +178,7 @@ class Recipe(Labelling):
     students: Annotated[tuple[Model, ...], Field(min_length=1)]
     models: tuple[Model, ...] = ()
     sft: Sft | None = None
-    grid: Literal["each", "smaller", "together"] = "together"
+    grid: Grid = "together"
     methods: Annotated[tuple[Method, ...], Field(min_length=1)]
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0, 1, 2, 3, 4)
     jobs: Count | None = None
@@ -226,8 +227,7 @@ class Recipe(Labelling):
 
     @model_validator(mode="after")
     def _enough_annotators(self) -> Recipe:
-        several = len(self.supervisors) > 1 and self.grid == "together"
-        several = several or any(getattr(each, "apart", False) for each in self.supervisors)
+        several = several_annotators(self.grid, self.supervisors)
         for place, arm in enumerate(() if several else self.methods):
             if arm.estimator is not None or METHODS.require(arm.name).needs == "annotators":
                 raise fault(

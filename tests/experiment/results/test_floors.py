@@ -7,6 +7,7 @@ import pytest
 
 from outgrow import evaluation as ev
 from outgrow.evaluation.intervals import Joint
+from outgrow.experiment.cells import Cell
 from outgrow.experiment.results.arm import by_floor, measured
 from outgrow.experiment.results.cell import CollectedCell
 from outgrow.experiment.results.floors import floors_of
@@ -43,7 +44,7 @@ def cell_of(recipe, unanswered=(0, 0, 0)):
     counted = {name: np.stack([scores, np.ones(scores.shape)], axis=2) for name, scores in right.items()}
     paired = ev.PairedScores(ev.METRICS["accuracy"], np.arange(40), counted)
     made = object.__new__(CollectedCell)
-    made.recipe, made.scores = recipe, right
+    made.recipe, made.scores, made.cell = recipe, right, Cell(tuple(range(len(recipe.supervisors))), 0)
     made.paired = paired.with_mean("floor", ["floor:a", "floor:b", "floor:c"])
     made.members = tuple(SimpleNamespace(name=name, unanswered=n) for name, n in zip("abc", unanswered, strict=True))
     made.unanswered, made.chance = max(unanswered), None
@@ -89,11 +90,11 @@ def test_without_a_supervisors_answers_to_the_test_there_is_no_floor(tmp_path):
 
 
 def test_only_models_that_score_each_others_answers_decide_jointly(tmp_path):
-    assert obstacle(recipe_of(tmp_path)) is None
-    assert obstacle(recipe_of(tmp_path, grid="each")) == "no student has several supervisors"
+    assert obstacle(recipe_of(tmp_path), (0, 1)) is None
+    assert obstacle(recipe_of(tmp_path), (1,)) == "the student has one supervisor"
     people = {"kind": "file", "name": "people", "path": "people.csv"}
     mixed = recipe_of(tmp_path, supervisors=[{"model": str(tmp_path), "name": "a"}, people])
-    assert obstacle(mixed) == "joint decoding needs the weights of every supervisor; people answered elsewhere"
+    assert obstacle(mixed, (0, 1)) == "joint decoding needs the weights of every supervisor; people answered elsewhere"
     joint = floors_of(cell_of(mixed))[2]
-    assert (joint.name, joint.reason) == ("joint", obstacle(mixed))
-    assert obstacle(recipe_of(tmp_path, ask={"decoding": "generate"})).startswith("ask.decoding: generate has")
+    assert (joint.name, joint.reason) == ("joint", obstacle(mixed, (0, 1)))
+    assert obstacle(recipe_of(tmp_path, ask={"decoding": "generate"}), (0, 1)).startswith("ask.decoding: generate has")

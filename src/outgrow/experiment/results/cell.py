@@ -181,8 +181,10 @@ class CollectedCell:
         ]
         tables |= {"majority": rounds, **{f"vote:{each.name}": list(each.answers) for each in self.members}}
         answers: dict[str, Sequence[Mapping[str, Any]]] = {f"vote:{each.name}": each.vote for each in self.members}
-        if obstacle(self.recipe) is None:
-            joint = [self._answers(together(self.runner, seed), "test", seed=seed, shown=True) for seed in seeds]
+        places = self.cell.supervisors
+        if obstacle(self.recipe, places) is None:
+            sources = [together(self.runner, places, seed) for seed in seeds]
+            joint = [self._answers(each, "test", seed=k, shown=True) for each, k in zip(sources, seeds, strict=True)]
             answers["joint"] = [identity_values(table) for table in joint]
             tables["joint"] = [identity_answers(table) for table in joint]
         return {**answers, "majority": majority}

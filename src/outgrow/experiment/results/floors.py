@@ -44,6 +44,6 @@ def floors_of(cell: CollectedCell) -> tuple[Floor, ...]:
     return (
         Floor("mean", "floor"),
         Floor("best", f"floor:{best}", supervisor=best),
-        Floor("joint", "joint", reason=obstacle(cell.recipe)),
+        Floor("joint", "joint", reason=obstacle(cell.recipe, cell.cell.supervisors)),
         Floor("majority", "majority"),
     )
