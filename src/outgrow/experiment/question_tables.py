@@ -13,10 +13,16 @@ from outgrow.training.render import with_options
 
 
 class Questions:
-    """A task and the tables of its splits, each made once."""
+    """A task and the tables of its splits, each made once.
+
+    Attributes:
+        shifted: questions from outside the training distribution, once they are wanted
+            (`outgrow.experiment.out_of_distribution`).
+    """
 
     def __init__(self, task: Any) -> None:
         self.task = task
+        self.shifted: Questions | None = None
         self._tables: dict[tuple[str, str], pa.Table] = {}
         self._public: dict[tuple[str, tuple[str, ...]], pa.Table] = {}
         self._with_options: dict[str, pa.Array] = {}

@@ -71,6 +71,7 @@ class StepRunner:
     Attributes:
         usage: what servers have charged for the answers that were used, by the step's key: requests, tokens, cost,
             latency (`outgrow.supervisors.server`).
+        questions: the plain task and the tables of its splits, gold included.
         task: the recipe's task; with paraphrases among its wordings once `reword` has asked for them.
     """
 
@@ -80,8 +81,8 @@ class StepRunner:
         self.recipe = recipe
         self.steps: Steps = Maker(steps) if isinstance(steps, Store) else steps
         self.report = report
-        self._questions = questions or Questions(recipe.build_task())
-        self.plain_task: Task = self._questions.task
+        self.questions = questions or Questions(recipe.build_task())
+        self.plain_task: Task = self.questions.task
         self.usage: dict[str, dict[str, Any]] = {}
         self.tracking = Tracking(recipe.tracking, Path(recipe.tracking_dir), recipe.name)
         self.sources = Sources(recipe, self.plain_task, self.steps)
@@ -112,23 +113,23 @@ class StepRunner:
 
     def examples(self, split: str) -> pa.Table:
         """Examples of a split, meta included."""
-        return self._questions.table("examples", split)
+        return self.questions.table("examples", split)
 
     def public(self, split: str) -> pa.Table:
         """Examples of a split as methods see them, with public meta alone."""
-        return self._questions.public(split)
+        return self.questions.public(split)
 
     def split_of(self, splits: tuple[str, ...]) -> dict[str, str]:
         """Question to the first of these splits that has it."""
-        return self._questions.split_of(splits)
+        return self.questions.split_of(splits)
 
     def opaque(self, splits: tuple[str, ...]) -> OpaqueIds:
         """The ids of these splits as methods see them."""
-        return self._questions.opaque(splits)
+        return self.questions.opaque(splits)
 
     def with_options(self, split: str) -> pa.Array:
         """Ids of the questions of a split that are answered by choosing an option."""
-        return self._questions.with_options(split)
+        return self.questions.with_options(split)
 
     def gold(self, split: str, objective: str | None = None) -> pa.Table:
         """Gold of a split, of the recipe's objective or another: for supervisors, declared oracles and evaluation.
@@ -136,7 +137,7 @@ class StepRunner:
         Raises:
             ConfigError: it has several objectives, and the recipe names none of them.
         """
-        return choose_objective(self._questions.table("gold", split), objective or self.recipe.objective)
+        return choose_objective(self.questions.table("gold", split), objective or self.recipe.objective)
 
     # Answering ----------------------------------------------------------------------------------------------
 
@@ -154,14 +155,15 @@ class StepRunner:
         return self._named(source, self.examples(split), asking, split)
 
     def answer_some(
-        self, source: Source, examples: pa.Table, how: How, *, seed: int, shown: bool = False, split: str = "questions"
-    ) -> pa.Table:
-        """Answers of a source to any questions, put as `how` says; what it leaves open is as in the recipe."""
+        self, source: Source, examples: pa.Table, how: How, *, seed: int, shown: bool = False, split: str = "questions",
+        task: Task | None = None,
+    ) -> pa.Table:  # fmt: skip
+        """Answers of a source to any questions (of another `task`), put as `how` says, else as the recipe does."""
         usual = self._asking(source, seed, full=True, shown=shown)
         given = {name: value for name, value in how.settings().items() if value is not None}
         if (variants := given.get("variants", 1)) > self.task.n_variants:
             raise ConfigError(f"{variants} variants asked of {self.task.name}, which has {self.task.n_variants}")
-        return self._named(source, examples, replace(usual, **given), split)
+        return self._named(source, examples, replace(usual, **given), split, task)
 
     @cached_property
     def decoys(self) -> DecoyQuestions | None:
@@ -193,8 +195,10 @@ class StepRunner:
             asking = asking.shown(choose(self.plain_task, self.gold("supervisor_train"), ask.demonstrations, seed))
         return asking
 
-    def _named(self, source: Source, examples: pa.Table, asking: Asking, split: str) -> pa.Table:
-        table, handle = self._ask(source, self.task, examples, asking, split), self.sources.find(source)
+    def _named(
+        self, source: Source, examples: pa.Table, asking: Asking, split: str, task: Task | None = None
+    ) -> pa.Table:
+        table, handle = self._ask(source, task or self.task, examples, asking, split), self.sources.find(source)
         if isinstance(handle, Elsewhere) and handle.apart:
             return table
         return table.set_column(1, ANSWERS.field("source"), pa.array([source.name] * table.num_rows, pa.string()))
@@ -202,7 +206,7 @@ class StepRunner:
     def _ask(self, source: Source, task: Task, examples: pa.Table, asking: Asking, split: str) -> pa.Table:
         handle = self.sources.find(source)
         if isinstance(handle, ProbeHandle):
-            states = self.states(handle.base, examples, handle.probe)
+            states = self.states(handle.base, examples, handle.probe, task)
             return self.steps.do(ProbeAnswer(self.sources, handle, task, examples, asking, split, states))
         if isinstance(handle, Composed):
             step = composed_answer(
@@ -215,12 +219,13 @@ class StepRunner:
             handle = replace(handle, source=Source(source.name, source.key))
         return self.steps.do(Answer(self.sources, handle, task, examples, asking, split, self.report, self.usage))
 
-    def states(self, handle: ModelHandle, examples: pa.Table, probe: Probe) -> AnyStates:
+    def states(self, handle: ModelHandle, examples: pa.Table, probe: Probe, task: Task | None = None) -> AnyStates:
         """Hidden states (questions, width) of the questions' identity wordings, as a probe reads them.
 
         Those of options are (questions, options, width).
         """
-        step = HiddenStates(self.sources, handle, self.task, examples, (probe.layer,), probe.pool, probe.of_options)
+        task, layers = task or self.task, (probe.layer,)
+        step = HiddenStates(self.sources, handle, task, examples, layers, probe.pool, probe.of_options)
         found: AnyStates = self.steps.do(step)[..., 0, :]
         return found
 

@@ -135,9 +135,13 @@ class CollectedCell:
 
 def read_split(runner: StepRunner, name: str) -> Split:
     """A split of the runner's task with its gold."""
+    return split_of(runner.examples(name), runner.gold(name))
+
+
+def split_of(table: pa.Table, gold: pa.Table) -> Split:
+    """Examples with the gold of one objective."""
     from outgrow.tasks.microworld.task import stratum_of
 
-    table = runner.examples(name)
     groups = table["group_id"].to_pylist()
     codes = {group: code for code, group in enumerate(dict.fromkeys(groups))}
     return Split(
@@ -146,5 +150,5 @@ def read_split(runner: StepRunner, name: str) -> Split:
         tuple(table["question"].to_pylist()),
         tuple(table["choices"].to_pylist()),
         tuple(stratum_of(meta) for meta in table["meta"].to_pylist()),
-        gold_values(runner.gold(name)),
+        gold_values(gold),
     )
