@@ -92,6 +92,12 @@ class CollectedCell:
         answers = self.runner.answer(source, split, **{"seed": 0, "full": False, **asked})
         return in_form_of(self.runner.plain_task, questions.gold, answers)
 
+    def pool_answers(self, seed: int) -> pa.Table:
+        """What all supervisors say of the pool in its identity wording, each under its own name."""
+        asked = {"seed": seed, "full": True, "shown": True}
+        sources = [self.runner.tune_supervisor(i, seed) for i in self.cell.supervisors]
+        return pa.concat_tables([identity_answers(self._answers(source, "pool", **asked)) for source in sources])
+
     def n_options(self, split: Split) -> list[int]:
         """How many options each question of a split has, its own or the task's classes; 0 where there are none."""
         return [len(choices or self.runner.task.classes or ()) for choices in split.choices]

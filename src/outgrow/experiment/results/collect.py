@@ -21,6 +21,7 @@ from outgrow.experiment.results.estimates import accuracy_by_decoys, accuracy_by
 from outgrow.experiment.results.labels import label_quality
 from outgrow.experiment.results.models import models_of
 from outgrow.experiment.results.plain import clean, without_places
+from outgrow.experiment.results.shared_errors import shared_errors
 from outgrow.experiment.results.tables import answers_table, labels_table
 from outgrow.experiment.step_runner import StepRunner
 from outgrow.recipe.recipe import Recipe
@@ -115,6 +116,7 @@ def cell_record(cell: CollectedCell) -> dict[str, Any]:
         "strata": strata(cell),
         "metrics": further_metrics(cell),
         "deception": deception_record(cell),
+        "shared_errors": shared_errors(cell),
     }
 
 
