@@ -8,6 +8,9 @@ import pytest
 
 from outgrow.core.errors import ConfigError
 from outgrow.experiment.dry import plan
+from outgrow.experiment.out_of_distribution import shifted_questions
+from outgrow.experiment.step_runner import StepRunner
+from outgrow.experiment.steps import Counter
 from outgrow.recipe.recipe import parse_recipe
 from outgrow.reporting import write_report
 
@@ -35,7 +38,7 @@ def folder(tiny_lm, tmp_path_factory):
     place = tmp_path_factory.mktemp("confidence")
     tiny.write_data(place)
     tiny.write_models(place, tiny.make_model(tiny_lm))
-    lines = [{"text": f"no w{i} yes", "label": tiny.COLOURS[i % 3]} for i in range(QUESTIONS + 6)]
+    lines = [{"text": f"no w{i} yes", "label": tiny.COLOURS[i % 3], "kind": "even"} for i in range(QUESTIONS + 6)]
     (place / "other.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return place
 
@@ -77,8 +80,21 @@ def test_other_classes_are_refused(folder):
         plan(parse_recipe(recipe))
 
 
-def test_questions_of_the_recipe_itself_are_refused(folder):
+def test_questions_of_the_recipe_itself_are_left_out(folder):
+    """Eighteen new questions among 180 that the recipe deals out (all but a few are in its splits)."""
+    lines = [(folder / name).read_text() for name in ("words.jsonl", "other.jsonl")]
+    (folder / "mixed.jsonl").write_text("".join(lines))
+    mixed = {**tiny.recipe(folder)["task"], "path": "mixed.jsonl", "splits": {"pool": 1, "validation": 1, "test": 190}}
+    recipe = parse_recipe(tiny.recipe(folder, **{**CHANGES, "evaluation": {"out_of_distribution": mixed}}))
+    runner = StepRunner(recipe, Counter())
+    shifted = shifted_questions(runner)
+    kept = set(shifted.table("examples", "test")["example_id"].to_pylist())
+    own = {i for split in runner.task.splits for i in runner.examples(split)["example_id"].to_pylist()}
+    everything = set(shifted.task.examples("test")["example_id"].to_pylist())
+    assert kept == everything - own
+    assert 0 < len(kept) < 60
+    assert set(shifted.table("gold", "test")["example_id"].to_pylist()) == kept
     own = tiny.recipe(folder)["task"]
     recipe = tiny.recipe(folder, **{**CHANGES, "evaluation": {"out_of_distribution": own}})
-    with pytest.raises(ConfigError, match="48 of its 48 test questions are in the recipe's split 'test'"):
+    with pytest.raises(ConfigError, match="all test questions of task 'colours' are the recipe's own"):
         plan(parse_recipe(recipe))
