@@ -87,7 +87,7 @@ class _Pair:
         return tables, (tables[0] * tables[1]).sum(axis=1)
 
     def log_given_class(self, weighted: Float[np.ndarray, "tasks classes"]) -> Float[np.ndarray, "tasks classes"]:
-        """Ln P(both labels | class): the share of their kind, and within it labels as if drawn apart."""
+        """Log of P(both labels | class): the share of their kind, and within it labels as if drawn apart."""
         shares, (tables, same) = self.shares(weighted), self.errors(weighted)
         one, two = tables[0].T[self.first], tables[1].T[self.second]
         alike, apart = (one * two / np.maximum(rest, 1e-12) for rest in (same, 1 - same))
@@ -132,9 +132,8 @@ class _Votes:
         k, hot = start.shape[1], _one_hot(known, start.shape[1])
         others = [pair for pair in merged if not {a, b} & set(pair)]
         taken = {a, b, *(each for pair in others for each in pair)}
-        taken |= {
-            each for pair in merged if {a, b} & set(pair) for each in pair
-        }  # who repeats one of the two is no judge
+        # who repeats one of the two is no judge of them
+        taken |= {each for pair in merged if {a, b} & set(pair) for each in pair}
         singles = [_one_hot(label[:, c], k) for c in range(label.shape[1]) if c not in taken]
         if len(singles) + len(others) < LEAST_JUDGES + bool(others):
             return None
