@@ -47,7 +47,7 @@ def test_of_a_few_annotators_every_pair_is_shown(cli, tmp_path):
     rows = {line.split()[0]: line for line in table if line.startswith(("a00", "b00"))}
     assert rows["a00"].endswith("1.00 [1.00, 1.00]")
     assert rows["b00"].split()[1] == "0.0%"
-    worth = float(done.out.split("annotators are worth ")[1].split()[0])
+    worth = float(done.out.split("annotators are worth at most ")[1].split()[0])
     assert worth == pytest.approx(25 / 7, abs=0.4)  # 1 five times, and 1 for the pair both ways
 
 

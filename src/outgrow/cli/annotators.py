@@ -127,7 +127,8 @@ def _say_pairs(model: AnnotatorModel, known: pa.Table | None) -> None:
         shown.add_row(visible(name, 24), *below, "", *above)
     show(shown)
     worth = effective_number(correlation_matrix(pairs, names))
-    line(f"by their errors the {len(names)} annotators are worth {worth:.1f} independent ones")
+    most = "at most " if pairs["correlation"].null_count else ""
+    line(f"by their errors the {len(names)} annotators are worth {most}{worth:.1f} independent ones")
 
 
 def _pair(row: dict[str, Any], *, above: bool) -> str:

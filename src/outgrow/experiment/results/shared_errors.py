@@ -68,5 +68,6 @@ def _without_gold(answers: Sequence[pa.Table], pool: Split, names: Sequence[str]
         known = [seed[a, b] for seed in rows if (a, b) in seed and seed[a, b]["correlation"] is not None]
         value, low, high = (mean_of([row[end] for row in known]) for end in ("correlation", "low", "high"))
         estimates.append({"a": a, "b": b, "value": value, "low": low, "high": high})
-        matrix[i, j] = matrix[j, i] = np.nan_to_num(value)
-    return {"estimates": estimates, "estimated_number": effective_number(matrix), "reason": None}
+        matrix[i, j] = matrix[j, i] = value
+    number = effective_number(matrix) if np.isfinite(matrix).all() else None
+    return {"estimates": estimates, "estimated_number": number, "reason": None}

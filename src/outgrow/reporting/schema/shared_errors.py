@@ -31,7 +31,8 @@ class EstimatedCorrelation(Estimate):
 class SharedErrors(View):
     """The block `shared_errors` of a cell (`outgrow.experiment.results.shared_errors`).
 
-    `effective_number` and, without gold, `estimated_number`: how many independent annotators they are worth.
+    `effective_number` and, without gold and if every pair is known, `estimated_number`: how many independent
+    annotators they are worth.
     """
 
     annotators: tuple[str, ...] = ()
