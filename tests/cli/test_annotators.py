@@ -36,6 +36,21 @@ def folder(planted, tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_of_a_few_annotators_every_pair_is_shown(cli, tmp_path):
+    crowd = simulate(Crowd(tasks=400, annotators=4, answers=4, copies=(("a00", 1.0),)), 3)
+    answers = [f"{row['example_id']},{row['source']},{row['value']}" for row in crowd.answers.to_pylist()]
+    (tmp_path / "few.csv").write_text("\n".join(["task,worker,label", *answers]) + "\n", encoding="utf-8")
+    done = cli("annotators", tmp_path / "few.csv")
+    assert done.code == 0, done.err
+    assert "below the diagonal: answers that differ; above: correlation of errors" in done.out
+    table = done.out[done.out.index("near-copy: 1") :].splitlines()
+    rows = {line.split()[0]: line for line in table if line.startswith(("a00", "b00"))}
+    assert rows["a00"].endswith("1.00 [1.00, 1.00]")
+    assert rows["b00"].split()[1] == "0.0%"
+    worth = float(done.out.split("annotators are worth at most ")[1].split()[0])
+    assert worth == pytest.approx(25 / 7, abs=0.4)  # 1 five times, and 1 for the pair both ways
+
+
 def test_three_commands_give_a_curated_set_and_the_bad_annotators(cli, folder, planted):
     found = cli("annotators", "tickets.csv", "--normalise", "--out", "annotators.csv")
     assert found.code == 0, found.err

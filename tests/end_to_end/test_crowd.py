@@ -4,6 +4,7 @@ import importlib.util
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from outgrow.core.errors import ConfigError
@@ -84,6 +85,27 @@ def test_the_floor_is_what_a_model_of_the_annotators_says(made):
     assert "people.csv" in page
 
 
+def test_whose_errors_come_together_stands_beside_what_is_estimated_without_gold(here, made):
+    found = made.only["shared_errors"]
+    assert found["annotators"] == ["ann", "bob", "cid", "turned"]
+    assert len(found["pairs"]) == len(found["estimates"]) == 6
+    pair = next(each for each in found["pairs"] if (each["a"], each["b"]) == ("ann", "turned"))
+    examples = list(iter_examples(parse_recipe(tiny.recipe(here, **settings())).build_task().examples("pool")))
+    slips = {
+        who: np.array([int(sha256_text(who, example.question)[:8], 16) % 10 == 0 for example in examples])
+        for who in ("ann", "turned")
+    }
+    wrong = slips["ann"], ~slips["turned"]
+    assert pair["answers"] == 60
+    assert pair["correlation"] == pytest.approx(np.corrcoef(*wrong)[0, 1])
+    assert pair["both_wrong"] == pytest.approx((wrong[0] & wrong[1]).mean())
+    assert pair["same_wrong"] == 1.0  # there is one way to be wrong
+    assert found["reason"] is None
+    assert 1 <= found["effective_number"] <= 4
+    write_report(made.folder)
+    assert "Errors of the supervisors" in (made.folder / "report.md").read_text(encoding="utf-8")
+
+
 def test_several_models_are_annotators_of_an_arm_that_names_an_estimator(here, tmp_path):
     weak = {"train": {"epochs": 2}}
     supervisors = [{"model": str(here / "weak"), **weak}, {"model": str(here / "strong"), **weak}]
@@ -95,6 +117,10 @@ def test_several_models_are_annotators_of_an_arm_that_names_an_estimator(here, t
     # both models in both wordings; the first in both; both in the identity's
     assert [arms[name]["asked"] for name in arms] == [[240], [120], [120]]
     assert arms["madl"]["rows"] == [120]
+    found = done.only["shared_errors"]
+    assert [(each["a"], each["b"]) for each in found["pairs"]] == [("strong", "weak")]
+    assert found["estimates"] == []
+    assert "need 4 annotators" in found["reason"]
 
 
 def test_both_can_be_planned_before_anybody_has_counted_the_annotators(here, tmp_path, cli):

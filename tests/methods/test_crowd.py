@@ -150,6 +150,28 @@ def test_estimated_weights_leave_out_who_is_worse_than_chance():
     assert re.fullmatch(r"Weights of the supervisors: .*sup 0\.00.*\.", note)
 
 
+def test_discounted_weights_share_among_who_err_together():
+    """dan says what cid says: the two weigh what one of them does, as their accuracies are alike."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 4, 400)
+    said = {
+        name: {f"q{i:03}": "abcd"[(t + (rng.random() < 0.25) * rng.integers(1, 4)) % 4] for i, t in enumerate(truth)}
+        for name in ("sup", "ann", "bob", "cid")
+    }
+    said["dan"] = said["cid"]
+    found = {}
+    for weights in ("estimated", "discounted"):
+        answers = fake.answers_table({question: [value] for question, value in said["sup"].items()})
+        further = tuple(Source(name, f"key-{name}") for name in ("ann", "bob", "cid", "dan"))
+        lab = fake.FakeLab(answers, held_out=("q398", "q399"), said=said, further=further)
+        run("naive_multi_weak", lab, weights=weights, labels="hard")
+        found[weights] = {name: float(w) for name, w in re.findall(r"(\w+) (0\.\d+)", lab.notes[0])}
+    assert all(weight == pytest.approx(0.2, abs=0.05) for weight in found["estimated"].values())
+    assert found["discounted"]["cid"] == pytest.approx(0.125, abs=0.03)
+    assert found["discounted"]["dan"] == pytest.approx(0.125, abs=0.03)
+    assert found["discounted"]["ann"] == pytest.approx(0.25, abs=0.05)
+
+
 def test_weights_by_hand_have_to_fit():
     with pytest.raises(ConfigError, match=r"one number for each of the supervisors \['sup', 'ann', 'bob'\]"):
         run("naive_multi_weak", crowd_lab(), weights=(1.0, 1.0))

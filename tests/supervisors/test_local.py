@@ -214,7 +214,7 @@ class Dies(list):
 
 @pytest.mark.parametrize("kind", ["options", "generate", "classify"])
 def test_asking_that_was_stopped_goes_on_with_the_same_answers(kind, lm, classifier, monkeypatch):
-    for name in ("score_options", "generate", "classify"):
+    for name in ("score_options", "generate", "read_classes"):
         monkeypatch.setattr(local, name, partial(getattr(local, name), token_budget=40))
     loaded = classifier if kind == "classify" else lm
     options = {"samples": 2, "temperature": 0.0 if kind == "classify" else 1.0, "decoding": kind}

@@ -136,8 +136,11 @@ def test_reading_of_the_objective_is_the_models_from_then_on(tiny_lm, tmp_path, 
     with pytest.raises(ConfigError, match="unknown reading 'evidence'"):
         fit(loaded, rows, Evidence(), CONFIG, seed=0, total_steps=1, work=tmp_path / "a")
     monkeypatch.setitem(readings.READINGS, "evidence", readings.softmax)
-    with pytest.raises(ConfigError, match="read by 'evidence', and head 'lm' is read by 'softmax' alone"):
+    with pytest.raises(DataError, match="row 'r' has no options, but the objective 'imitation' weighs options"):
         fit(loaded, rows, Evidence(), CONFIG, seed=0, total_steps=1, work=tmp_path / "a")
+    reward = load(ModelRef(model=str(tiny_lm), head="reward"))
+    with pytest.raises(ConfigError, match="read by 'evidence', and of rewards only differences count"):
+        fit(reward, rows, Evidence(), CONFIG, seed=0, total_steps=1, work=tmp_path / "a")
     classifier = load(ModelRef(model=str(tiny_lm), head="classifier"), ("yes", "no"))
     fit(classifier, rows, Evidence(), CONFIG, seed=0, total_steps=1, work=tmp_path / "a")
     assert classifier.reading == "evidence"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from outgrow.reliability.annotators import AnnotatorModel
 
 MOST = 40
+LEAST_PAIRED, MOST_PAIRED = 4, 12
+"""Annotators whose pairs are shown: of fewer nothing can be told, and more make no table."""
 
 
 def annotators(
@@ -59,6 +61,7 @@ def annotators(
     _say_crowd(answers, fitted, gold)
     show(_table(table, most))
     _say_flags(table)
+    _say_pairs(fitted, gold)
     if out is not None:
         say_path(out, table.num_rows, "annotators")
 
@@ -103,6 +106,35 @@ def _table(table: pa.Table, most: int) -> Any:
     if len(rows) > most:
         shown.add_row(f"{len(rows) - most:,} more")
     return shown
+
+
+def _say_pairs(model: AnnotatorModel, known: pa.Table | None) -> None:
+    """How often each two of a few annotators differ, and how their errors are correlated."""
+    from outgrow.reliability.annotators import correlation_matrix, effective_number, error_correlations
+
+    names = model.votes_.annotators.to_pylist()
+    if not LEAST_PAIRED <= len(names) <= MOST_PAIRED:
+        return
+    pairs = error_correlations(model, known=known)
+    if not pairs["correlation"].drop_null():
+        return
+    rows = {(row["annotator"], row["other"]): row for row in pairs.to_pylist()}
+    shown = plain_table("", *(visible(name, 24) for name in names))
+    shown.caption = "below the diagonal: answers that differ; above: correlation of errors, estimated without gold"
+    for i, name in enumerate(names):
+        below = [_pair(rows[other, name], above=False) for other in names[:i]]
+        above = [_pair(rows[name, other], above=True) for other in names[i + 1 :]]
+        shown.add_row(visible(name, 24), *below, "", *above)
+    show(shown)
+    worth = effective_number(correlation_matrix(pairs, names))
+    most = "at most " if pairs["correlation"].null_count else ""
+    line(f"by their errors the {len(names)} annotators are worth {most}{worth:.1f} independent ones")
+
+
+def _pair(row: dict[str, Any], *, above: bool) -> str:
+    if above:
+        return "" if row["correlation"] is None else f"{row['correlation']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+    return "" if row["agreement"] is None else f"{1 - row['agreement']:.1%}"
 
 
 def _percent(value: float | None) -> str:

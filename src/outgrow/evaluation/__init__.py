@@ -1,6 +1,7 @@
 """How good is a student, and how sure is that: pure functions on arrays."""
 
 from outgrow.evaluation.calibration import Calibration, brier, ece, equal_mass_bins
+from outgrow.evaluation.error_overlap import ErrorOverlap, error_overlap
 from outgrow.evaluation.gap import PGR, gap_recovered
 from outgrow.evaluation.intervals import Errors, Interval, Joint, Ratio, holm
 from outgrow.evaluation.levels import (
@@ -22,6 +23,7 @@ __all__ = [
     "Agreement",
     "Calibration",
     "ClassMean",
+    "ErrorOverlap",
     "Errors",
     "Heat",
     "Interval",
@@ -41,6 +43,7 @@ __all__ = [
     "ece",
     "entropy_levels",
     "equal_mass_bins",
+    "error_overlap",
     "gap_recovered",
     "holm",
     "judges_slots",

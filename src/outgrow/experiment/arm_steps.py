@@ -155,9 +155,8 @@ class ArmSteps:
 
     def _tokens(self, source: Source, questions: pa.Table, how: How) -> pa.Table:
         split, chosen = self._chosen(questions)
-        return self.runner.tokens_of(
-            source, chosen, how, seed=self.seed, shown=source in self.supervisors, split=split
-        )  # fmt: skip
+        weak = source in self.supervisors
+        return self.runner.answer_some(source, chosen, how, seed=self.seed, shown=weak, split=split, tokens=True)
 
     def _ask(self, source: Source, questions: pa.Table, how: How | None, variants: int | None) -> pa.Table:
         split, chosen = self._chosen(questions)

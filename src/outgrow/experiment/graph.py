@@ -13,6 +13,7 @@ from outgrow.core.errors import ConfigError
 from outgrow.core.lab import Source, Student
 from outgrow.experiment.arm_steps import ASKED, ArmSteps, Stage, student_start
 from outgrow.experiment.cells import Cell, cells_of
+from outgrow.experiment.out_of_distribution import answer_shifted
 from outgrow.experiment.step_runner import StepRunner
 from outgrow.experiment.together import TOGETHER, obstacle, together
 from outgrow.methods import METHODS
@@ -150,6 +151,7 @@ def perform(runner: StepRunner, job: Job) -> Done:
     done = run_arm(runner, job, cell, tuple(runner.tune_supervisor(i, job.seed) for i in cell.supervisors))
     assert done.student is not None
     runner.answer(done.student, "test", seed=0, full=False)
+    answer_shifted(runner, done.student)
     return replace(done, base=runner.sources.ref_of(done.student))
 
 

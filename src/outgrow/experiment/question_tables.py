@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from outgrow.experiment.lab import public
 from outgrow.experiment.opaque import OpaqueIds
@@ -13,10 +15,21 @@ from outgrow.training.render import with_options
 
 
 class Questions:
-    """A task and the tables of its splits, each made once."""
+    """A task and the tables of its splits, each made once.
 
-    def __init__(self, task: Any) -> None:
+    Args:
+        task: the task.
+        without: ids of questions that are left out.
+
+    Attributes:
+        shifted: questions from outside the training distribution, once they are wanted
+            (`outgrow.experiment.out_of_distribution`).
+    """
+
+    def __init__(self, task: Any, without: Collection[str] = ()) -> None:
         self.task = task
+        self._without = pa.array(sorted(without), pa.string())
+        self.shifted: Questions | None = None
         self._tables: dict[tuple[str, str], pa.Table] = {}
         self._public: dict[tuple[str, tuple[str, ...]], pa.Table] = {}
         self._with_options: dict[str, pa.Array] = {}
@@ -26,7 +39,10 @@ class Questions:
     def table(self, kind: str, split: str) -> pa.Table:
         """`examples` or `gold` of a split."""
         if (kind, split) not in self._tables:
-            self._tables[kind, split] = getattr(self.task, kind)(split)
+            table = getattr(self.task, kind)(split)
+            if len(self._without):
+                table = table.filter(pc.invert(pc.is_in(table["example_id"], value_set=self._without)))
+            self._tables[kind, split] = table
         return self._tables[kind, split]
 
     def public(self, split: str) -> pa.Table:

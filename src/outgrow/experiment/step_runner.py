@@ -73,6 +73,7 @@ class StepRunner:
     Attributes:
         usage: what servers have charged for the answers that were used, by the step's key: requests, tokens, cost,
             latency (`outgrow.supervisors.server`).
+        questions: the plain task and the tables of its splits, gold included.
         task: the recipe's task; with paraphrases among its wordings once `reword` has asked for them.
     """
 
@@ -82,8 +83,8 @@ class StepRunner:
         self.recipe = recipe
         self.steps: Steps = Maker(steps) if isinstance(steps, Store) else steps
         self.report = report
-        self._questions = questions or Questions(recipe.build_task())
-        self.plain_task: Task = self._questions.task
+        self.questions = questions or Questions(recipe.build_task())
+        self.plain_task: Task = self.questions.task
         self.usage: dict[str, dict[str, Any]] = {}
         self.tracking = Tracking(recipe.tracking, Path(recipe.tracking_dir), recipe.name)
         self.sources = Sources(recipe, self.plain_task, self.steps)
@@ -114,23 +115,23 @@ class StepRunner:
 
     def examples(self, split: str) -> pa.Table:
         """Examples of a split, meta included."""
-        return self._questions.table("examples", split)
+        return self.questions.table("examples", split)
 
     def public(self, split: str) -> pa.Table:
         """Examples of a split as methods see them, with public meta alone."""
-        return self._questions.public(split)
+        return self.questions.public(split)
 
     def split_of(self, splits: tuple[str, ...]) -> dict[str, str]:
         """Question to the first of these splits that has it."""
-        return self._questions.split_of(splits)
+        return self.questions.split_of(splits)
 
     def opaque(self, splits: tuple[str, ...]) -> OpaqueIds:
         """The ids of these splits as methods see them."""
-        return self._questions.opaque(splits)
+        return self.questions.opaque(splits)
 
     def with_options(self, split: str) -> pa.Array:
         """Ids of the questions of a split that are answered by choosing an option."""
-        return self._questions.with_options(split)
+        return self.questions.with_options(split)
 
     def gold(self, split: str, objective: str | None = None) -> pa.Table:
         """Gold of a split, of the recipe's objective or another: for supervisors, declared oracles and evaluation.
@@ -138,7 +139,7 @@ class StepRunner:
         Raises:
             ConfigError: it has several objectives, and the recipe names none of them.
         """
-        return choose_objective(self._questions.table("gold", split), objective or self.recipe.objective)
+        return choose_objective(self.questions.table("gold", split), objective or self.recipe.objective)
 
     # Answering ----------------------------------------------------------------------------------------------
 
@@ -156,18 +157,14 @@ class StepRunner:
         return self._named(source, self.examples(split), asking, split)
 
     def answer_some(
-        self, source: Source, examples: pa.Table, how: How, *, seed: int, shown: bool = False, split: str = "questions"
-    ) -> pa.Table:
-        """Answers of a source to any questions, put as `how` says; what it leaves open is as in the recipe."""
+        self, source: Source, examples: pa.Table, how: How, *, seed: int, shown: bool = False, split: str = "questions",
+        task: Task | None = None, tokens: bool = False,
+    ) -> pa.Table:  # fmt: skip
+        """Answers (or their `tokens`) of a source to any questions (of another `task`), put as `how` or the recipe says."""
         asking = self._asking(source, seed, full=True, shown=shown).put(how, self.task)
-        return self._named(source, examples, asking, split)
-
-    def tokens_of(
-        self, source: Source, examples: pa.Table, how: How, *, seed: int, shown: bool, split: str
-    ) -> pa.Table:
-        """The tokens of the answers that `answer_some` gives."""
-        asking = self._asking(source, seed, full=True, shown=shown).put(how, self.task)
-        return _under(source, self.steps.do(TokensOf(self._request(source, self.task, examples, asking, split))))
+        if tokens:
+            return _under(source, self.steps.do(TokensOf(self._request(source, self.task, examples, asking, split))))
+        return self._named(source, examples, asking, split, task)
 
     @cached_property
     def decoys(self) -> DecoyQuestions | None:
@@ -199,8 +196,8 @@ class StepRunner:
             asking = asking.shown(choose(self.plain_task, self.gold("supervisor_train"), ask.demonstrations, seed))
         return asking
 
-    def _named(self, source: Source, examples: pa.Table, asking: Asking, split: str) -> pa.Table:
-        table, handle = self._ask(source, self.task, examples, asking, split), self.sources.find(source)
+    def _named(self, source: Source, examples: pa.Table, asking: Asking, split: str, task: Any = None) -> pa.Table:
+        table, handle = self._ask(source, task or self.task, examples, asking, split), self.sources.find(source)
         if isinstance(handle, Elsewhere) and handle.apart:
             return table
         return _under(source, table)
@@ -214,7 +211,7 @@ class StepRunner:
         """The step in which a source answers."""
         handle = self.sources.find(source)
         if isinstance(handle, ProbeHandle):
-            states = self.states(handle.base, examples, handle.probe)
+            states = self.states(handle.base, examples, handle.probe, task)
             return ProbeAnswer(self.sources, handle, task, examples, asking, split, states)
         if isinstance(handle, Composed):
             return composed_answer(
@@ -226,12 +223,13 @@ class StepRunner:
             handle = replace(handle, source=Source(source.name, source.key))
         return Answer(self.sources, handle, task, examples, asking, split, self.report, self.usage)
 
-    def states(self, handle: ModelHandle, examples: pa.Table, probe: Probe) -> AnyStates:
+    def states(self, handle: ModelHandle, examples: pa.Table, probe: Probe, task: Task | None = None) -> AnyStates:
         """Hidden states (questions, width) of the questions' identity wordings, as a probe reads them.
 
         Those of options are (questions, options, width).
         """
-        step = HiddenStates(self.sources, handle, self.task, examples, (probe.layer,), probe.pool, probe.of_options)
+        task, layers = task or self.task, (probe.layer,)
+        step = HiddenStates(self.sources, handle, task, examples, layers, probe.pool, probe.of_options)
         found: AnyStates = self.steps.do(step)[..., 0, :]
         return found
 

@@ -17,8 +17,11 @@ from outgrow.methods.rows import LabelForm, weak_rows
 from outgrow.methods.texts import in_words, text_rows
 from outgrow.reliability.annotator_models import AUTO
 
-Mixing: TypeAlias = Literal["uniform", "estimated"] | tuple[Annotated[float, Field(ge=0)], ...]
-"""Weights of supervisors: the same, as a model of annotators estimates their accuracy, or one number each in order."""
+Mixing: TypeAlias = Literal["uniform", "estimated", "discounted"] | tuple[Annotated[float, Field(ge=0)], ...]
+"""Weights of supervisors: the same, as a model of annotators estimates their accuracy, or one number each in order.
+
+"discounted" are the estimated ones, less for those whose errors come together.
+"""
 
 
 def ask_all(lab: Lab, questions: pa.Table, *, variants: int | None = None) -> pa.Table:
@@ -49,7 +52,9 @@ def mixed_rows(lab: Lab, weights: Mixing, form: LabelForm = "auto", beams: int =
     Args:
         lab: whose supervisors answer the identity wording.
         weights: of the supervisors. "estimated": `ln ((K - 1) a / (1 - a))`, at least 0, of the accuracy a that a model
-            of annotators estimates without gold (the weights of the optimal vote of independent annotators).
+            of annotators estimates without gold (the weights of the optimal vote of independent annotators);
+            "discounted": these, less for those whose errors are correlated
+            (`outgrow.reliability.annotators.discounted`), which takes four supervisors.
         form: as for `weak_rows`, or `text_rows`.
         beams: as for `text_rows`.
 
@@ -98,18 +103,16 @@ def _weights(lab: Lab, names: Sequence[str], weights: Mixing) -> Mapping[str, fl
         return dict(zip(order, weights, strict=True))
     if weights == "uniform":
         return dict.fromkeys(names, 1.0)
-    from outgrow.reliability.annotators import fit_annotators
+    from outgrow.reliability.annotators import correlation_matrix, discounted, error_correlations, fit_annotators
 
     model = fit_annotators(ask_all(lab, lab.pool, variants=1), model=AUTO)
+    annotators = model.votes_.annotators.to_pylist()
     accuracy = np.clip(model.accuracy_, 1e-3, 1 - 1e-3)
     odds = np.maximum(np.log((len(model.votes_.classes) - 1) * accuracy / (1 - accuracy)), 0.0)
     if not odds.any():
         raise PrerequisiteError("by the estimate no supervisor is better than chance; set the weights by hand")
-    lab.note(
-        "Weights of the supervisors: "
-        + ", ".join(
-            f"{name} {w:.2f}" for name, w in zip(model.votes_.annotators.to_pylist(), odds / odds.sum(), strict=True)
-        )
-        + "."
-    )
-    return dict(zip(model.votes_.annotators.to_pylist(), odds.tolist(), strict=True))
+    if weights == "discounted":
+        odds = discounted(odds, correlation_matrix(error_correlations(model), annotators))
+    shares = zip(annotators, odds / odds.sum(), strict=True)
+    lab.note("Weights of the supervisors: " + ", ".join(f"{name} {w:.2f}" for name, w in shares) + ".")
+    return dict(zip(annotators, odds.tolist(), strict=True))

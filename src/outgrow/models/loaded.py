@@ -25,7 +25,8 @@ class Loaded:
         classes: names of the classes (head `classifier`), `REWARD` for head `reward`, else None.
         device: where the weights are.
         adapter: the `peft` wrapper when a LoRA adapter is in place, else None.
-        reading: how scores of head `classifier` become probabilities, a name of `outgrow.models.readings`.
+        reading: how scores of classes become probabilities, a name of `outgrow.models.readings`; with head `lm` other
+            readings than softmax take the scores of the options' first tokens.
     """
 
     head: Head

@@ -27,6 +27,30 @@ def fit_length(group: Group, limit: int, coder: Coder, where: str) -> Group:
     return Group(cut_left(group.prompt, limit - answer, coder.prefix), group.answers)
 
 
+def check_first_tokens(loaded: Loaded, options: Sequence[str], answers: Sequence[list[int]], where: str) -> None:
+    """Refuse options that one token each does not tell apart: readings of evidence know them by their first token.
+
+    Args:
+        loaded: a model with head `lm`.
+        options: in words.
+        answers: their token ids, the end of sequence last.
+        where: names them in messages.
+
+    Raises:
+        DataError: an option has several tokens, or two have the same.
+    """
+    remedy = (
+        f"head 'lm' read by {loaded.reading!r} knows an option by its only token; take head: classifier, softmax (an "
+        "objective without evidence), or options of one token each, such as letters"
+    )
+    for option, own in zip(options, answers, strict=True):
+        if len(own) != 2:
+            tokens = loaded.tokenizer.convert_ids_to_tokens(own[:-1])
+            raise DataError(f"{where}: the option {option!r} has {len(tokens)} tokens, {tokens}; {remedy}")
+    if len({own[0] for own in answers}) < len(answers):
+        raise DataError(f"{where}: some of the options {list(options)} have the same token; {remedy}")
+
+
 def encode_prompts(loaded: Loaded, prompts: Sequence[str], limit: int) -> tuple[list[list[int]], int]:
     """Token ids for a classifier, special tokens included, and how many prompts were cut on the left."""
     tokenizer, texts = loaded.tokenizer, list(prompts)

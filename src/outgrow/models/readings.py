@@ -1,4 +1,6 @@
-"""How a classifier's scores become probabilities and an uncertainty; saved with a model, as its training needs it.
+"""How scores of classes, or of options' first tokens, become probabilities and an uncertainty.
+
+A reading is saved with a model, as its training needs it.
 
 Whoever needs probabilities asks the reading: a score is a logit under one and evidence under another.
 """

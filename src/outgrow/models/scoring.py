@@ -22,8 +22,9 @@ from outgrow.models.batching import (
 )
 from outgrow.models.heads import LanguageHead
 from outgrow.models.loaded import Loaded
-from outgrow.models.prompts import fit_length
+from outgrow.models.prompts import check_first_tokens, fit_length
 from outgrow.models.ranks import split
+from outgrow.models.readings import READINGS
 from outgrow.models.text import Prompt
 
 LengthNormalise = Literal["none", "tokens", "bytes"]
@@ -34,16 +35,20 @@ class OptionScores:
     """How probable each option is as the answer to one prompt (definition 10).
 
     Attributes:
-        logprobs: natural-log probability of exactly the option's tokens, end of sequence included, summed.
+        logprobs: natural-log probability of exactly the option's tokens, end of sequence included, summed. Of a model
+            read by evidence: natural log of `probabilities`.
         n_tokens: tokens of each option, end of sequence included.
-        probabilities: softmax over the options of their log-probabilities, divided by tokens or bytes when asked.
+        probabilities: softmax over the options of their log-probabilities, divided by tokens or bytes when asked. Of a
+            model read by evidence: what its reading makes of the scores of the options' first tokens.
         truncated: the prompt lost its beginning because it is longer than the model reads.
+        uncertainty: of a model read by evidence (a Dirichlet distribution's is its vacuity, 0 to 1), else None.
     """
 
     logprobs: Float[np.ndarray, "options"]
     n_tokens: Int[np.ndarray, "options"]
     probabilities: Float[np.ndarray, "options"]
     truncated: bool
+    uncertainty: float | None = None
 
 
 @dataclass(frozen=True)
@@ -118,20 +123,29 @@ def score_options(
         loaded: a model with head `lm`.
         prompts: what the model reads.
         options: for each prompt, the answers to score.
-        length_normalise: divide log-probabilities by tokens or UTF-8 bytes before the softmax.
+        length_normalise: divide log-probabilities by tokens or UTF-8 bytes before the softmax; a model read by
+            evidence has none.
         token_budget: most positions, padding included, in one forward pass; None suits the device.
         stage: where results are kept against a crash.
         progress: called with (questions done, all questions).
 
     Raises:
         ConfigError: the model has another head.
-        DataError: a prompt or an option without tokens, or an option longer than the model reads.
+        DataError: a prompt or an option without tokens, an option longer than the model reads, or one of several
+            tokens where the model is read by evidence.
     """
+    raw = loaded.reading != "softmax"
     pairs = _score_pairs(
-        loaded, prompts, options, tokens=False, token_budget=token_budget, stage=stage, progress=progress
+        loaded, prompts, options, tokens=raw, raw=raw, token_budget=token_budget, stage=stage, progress=progress
     )
     by_pair = {}
     for pair, (sums, counts, truncated) in pairs.items():
+        if raw:
+            scores = torch.tensor([[own[0] for own in sums]], dtype=torch.float64)
+            readout = READINGS[loaded.reading](scores)
+            logs, uncertainty = readout.logprobs[0].numpy(), float(readout.uncertainty[0])
+            by_pair[pair] = OptionScores(logs, np.array(counts), np.exp(logs), truncated, uncertainty)
+            continue
         logprobs = np.array([own[0] for own in sums], dtype=np.float64)
         n_tokens = np.array(counts, dtype=np.int64)
         shares = softmax(logprobs / _divisor(pair[1], n_tokens, length_normalise))
@@ -152,11 +166,12 @@ def _score_pairs(
     options: Sequence[tuple[str, ...]],
     *,
     tokens: bool,
+    raw: bool = False,
     token_budget: int | None,
     stage: Stage | None = None,  # what rank 0 alone is given has a default
     progress: Progress | None = None,
 ) -> dict[tuple[Prompt, tuple[str, ...]], _Scored]:
-    """Every different pair of a prompt and its options."""
+    """Every different pair of a prompt and its options; `raw` scores are those before the softmax, one a token."""
     if not isinstance(loaded.head, LanguageHead):
         raise ConfigError("options and texts are scored by head 'lm'; this model has head 'classifier'")
     if len(prompts) != len(options):
@@ -172,6 +187,8 @@ def _score_pairs(
         if not own:
             raise DataError(f"the prompt {prompt!r} has no options to score")
         group = fit_length(Group(ids, [next(targets) for _ in own]), loaded.max_length, coder, f"prompt {prompt!r}")
+        if raw:
+            check_first_tokens(loaded, own, group.answers, f"prompt {prompt!r}")
         groups.append(group)
         truncated.append(len(group.prompt) < len(ids))
 
@@ -181,7 +198,7 @@ def _score_pairs(
     packs = [make_pack([groups[i] for i in own]) for own in members]
 
     def work(number: int, items: Sequence[int]) -> list[list[list[Any]]]:
-        return _score(head, [packs[i] for i in items], share, loaded.device, tokens)
+        return _score(head, [packs[i] for i in items], share, loaded.device, tokens, raw)
 
     lengths = [pack.positions(share) for pack in packs]
     batches = plan(lengths, budget)
@@ -210,13 +227,15 @@ def _divisor(options: Sequence[str], n_tokens: Int[np.ndarray, "n"], kind: str) 
 
 
 def _score(
-    head: LanguageHead, packs: Sequence[Pack], share: bool, device: torch.device, tokens: bool
+    head: LanguageHead, packs: Sequence[Pack], share: bool, device: torch.device, tokens: bool, raw: bool
 ) -> list[list[list[Any]]]:
-    """The options' log-probabilities by pack and group, summed or one a token."""
+    """The options' log-probabilities (`raw`: scores) by pack and group, summed or one a token."""
     unmasked = head.abilities.unmasked
     sequences, targets = collate(packs, head.pad, share=share, unmasked=unmasked, device=device)
     logits = head(sequences).float()
-    chosen = logits[targets.place, targets.token] - torch.logsumexp(logits, dim=1)[targets.place]
+    chosen = logits[targets.place, targets.token]
+    if not raw:
+        chosen = chosen - torch.logsumexp(logits, dim=1)[targets.place]
     flat: Iterator[Any]
     if tokens:
         flat = iter([own.tolist() for own in chosen.double().split(targets.length.tolist())])

@@ -158,7 +158,7 @@ class Objective(Protocol):
 
     @property
     def reading(self) -> str:
-        """How a classifier trained by it is read afterwards: a name of `outgrow.models.readings`."""
+        """How a model trained by it is read afterwards: a name of `outgrow.models.readings`."""
         ...
 
     def prepare(self, targets: Targets) -> State:

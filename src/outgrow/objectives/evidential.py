@@ -33,7 +33,8 @@ class Evidential(OfChoices):
 
     `L(z, y) = sum_k y_k [ln S - ln alpha_k + lambda KL(Dir(alpha with alpha_k = 1) | Dir(1))]`: a soft label counts as
     the share of draws that each class got, so labels of several supervisors may be averaged before. lambda rises from
-    0 to `kl` over the first `anneal` of the steps. The head is read by its concentrations (`outgrow.models.readings`).
+    0 to `kl` over the first `anneal` of the steps. The head is read by its concentrations (`outgrow.models.readings`);
+    z of head `lm` are the scores of the options' first tokens, each of which is an option's only one.
 
     Attributes:
         evidence: g, `exp`, `softplus` or `relu` (which teaches nothing where a score is negative).

@@ -56,7 +56,7 @@ class OfChoices:
         from outgrow.objectives.base import Losses
         from outgrow.objectives.options import choices
 
-        view = choices(outputs, batch)
+        view = choices(outputs, batch, raw=self.reading != "softmax")
         losses = self.row_losses(view, batch, progress, state)
         shown = {name: values.detach() for name, values in self.monitor(view, batch).items()}
         return Losses(losses, view.target.new_ones(len(view.target)), shown, self.observe(view, batch, state))

@@ -18,11 +18,12 @@ class Choices(NamedTuple):
 
     Attributes:
         logits: scores before softmax: of classes, or the options' log-probabilities in nats summed over their tokens,
-            end of sequence included. Where a row has fewer options: the lowest float, so that its softmax is 0 and
-            0 times its logarithm is 0.
+            end of sequence included, or (`raw`) the scores of their first tokens. Where a row has fewer options: the
+            lowest float, so that its softmax is 0 and 0 times its logarithm is 0.
         mask: which options a row has.
         target: probability of each option, sum 1; 0 where a row has fewer.
-        length: tokens of each option, end of sequence included; 1 for classes, rewards, and where a row has fewer.
+        length: tokens of each option, end of sequence included; 1 for classes, rewards, first tokens, and where a row
+            has fewer.
     """
 
     logits: Float[Tensor, "rows options"]
@@ -36,8 +37,14 @@ class Choices(NamedTuple):
         return self.logits.log_softmax(1)
 
 
-def choices(outputs: Outputs, batch: Batch) -> Choices:
+def choices(outputs: Outputs, batch: Batch, *, raw: bool = False) -> Choices:
     """Scores and targets of the options of each row, whatever the head is.
+
+    Args:
+        outputs: of the head.
+        batch: the rows.
+        raw: of head `lm` take the scores of the options' first tokens as the model gives them, without its softmax
+            over the vocabulary: as evidence they count by themselves. Each option then has a token of its own.
 
     Raises:
         ConfigError: rows of head `lm` without options.
@@ -56,6 +63,10 @@ def choices(outputs: Outputs, batch: Batch) -> Choices:
             "this objective weighs options against each other, but some rows have none; it has to declare "
             "of_options = True, so that rows get them"
         )
+    if raw:
+        first = tokens.length.cumsum(0) - tokens.length
+        scores = outputs.logits.float()[tokens.place[first], tokens.token[first]]
+        return _by_row(tokens.row, tokens.share, tokens.most, scores, torch.ones_like(scores), len(batch.weight))
     scores = -answer_nll(outputs.logits, tokens)
     return _by_row(tokens.row, tokens.share, tokens.most, scores, tokens.length.to(scores.dtype), len(batch.weight))
 

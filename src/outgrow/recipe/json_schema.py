@@ -18,6 +18,8 @@ def recipe_schema() -> dict[str, Any]:
     shared: dict[str, Any] = {}
     plain = _tidied(schema, shared)
     plain["$defs"] |= shared
+    other = plain["$defs"]["Evaluation"]["properties"]["out_of_distribution"]
+    other["anyOf"] = [{"$ref": "#/properties/task"}, {"type": "null"}]  # the kinds of task stand once
     plain["required"] = [key for key in plain["required"] if key not in ("student", "students")]
     plain["anyOf"] = [{"required": ["student"]}, {"required": ["students"]}]
     return {"$schema": DIALECT, **plain, "title": "A recipe of outgrow"}

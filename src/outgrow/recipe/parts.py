@@ -172,23 +172,6 @@ class Deceived(Config):
         return (*pairs, ("strong", self.strong), *([("placebo", self.placebo)] if self.placebo is not None else ()))
 
 
-class Evaluation(Settled):
-    """How arms are compared.
-
-    Attributes:
-        metrics: further metrics beside accuracy (`outgrow.evaluation.METRICS`).
-        checkpoints: keep a table, without gold, of what every checkpoint answers to `validation` and `test`, or to
-            `validation` alone.
-        deception: where students with a conflicting goal give way to it.
-    """
-
-    LATER: ClassVar[tuple[str, ...]] = ("deception",)
-
-    metrics: tuple[str, ...] = ()
-    checkpoints: bool | Literal["validation"] = False
-    deception: Deceived | None = None
-
-
 class Loss(BaseModel, frozen=True):
     """The objective of an arm that does not take its method's own.
 
@@ -306,6 +289,26 @@ def name_arms(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
 
 Task = Annotated[Any, PlainValidator(_read_task), PlainSerializer(_plain), TaskUnion()]
 Method = Annotated[Arm, PlainValidator(_read_arm), PlainSerializer(Arm.plain), MethodUnion()]
+
+
+class Evaluation(Settled):
+    """How arms are compared.
+
+    Attributes:
+        metrics: further metrics beside accuracy (`outgrow.evaluation.METRICS`).
+        checkpoints: keep a table, without gold, of what every checkpoint answers to `validation` and `test`, or to
+            `validation` alone.
+        deception: where students with a conflicting goal give way to it.
+        out_of_distribution: another task with the same classes, whose test questions trained students are asked as
+            well: how right they are there, and whether they are less sure.
+    """
+
+    LATER: ClassVar[tuple[str, ...]] = ("deception", "out_of_distribution")
+
+    metrics: tuple[str, ...] = ()
+    checkpoints: bool | Literal["validation"] = False
+    deception: Deceived | None = None
+    out_of_distribution: Task | None = None
 
 
 def valid_train(raw: Any) -> dict[str, Any]:

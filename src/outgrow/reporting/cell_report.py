@@ -7,7 +7,15 @@ from typing import Any
 
 import yaml
 
-from outgrow.reporting import floor_tables, result_tables, run_tables, summary, time_tables
+from outgrow.reporting import (
+    annotator_tables,
+    confidence_tables,
+    floor_tables,
+    result_tables,
+    run_tables,
+    summary,
+    time_tables,
+)
 from outgrow.reporting import formatting as forms
 from outgrow.reporting.answers import answers_payload
 from outgrow.reporting.checks import Check
@@ -57,6 +65,9 @@ def _shared_context(run: RunFolder, checks: Sequence[Check]) -> dict[str, Any]:
         result_tables.deception_table(results),
         result_tables.learning_table(results),
         result_tables.quality_table(results),
+        annotator_tables.shared_errors_table(results),
+        confidence_tables.confidence_table(results),
+        confidence_tables.out_of_distribution_table(results),
         run_tables.budget_table(results),
         run_tables.splits_table(results),
     ]

@@ -14,7 +14,7 @@ from outgrow.core.hashing import seed_of
 from outgrow.core.journal import Records
 from outgrow.models.batches import Progress, Stage
 from outgrow.models.beams import beam_search
-from outgrow.models.classifying import classify, rewards
+from outgrow.models.classifying import read_classes, rewards
 from outgrow.models.config import with_option
 from outgrow.models.generation import Generation, generate, uniform
 from outgrow.models.loaded import Loaded
@@ -76,7 +76,8 @@ def answer(
 
     Returns:
         Answers (`records.ANSWERS`), in the order of questions, wordings, samples. The table's metadata names the
-        `decoding` and counts `boundary_mismatches`: options that joint tokenisation would have split otherwise.
+        `decoding`, the model's `reading`, and counts `boundary_mismatches`: options that joint tokenisation would have
+        split otherwise.
 
     Raises:
         ConfigError: settings that contradict each other, the model or the task.
@@ -103,7 +104,7 @@ def answer(
     scored = queries if kind == "options" else []
     pairs = [(_prompt(loaded, query), option) for query in scored for option in query.options]
     mismatches = loaded.coder.mismatches([p for p, _ in pairs], [o for _, o in pairs]) if loaded.coder else 0
-    metadata = {"decoding": kind, "boundary_mismatches": str(mismatches)}
+    metadata = {"decoding": kind, "boundary_mismatches": str(mismatches), "reading": loaded.reading}
     return answers_table(queries, answers, source=source, metadata=metadata)
 
 
@@ -146,7 +147,12 @@ def _decoding(decoding: Decoding, loaded: Loaded, queries: Sequence[Query]) -> s
     if decoding == "options" and not all(options):
         raise ConfigError("decoding 'options' needs options in every wording; this task has wordings without")
     if decoding == "auto":
-        return "options" if all(options) else "generate"
+        decoding = "options" if all(options) else "generate"
+    if decoding == "generate" and loaded.reading != "softmax":
+        raise ConfigError(
+            f"this model was trained to be read by {loaded.reading!r}: it weighs options and writes no texts; ask for "
+            "wordings with options, and with decoding: auto"
+        )
     return decoding
 
 
@@ -192,6 +198,7 @@ class _Asking:
                 scored_answer(
                     self._pick(score.probabilities, query, sample),
                     query.options, query.values, score.logprobs, score.probabilities, score.n_tokens,
+                    uncertainty=score.uncertainty,
                 )
                 for sample in range(self.samples)
             ]
@@ -204,16 +211,18 @@ class _Asking:
         assert classes is not None
         answers: list[list[Found]] = [[] for _ in self.queries]
         for sample in range(self.samples):
-            logprobs = classify(
+            readout = read_classes(
                 self.loaded,
                 [query.wording.prompt for query in self.queries],
                 dropout_seed=seed_of("sample", self.seed, sample) if sample else None,
                 stage=Stage(self.journal, f"classify {sample}"),
                 progress=self._after(sample * len(self.queries)),
             )
-            for query, several, row in zip(self.queries, answers, logprobs, strict=True):
+            unsure = readout.uncertainty.tolist() if self.loaded.reading != "softmax" else [None] * len(answers)
+            rows = readout.logprobs.numpy()
+            for query, several, row, own in zip(self.queries, answers, rows, unsure, strict=True):
                 pick = self._pick(np.exp(row), query, sample)
-                several.append(scored_answer(pick, classes, classes, row, np.exp(row)))
+                several.append(scored_answer(pick, classes, classes, row, np.exp(row), uncertainty=own))
         return answers
 
     def by_reward(self) -> list[list[Found]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -17,7 +18,8 @@ from outgrow.tasks.parsing import after_reasoning, before_cut
 
 Decoding = Literal["auto", "options", "generate", "classify"]
 Found = Mapping[str, Any]
-"""One answer: any of the columns `text`, `value`, `logprob`, `n_tokens`, `probabilities`, `finish_reason`."""
+"""One answer: any of the columns `text`, `value`, `logprob`, `n_tokens`, `probabilities`, `finish_reason`, and an
+`uncertainty`."""
 
 
 class Turn(NamedTuple):
@@ -145,6 +147,7 @@ def scored_answer(
     probabilities: Float[np.ndarray, "n"],
     n_tokens: Sequence[int] | Int[np.ndarray, "n"] | None = None,
     finish_reason: str | None = "scored",
+    uncertainty: float | None = None,
 ) -> Found:
     """The option at `pick`; `probabilities` of options that say the same value are added."""
     by_value: dict[str, float] = {}
@@ -157,6 +160,7 @@ def scored_answer(
         "n_tokens": None if n_tokens is None else int(n_tokens[pick]),
         "probabilities": list(by_value.items()),
         "finish_reason": finish_reason,
+        "uncertainty": uncertainty,
     }
 
 
@@ -189,7 +193,8 @@ def answers_table(
         found: for each query its answers, one per sample. `prompt` is the wording's: demonstrations belong to the
             asking, not to the question.
         source: what the answers call the supervisor.
-        metadata: of the table.
+        metadata: of the table; the `uncertainty` of questions' first answers, where a model's reading has one, is
+            added as a JSON object of numbers by `example_id`.
     """
     rows = [
         {**_asked(query), "source": source, "sample": sample, **answer}
@@ -197,7 +202,10 @@ def answers_table(
         for sample, answer in enumerate(answers)
     ]
     columns = {name: [row.get(name) for row in rows] for name in ANSWERS.names}
-    return build(ANSWERS, columns).replace_schema_metadata(dict(metadata))
+    unsure = {row["example_id"]: row.get("uncertainty") for row in rows if row["variant"] == row["sample"] == 0}
+    known = {example: value for example, value in unsure.items() if value is not None}
+    noted = {"uncertainty": json.dumps(known)} if known else {}
+    return build(ANSWERS, columns).replace_schema_metadata({**metadata, **noted})
 
 
 def _asked(query: Query) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import torch
 from outgrow.core.errors import ConfigError, DataError
 from outgrow.core.names import unknown
 from outgrow.models.loaded import Loaded
+from outgrow.models.prompts import check_first_tokens
 from outgrow.models.ranks import ranks
 from outgrow.models.readings import READINGS
 from outgrow.models.token_readings import TOKEN_READINGS, read_by
@@ -129,6 +130,9 @@ def _fit(
     _check_objective(loaded, kept, objective)
     read_by(loaded, objective.reading)
     encoded = encode(loaded, kept, config.max_length)
+    if loaded.coder is not None and objective.reading != "softmax":
+        for row, group in zip(kept, encoded.groups, strict=True):
+            check_first_tokens(loaded, row.options or (), group.answers, f"training row {row.row_id!r}")
     with torch.random.fork_rng():
         run = Training(loaded, encoded, objective, config, seed, total_steps, work, only)
         run.train(progress, save_seconds, choose=any(visits), tracker=tracker)
@@ -155,15 +159,15 @@ def _check_objective(loaded: Loaded, rows: Sequence[TrainRow], objective: Object
         raise ConfigError(unknown("reading", objective.reading, known))
     if loaded.classes is not None and objective.reading in TOKEN_READINGS:
         raise ConfigError(f"the objective '{objective.name}' is a loss of tokens; load the model with head: lm")
+    if loaded.ref.head == "reward" and objective.reading != "softmax":
+        raise ConfigError(
+            f"the objective '{objective.name}' learns scores that are read by {objective.reading!r}, and of rewards "
+            "only differences count; load the model with head: classifier or lm"
+        )
     if loaded.classes is not None:
         return
-    if objective.reading != "softmax" and objective.reading not in TOKEN_READINGS:
-        raise ConfigError(
-            f"the objective '{objective.name}' trains a head that is read by {objective.reading!r}, and head 'lm' is "
-            "read by 'softmax' alone; load the model with head: classifier"
-        )
     bare = next((row for row in rows if row.options is None), None)
-    if objective.of_options is True and bare is not None:
+    if (objective.of_options is True or objective.reading != "softmax") and bare is not None:
         raise DataError(
             f"training row {bare.row_id!r} has no options, but the objective '{objective.name}' weighs options against "
             "each other; give the row its options (a hard target is one of them), or load the model with head: "

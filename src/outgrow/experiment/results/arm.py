@@ -15,6 +15,7 @@ from outgrow import evaluation as ev
 from outgrow.core.tables import of_pairs
 from outgrow.experiment.graph import Done
 from outgrow.experiment.results.cell import CollectedCell
+from outgrow.experiment.results.confidence import confidence_record
 from outgrow.experiment.results.floors import floors_of
 from outgrow.experiment.results.pairs import pair_record
 from outgrow.experiment.results.targets import parsed_targets
@@ -69,6 +70,7 @@ def arm_record(cell: CollectedCell, arm: Any) -> dict[str, Any]:
             for seed, fact in zip(cell.recipe.seeds, facts, strict=True)
         ],
         "unparsed_share": cell.unparsed[arm.id],
+        **confidence_record(cell, arm.id),
         "notes": sorted({note for d in done for note in d.notes}),
         "stages": stages(done),
         "pairs": pair_record(cell, tables),

@@ -122,6 +122,12 @@ class CollectedCell:
         answers = self.runner.answer(source, split, **{"seed": 0, "full": False, **asked})
         return in_form_of(self.runner.plain_task, questions.gold, answers)
 
+    def pool_answers(self, seed: int) -> pa.Table:
+        """What all supervisors say of the pool in its identity wording, each under its own name."""
+        asked = {"seed": seed, "full": True, "shown": True}
+        sources = [self.runner.tune_supervisor(i, seed) for i in self.cell.supervisors]
+        return pa.concat_tables([identity_answers(self._answers(source, "pool", **asked)) for source in sources])
+
     def n_options(self, split: Split) -> list[int]:
         """How many options each question of a split has, its own or the task's classes; 0 where there are none."""
         return [len(choices or self.runner.task.classes or ()) for choices in split.choices]
@@ -202,9 +208,13 @@ class CollectedCell:
 
 def read_split(runner: StepRunner, name: str) -> Split:
     """A split of the runner's task with its gold."""
+    return split_of(runner.examples(name), runner.gold(name))
+
+
+def split_of(table: pa.Table, gold: pa.Table) -> Split:
+    """Examples with the gold of one objective."""
     from outgrow.tasks.microworld.task import stratum_of
 
-    table = runner.examples(name)
     groups = table["group_id"].to_pylist()
     codes = {group: code for code, group in enumerate(dict.fromkeys(groups))}
     return Split(
@@ -213,5 +223,5 @@ def read_split(runner: StepRunner, name: str) -> Split:
         tuple(table["question"].to_pylist()),
         tuple(table["choices"].to_pylist()),
         tuple(stratum_of(meta) for meta in table["meta"].to_pylist()),
-        gold_values(runner.gold(name)),
+        gold_values(gold),
     )

@@ -22,6 +22,7 @@ from outgrow.experiment.results.floors import floors_of
 from outgrow.experiment.results.labels import label_quality
 from outgrow.experiment.results.models import models_of
 from outgrow.experiment.results.plain import clean, without_places
+from outgrow.experiment.results.shared_errors import shared_errors
 from outgrow.experiment.results.tables import answers_table, labels_table
 from outgrow.experiment.results.views import tuned_on
 from outgrow.experiment.step_runner import StepRunner
@@ -120,6 +121,7 @@ def cell_record(cell: CollectedCell) -> dict[str, Any]:
         "metrics": further_metrics(cell),
         "slot_types": [] if cell.slots is None else cell.slots.of_types(cell.test.ids),
         "deception": deception_record(cell),
+        "shared_errors": shared_errors(cell),
     }
 
 

@@ -7,6 +7,13 @@ from outgrow.reliability.annotators.bradley_terry import BradleyTerry
 from outgrow.reliability.annotators.crowd import CrowdVotes, crowd_votes
 from outgrow.reliability.annotators.dawid_skene import DawidSkene
 from outgrow.reliability.annotators.dirichlet import DirichletVote
+from outgrow.reliability.annotators.error_correlation import (
+    PAIR_ERRORS,
+    correlation_matrix,
+    discounted,
+    effective_number,
+    error_correlations,
+)
 from outgrow.reliability.annotators.estimators import annotators, fit_annotators, make_model
 from outgrow.reliability.annotators.glad import GLAD
 from outgrow.reliability.annotators.mace import MACE
@@ -19,6 +26,7 @@ __all__ = [
     "GLAD",
     "MACE",
     "MODELS",
+    "PAIR_ERRORS",
     "AnnotatorModel",
     "BradleyTerry",
     "CrowdVotes",
@@ -30,7 +38,11 @@ __all__ = [
     "WeightedVote",
     "annotator_table",
     "annotators",
+    "correlation_matrix",
     "crowd_votes",
+    "discounted",
+    "effective_number",
+    "error_correlations",
     "fit_annotators",
     "make_model",
 ]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from outgrow.reporting.schema.base import Accuracy, Estimate, Number, View
+from outgrow.reporting.schema.reliability import CalibrationError
 
 Kind = Literal["method", "control", "oracle"]
 
@@ -76,6 +77,32 @@ class Stage(View):
     asked: tuple[int, ...] = ()
 
 
+class Confidence(View):
+    """How sure an arm's students are at the test, in 0..1, and how far that is from what is right; one error a seed.
+
+    `vacuity` is that of a Dirichlet reading; None under others.
+    """
+
+    reading: str | None = None
+    mean: Accuracy = Accuracy()
+    vacuity: Accuracy | None = None
+    seeds: tuple[CalibrationError, ...] = ()
+
+
+class OutOfDistribution(View):
+    """An arm on questions from outside the training distribution; None where answers have no such number.
+
+    `auroc` and `auroc_vacuity`: chance that a test question has more confidence, or less vacuity, than one of these.
+    """
+
+    questions: int = 0
+    accuracy: Accuracy = Accuracy()
+    confidence: Accuracy | None = None
+    vacuity: Accuracy | None = None
+    auroc: Accuracy | None = None
+    auroc_vacuity: Accuracy | None = None
+
+
 class Arm(View):
     """One way of training the student, over all seeds."""
 
@@ -103,6 +130,8 @@ class Arm(View):
     agreement: Agreement = Agreement()
     curves: tuple[Curve, ...] = ()
     unparsed_share: Number = math.nan
+    confidence: Confidence | None = None
+    out_of_distribution: OutOfDistribution | None = None
     notes: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
     pairs: PairSet | None = None

@@ -13,6 +13,7 @@ from outgrow.reporting.schema.arm import Arm, Kind, Recovered
 from outgrow.reporting.schema.base import Accuracy, Estimate, Number, View
 from outgrow.reporting.schema.deception import DeceptionFacts
 from outgrow.reporting.schema.reliability import ReliabilityQuality
+from outgrow.reporting.schema.shared_errors import SharedErrors
 
 
 class Comparison(Estimate):
@@ -177,6 +178,7 @@ class Results(View):
     metrics: tuple[MetricFacts, ...] = ()
     slot_types: tuple[SlotType, ...] = ()
     deception: DeceptionFacts | None = None
+    shared_errors: SharedErrors | None = None
 
     def arm_of(self, method: str) -> Arm | None:
         """The first arm of a method, or None."""
