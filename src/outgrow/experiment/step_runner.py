@@ -160,7 +160,7 @@ class StepRunner:
         self, source: Source, examples: pa.Table, how: How, *, seed: int, shown: bool = False, split: str = "questions",
         task: Task | None = None, tokens: bool = False,
     ) -> pa.Table:  # fmt: skip
-        """Answers (or their `tokens`) of a source to any questions (of another `task`), put as `how` or the recipe says."""
+        """Answers (or their `tokens`) of a source to any questions (of another `task`), as `how` or the recipe says."""
         asking = self._asking(source, seed, full=True, shown=shown).put(how, self.task)
         if tokens:
             return _under(source, self.steps.do(TokensOf(self._request(source, self.task, examples, asking, split))))
