@@ -172,6 +172,13 @@ def test_discounted_weights_share_among_who_err_together():
     assert found["discounted"]["ann"] == pytest.approx(0.25, abs=0.05)
 
 
+def test_weights_by_name_leave_out_who_is_not_named():
+    alone = run("naive_multi_weak", mixed_lab(), weights={"bob": 2.0})
+    assert shares_of(alone)["q03"] == {"a": 1.0, "b": 0.0}
+    with pytest.raises(ConfigError, match=r"or some of them by name, not all 0; found \{'rob': 1\.0\}"):
+        run("naive_multi_weak", crowd_lab(), weights={"rob": 1.0})
+
+
 def test_weights_by_hand_have_to_fit():
     with pytest.raises(ConfigError, match=r"one number for each of the supervisors \['sup', 'ann', 'bob'\]"):
         run("naive_multi_weak", crowd_lab(), weights=(1.0, 1.0))

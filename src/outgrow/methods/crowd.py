@@ -17,10 +17,11 @@ from outgrow.methods.rows import LabelForm, weak_rows
 from outgrow.methods.texts import in_words, text_rows
 from outgrow.reliability.annotator_models import AUTO
 
-Mixing: TypeAlias = Literal["uniform", "estimated", "discounted"] | tuple[Annotated[float, Field(ge=0)], ...]
+Weight = Annotated[float, Field(ge=0)]
+Mixing: TypeAlias = Literal["uniform", "estimated", "discounted"] | tuple[Weight, ...] | dict[str, Weight]
 """Weights of supervisors: the same, as a model of annotators estimates their accuracy, or one number each in order.
 
-"discounted" are the estimated ones, less for those whose errors come together.
+"discounted" are the estimated ones, less for those whose errors come together. By name, who is not named has none.
 """
 
 
@@ -93,14 +94,16 @@ def mixed_rows(lab: Lab, weights: Mixing, form: LabelForm = "auto", beams: int =
 
 
 def _weights(lab: Lab, names: Sequence[str], weights: Mixing) -> Mapping[str, float]:
-    if isinstance(weights, tuple):
-        order = [each.name for each in lab.supervisors]
-        if len(weights) != len(order) or not any(weights) or set(names) - set(order):
+    order = [each.name for each in lab.supervisors]
+    if isinstance(weights, tuple | dict):
+        given = weights if isinstance(weights, dict) else dict(zip(order, weights, strict=False))
+        fits = isinstance(weights, dict) or len(weights) == len(order)
+        if not fits or not any(given.values()) or set(given) - set(order) or set(names) - set(order):
             raise ConfigError(
-                f"weights: one number for each of the supervisors {order}, not all 0; found {weights}"
-                + ("" if set(names) <= set(order) else f", and answers of {len(names)} annotators")
+                f"weights: one number for each of the supervisors {order}, or some of them by name, not all 0; found "
+                f"{weights}" + ("" if set(names) <= set(order) else f", and answers of {len(names)} annotators")
             )
-        return dict(zip(order, weights, strict=True))
+        return {name: given.get(name, 0.0) for name in order}
     if weights == "uniform":
         return dict.fromkeys(names, 1.0)
     from outgrow.reliability.annotators import correlation_matrix, discounted, error_correlations, fit_annotators

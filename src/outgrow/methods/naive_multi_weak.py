@@ -17,7 +17,8 @@ class NaiveMultiWeak(MethodConfig):
     """How supervisors are mixed.
 
     Attributes:
-        weights: `uniform`, `estimated` without gold, or one number for each supervisor.
+        weights: `uniform`, `estimated` without gold, or numbers: one for each supervisor, or by
+            their names, 0 for who is not named.
         labels: `soft` probabilities of options or of the words of texts, `hard` answers, or soft where there are any
             (`auto`).
         beams: of texts, how many a supervisor's search keeps; 1 is greedy.
