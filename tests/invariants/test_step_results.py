@@ -27,6 +27,7 @@ import pytest
 import outgrow
 from outgrow.core.tables import ANSWERS, build, iter_examples
 from outgrow.experiment.together import TOGETHER
+from outgrow.experiment.tokens import TOKEN_FILE
 from outgrow.models.files import resolve
 from outgrow.recipe.recipe import parse_recipe
 from outgrow.store import Store
@@ -321,6 +322,30 @@ def joint(folder):
     return result
 
 
+def texts(folder):
+    """What two models write after a search, token by token, and students of these texts."""
+    raw = {
+        "task": world("sums"), "student": {"model": "microworld/nano"}, "ask": {"variants": 1}, "train": TRAIN,
+        "supervisors": [{**NANO, "name": name, "train": {**TRAIN, "epochs": 4}} for name in ("first", "second")],
+        "methods": [
+            {"name": "bayesian_multi_weak", "kl": 0.001, "beams": 2, "confidence": 0.2, "warmup": 0.5},
+            {"name": "joint_decoding", "labels": "soft", "beams": 2},
+        ],
+        "jobs": 1, "seeds": [0],
+    }  # fmt: skip
+    result, out = Result(), folder / "out"
+    outgrow.run(parse_recipe(raw), store=folder / "store", out=out, jobs=1)
+    store = Store(folder / "store", unsealed=True)
+    for trained in json.loads((out / "provenance.json").read_text())["trained"]:
+        if trained["name"] not in ("first", "second"):
+            add_training(result, trained["name"], store.open(trained["key"]))
+    found = steps_in(store, result)
+    for artefact in [*found["answer"], *found["joint answer"]]:
+        if TOKEN_FILE in artefact.files:
+            result.table("tokens", artefact.table(TOKEN_FILE))
+    return result
+
+
 def questions(step, version, make):
     """Questions, gold and wordings of a task, and how it reads answers."""
 
@@ -393,7 +418,7 @@ def cases():
     found = {name: partial(labelled, task=t, supervisor=s, ask=ask) for name, (t, s, ask) in answers.items()}
     found |= {"answers from a file": from_file, "answers of a server": from_server}
     found |= {"training of an adapter": adapter, "students": students, "probes": probes, "reader": reader}
-    found |= {"shots": shots, "pairs": pairs, "joint": joint}
+    found |= {"shots": shots, "pairs": pairs, "joint": joint, "texts": texts}
     families = [(family, {}) for family in microworld.FAMILIES] + [("choice", {"answer": "letter"})]
     for family, options in families:
         wordings = {} if family in ("sums", "kind") else {"wordings": "mixed"}

@@ -158,5 +158,34 @@ def test_a_ranking_that_does_not_fit_and_candidates_that_are_one():
         run("ensemble_preference", ranking=(1.0,))
     lab = lab_of()
     lab.candidates = {"q1": ["moss"], "q2": ["reef"]}
-    with pytest.raises(PrerequisiteError, match="no two different texts to any question"):
+    with pytest.raises(PrerequisiteError, match="no two different answers to any question"):
         run("ensemble_preference", lab)
+
+
+def test_of_options_those_that_the_student_finds_most_probable_are_ranked():
+    """q1: the student likes nuts and moss, the supervisors moss (.6 and .9 against .3 and .05), nobody roots."""
+    shares = {
+        "student": {"nuts": 0.5, "moss": 0.4, "roots": 0.1}, "sup": {"nuts": 0.3, "moss": 0.6, "roots": 0.1},
+        "ann": {"nuts": 0.05, "moss": 0.9, "roots": 0.05},
+    }  # fmt: skip
+
+    class Choosing(fake.FakeLab):
+        def ask(self, source, questions, how=None, *, variants=None):
+            own = shares.get(source.name, shares["student"])
+            best = max(own, key=own.get)
+            ids = questions["example_id"].to_pylist()
+            table = fake.answers_table({q: [best] for q in ids}, probabilities={(q, 0): own for q in ids})
+            return with_column(table, "source", pa.array([source.name] * len(ids)))
+
+    def lab(**facts):
+        return Choosing(fake.answers_table({"q1": ["moss"], "v1": ["moss"]}), held_out=("v1",),
+                        further=(Source("ann", "key-ann"),), **facts)  # fmt: skip
+
+    _, preference = run("ensemble_preference", lab(), candidates=2)
+    assert (preference.column("chosen"), preference.column("rejected")) == (["moss"], ["nuts"])
+    margin = (np.log(0.6) + np.log(0.9) - np.log(0.3) - np.log(0.05)) / 2
+    np.testing.assert_allclose(preference.column("margin"), [margin])
+    _, wide = run("ensemble_preference", lab(), candidates=3)
+    assert (wide.column("chosen"), wide.column("rejected")) == (["moss"], ["roots"])
+    with pytest.raises(ConfigError, match="head 'classifier' says nothing, take lm"):
+        run("ensemble_preference", lab(head="classifier"))

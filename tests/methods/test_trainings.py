@@ -346,8 +346,8 @@ SETTINGS = {"few_shot": {"shots": 2}, "delta_learning": {"chosen": "student"}}
 JOINT = {name for name, spec in METHODS.items() if spec.needs == "annotators"}
 SECOND = (Source("second", "key-second"),)
 ELSEWHERE = {"oracle_filtering", "own_gold", "explicit_conflict", "implicit_conflict"}  # need more than this lab has
-WRITTEN = {"ensemble_preference"}  # ranks texts (tests/methods/test_texts.py)
-OTHERS = sorted({name for name, spec in METHODS.items() if not spec.choose} - ELSEWHERE - WRITTEN)
+RANKED = {"ensemble_preference"}  # ranks what a student writes or chooses (tests/methods/test_texts.py)
+OTHERS = sorted({name for name, spec in METHODS.items() if not spec.choose} - ELSEWHERE - RANKED)
 
 
 class Everybody(dict):
