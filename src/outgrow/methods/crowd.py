@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from outgrow.core.errors import ConfigError, PrerequisiteError
+from outgrow.core.hashing import sha256_text
 from outgrow.core.lab import Lab
 from outgrow.core.tables import ROWS, build, with_column
 from outgrow.methods.rows import LabelForm, weak_rows
@@ -23,6 +24,10 @@ Mixing: TypeAlias = Literal["uniform", "estimated", "discounted"] | tuple[Weight
 
 "discounted" are the estimated ones, less for those whose errors come together. By name, who is not named has none.
 """
+
+
+_recent: dict[str, pa.Table] = {}
+"""Labels made last: the arms of a seed choose their checkpoints by the same ones."""
 
 
 def ask_all(lab: Lab, questions: pa.Table, *, variants: int | None = None) -> pa.Table:
@@ -41,8 +46,13 @@ def validation_labels(lab: Lab, estimator: str = AUTO) -> pa.Table | None:
     answers = answers.filter(answers["value"].is_valid())
     if pc.count_distinct(answers["source"]).as_py() < 2:
         return None
-    labels = fit_annotators(answers, model=estimator).posterior_table(seed=lab.seed)
-    return labels.select(["example_id", "value"])
+    key = sha256_text(estimator, lab.seed, *(answers[name].to_pylist() for name in ("example_id", "source", "value")))
+    if key not in _recent:
+        labels = fit_annotators(answers, model=estimator).posterior_table(seed=lab.seed)
+        _recent[key] = labels.select(["example_id", "value"])
+        for older in list(_recent)[:-8]:
+            del _recent[older]
+    return _recent[key]
 
 
 def mixed_rows(lab: Lab, weights: Mixing, form: LabelForm = "auto", beams: int = 1) -> pa.Table:
