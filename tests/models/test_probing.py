@@ -170,8 +170,8 @@ def test_texts_in_batches_are_those_of_whole_passes_one_by_one(build, batch, mad
 def test_prompts_of_one_length_go_together_within_a_batch_alone():
     batches = [[3, 1, 4], [0, 2]]
     lengths = [5, 9, 5, 9, 7]
-    from outgrow.models.generation import _apart
+    from outgrow.models.generation import apart
 
-    assert _apart(batches, lengths, "padded") == batches
-    assert _apart(batches, lengths, "equal") == [[3, 1], [4], [0, 2]]
-    assert _apart(batches, lengths, "single") == [[3], [1], [4], [0], [2]]
+    assert apart(batches, lengths, "padded") == batches
+    assert apart(batches, lengths, "equal") == [[3, 1], [4], [0, 2]]
+    assert apart(batches, lengths, "single") == [[3], [1], [4], [0], [2]]

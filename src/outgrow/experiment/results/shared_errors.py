@@ -17,7 +17,6 @@ from outgrow.experiment.lab import identity_values
 from outgrow.experiment.results.cell import CollectedCell
 from outgrow.experiment.results.labels import mean_of
 from outgrow.experiment.results.views import Split
-from outgrow.reliability.annotators import effective_number, error_correlations, fit_annotators
 
 MOST = 12
 
@@ -33,6 +32,8 @@ def shared_errors(cell: CollectedCell) -> dict[str, Any] | None:
 
 def _with_gold(answers: Sequence[pa.Table], pool: Split, names: Sequence[str]) -> dict[str, Any]:
     """Overlap of every pair on questions that both answer, all seeds taken together, groups of questions drawn."""
+    from outgrow.reliability.annotators import effective_number
+
     said = [
         {name: identity_values(table.filter(pc.equal(table["source"], name))) for name in names} for table in answers
     ]
@@ -57,6 +58,8 @@ def _with_gold(answers: Sequence[pa.Table], pool: Split, names: Sequence[str]) -
 
 def _without_gold(answers: Sequence[pa.Table], pool: Split, names: Sequence[str]) -> dict[str, Any]:
     """Per pair the mean over seeds, and the means of the ends of the seeds' intervals; or a reason why not."""
+    from outgrow.reliability.annotators import effective_number, error_correlations, fit_annotators
+
     groups = {question: str(group) for question, group in pool.group_of.items()}
     try:
         tables = [error_correlations(fit_annotators(table), groups=groups) for table in answers]
