@@ -35,6 +35,7 @@ SECTIONS = {
     "Guides": [
         "python",
         "annotators",
+        "ensembles",
         "supervisors",
         "tasks",
         "microworld",
