@@ -78,7 +78,8 @@ def _load_by_text(path: Path, text: Sequence[str], columns: Mapping[str, str] | 
     """Answers of which the text of the question is the id, and no other column."""
     schema = pa.schema([f for f in GIVEN if f.name not in ("example_id", "prompt", *text)])
     loaded = load(path, schema, required=("value",), name="answers", synonyms=ANSWER_COLUMNS, columns=columns)
-    parts = load(path, pa.schema([pa.field(n, pa.string(), nullable=False) for n in text]), required=text, name="answers")
+    questions = pa.schema([pa.field(name, pa.string(), nullable=False) for name in text])
+    parts = load(path, questions, required=text, name="answers")
     ids = pc.binary_join_element_wise(*parts.table.columns, "\n")
     prompts = pa.nulls(len(ids), pa.string())
     return replace(loaded, table=loaded.table.append_column("example_id", ids).append_column("prompt", prompts))

@@ -132,9 +132,9 @@ class FileSupervisor(Config):
     kind: Literal["file"] = "file"
     name: Name
     path: Annotated[str, Field(min_length=1)]
-    columns: dict[str, str] = {}
+    columns: dict[str, str] = Field(default_factory=dict)
     text: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    probabilities: dict[str, str] = {}
+    probabilities: dict[str, str] = Field(default_factory=dict)
     source: str | None = None
     together: bool = False
     apart: bool = False
