@@ -236,7 +236,7 @@ class Sources:
         if isinstance(config, LocalSupervisor):
             return self.base(config, config.name).source
         if self.steps.imagined and isinstance(config, FileSupervisor):
-            key = sha256_text("file", config.path, config.source)  # the file may be elsewhere
+            key = sha256_text("file", config.model_dump(mode="json", exclude={"name"}))  # the file may be elsewhere
             there = Elsewhere(Source(config.name, key), config, Path(self.recipe.data_dir))
         else:
             names = [config.path] if isinstance(config, FileSupervisor) else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def read_answers(
     columns: Mapping[str, str] | None = None,
     only: Sequence[str] | None = None,
     numbered: bool = True,
+    text: Sequence[str] = (),
 ) -> pa.Table:
     """Answers from JSON, CSV, Excel or Parquet (see `read_table`), in `outgrow.core.tables.ANSWERS`.
 
@@ -45,6 +47,8 @@ def read_answers(
         columns: of ours the file's, such as `{"value": "team"}`; these are not looked for.
         only: optional columns to load, besides the key and the value; default all.
         numbered: False leaves a missing `sample` at 0 instead of numbering it: faster, where it is not needed.
+        text: the file's columns that make up a question, where it has no ids: `example_id` is then what they hold, one
+            line each.
 
     Returns:
         Answers in file order. The metadata hold `ignored_columns`, a JSON array of columns that were not used, and
@@ -56,6 +60,8 @@ def read_answers(
             a negative `variant` or `sample`, a `logprob` above 0, or an option probability outside 0 to 1.
     """
     path = Path(path)
+    if text:
+        return _checked(_load_by_text(path, text, columns), numbered=numbered)
     if path.is_dir():
         return _read_folder(path, columns)
     if (form := find_form(path)) is not None:
@@ -66,6 +72,17 @@ def read_answers(
         path, schema, required=("example_id", "value"), name="answers", synonyms=ANSWER_COLUMNS, columns=columns
     )
     return _checked(loaded, numbered=numbered)
+
+
+def _load_by_text(path: Path, text: Sequence[str], columns: Mapping[str, str] | None) -> Loaded:
+    """Answers of which the text of the question is the id, and no other column."""
+    schema = pa.schema([f for f in GIVEN if f.name not in ("example_id", "prompt", *text)])
+    loaded = load(path, schema, required=("value",), name="answers", synonyms=ANSWER_COLUMNS, columns=columns)
+    questions = pa.schema([pa.field(name, pa.string(), nullable=False) for name in text])
+    parts = load(path, questions, required=text, name="answers")
+    ids = pc.binary_join_element_wise(*parts.table.columns, "\n")
+    prompts = pa.nulls(len(ids), pa.string())
+    return replace(loaded, table=loaded.table.append_column("example_id", ids).append_column("prompt", prompts))
 
 
 def _read_folder(path: Path, columns: Mapping[str, str] | None) -> pa.Table:

@@ -9,6 +9,8 @@ from pydantic import AfterValidator, Field, model_validator
 from outgrow.core.config import Config
 from outgrow.core.config_errors import fault
 from outgrow.core.errors import ConfigError
+from outgrow.core.names import unknown
+from outgrow.core.tables import ANSWERS
 from outgrow.models import files as models
 from outgrow.models import minilm
 from outgrow.models.config import ModelRef
@@ -117,6 +119,11 @@ class FileSupervisor(Config):
         name: what the answers are called from now on.
         path: JSON Lines, CSV or Parquet with `example_id` and `value`, or with `task`, `worker` and `label`;
             relative to the recipe's `data_dir`, or to the recipe's own folder.
+        columns: of an answers table's columns the file's, where they are called otherwise: `{value: weak_label}`.
+        text: for a file without ids, the column of the question; several columns are joined, as in a task of
+            `kind: table`. Answers belong to the question that is this text but for case and white space.
+        probabilities: of values the columns that hold their probabilities. One of a question's values may be left
+            out; it has the rest.
         source: take the answers of this source (worker) alone.
         together: take all sources for one crowd whose members are interchangeable: each answer is a sample of it.
         apart: keep the sources' names: each is an annotator, and a model of annotators makes the labels.
@@ -125,9 +132,22 @@ class FileSupervisor(Config):
     kind: Literal["file"] = "file"
     name: Name
     path: Annotated[str, Field(min_length=1)]
+    columns: dict[str, str] = Field(default_factory=dict)
+    text: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    probabilities: dict[str, str] = Field(default_factory=dict)
     source: str | None = None
     together: bool = False
     apart: bool = False
+
+    @model_validator(mode="after")
+    def _columns_of_answers(self) -> FileSupervisor:
+        for name in self.columns:
+            if name not in ANSWERS.names:
+                raise fault(unknown("column of answers", name, ANSWERS.names), name, "columns")
+        for key, ours in (("text", "example_id"), ("probabilities", "probabilities")):
+            if getattr(self, key) and ours in self.columns:
+                raise fault(f"columns names '{ours}' too; keep one", getattr(self, key), key)
+        return self
 
     @model_validator(mode="after")
     def _one_of(self) -> FileSupervisor:

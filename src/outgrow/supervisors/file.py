@@ -12,18 +12,21 @@ from outgrow.core.errors import DataError
 from outgrow.core.files import sha256_file
 from outgrow.core.hashing import sha256_text
 from outgrow.core.names import did_you_mean
-from outgrow.core.tables import Example, iter_examples, with_column
-from outgrow.io import as_one_source, read_answers
+from outgrow.core.tables import PROBABILITIES, Example, iter_examples, with_column
+from outgrow.io import as_one_source
 from outgrow.io.answers import numbers_within
 from outgrow.supervisors.config import FileSupervisor
+from outgrow.supervisors.file_columns import by_text, completed, read_columns
 from outgrow.tasks.base import Task
 from outgrow.tasks.parsing import after_reasoning
 
 
 def identity(config: FileSupervisor, folder: Path) -> str:
     """What stands for the answers in a store's key: the file's content, and which part of it is used."""
-    apart = ["apart"] if config.apart else []
-    return sha256_text("file", sha256_file(folder / config.path), config.source, config.together, *apart)
+    more: list[object] = ["apart"] if config.apart else []
+    if config.columns or config.text or config.probabilities:
+        more.append(config.model_dump(mode="json", include={"columns", "text", "probabilities"}))
+    return sha256_text("file", sha256_file(folder / config.path), config.source, config.together, *more)
 
 
 def answer(
@@ -46,10 +49,14 @@ def answer(
 
     Raises:
         DataError: the file is wrong; it holds several sources and none of `source`, `together` and `apart` is set; or
-            none of its ids is a question of the task at all.
+            none of its ids or texts is a question of the task at all; or its probabilities are not those of a
+            question's options.
     """
     path = folder / config.path
-    answers = _from_zero(_of_source(read_answers(path), config, path))
+    answers = _of_source(read_columns(config, path), config, path)
+    if config.text is not None:
+        answers = by_text(answers, task, path)
+    answers = _from_zero(answers)
     known = {i for split in task.splits for i in task.examples(split)["example_id"].to_pylist()}
     ids = set(answers["example_id"].to_pylist())
     if not ids & known:
@@ -67,6 +74,12 @@ def answer(
         _read(task, by_id[i], value)
         for i, value in zip(mine["example_id"].to_pylist(), mine["value"].to_pylist(), strict=True)
     ]
+    if config.probabilities:
+        shares = [
+            completed(row, by_id[i], task.wording(by_id[i], 0).values or task.classes, path)
+            for i, row in zip(mine["example_id"].to_pylist(), mine["probabilities"].to_pylist(), strict=True)
+        ]
+        mine = with_column(mine, "probabilities", pa.array(shares, PROBABILITIES))
     prompts = [task.wording(by_id[i], 0).prompt for i in mine["example_id"].to_pylist()]
     mine = with_column(mine, "value", pa.array(values, pa.string()))
     return with_column(mine, "prompt", pc.coalesce(mine["prompt"], pa.array(prompts, pa.string())))
