@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outgrow.core.errors import DataError
+from outgrow.models.text import Coder
 from outgrow.models.word_bridge import word_bridge
 
 
@@ -148,3 +149,43 @@ def test_words_apart_by_a_space_are_words_of_every_pair_that_cuts_there(words):
         for strong in ("byte", "trimmed", "letters"):
             spans = (TOKENIZERS[name].encode(text).offsets for name in (weak, strong))
             assert word_bridge(text, *spans).words == len(words)
+
+
+kinds = st.tuples(st.lists(texts, min_size=1, max_size=4), st.integers(257, 340), st.booleans())
+
+
+def trained(corpus, size, words):
+    """A coder of a tokenizer of bytes trained just now, within words or over whole lines."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=words)
+    raw.decoder = decoders.ByteLevel()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, initial_alphabet=alphabet, special_tokens=["<end>"], show_progress=False
+    )
+    raw.train_from_iterator(corpus, trainer)
+    return Coder(PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<end>"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=texts, weak=kinds, strong=kinds, seed=st.integers(0, 9))
+def test_tokens_as_they_were_written_meet_those_of_any_other_tokenizer(text, weak, strong, seed):
+    """The spans of a text's own tokens, the end included, tile the text, and words keep their probability."""
+    text, weak, strong = text.strip(), trained(*weak), trained(*strong)
+    if not text:
+        return
+    ids = [coder.targets([""], [text])[0] for coder in (weak, strong)]
+    spans = [coder.spans(own) for coder, own in zip((weak, strong), ids, strict=True)]
+    for coder, own, places in zip((weak, strong), ids, spans, strict=True):
+        assert coder.decode(own) == text
+        assert "".join(text[start:end] for start, end in places) == text
+        assert places[-1] == (len(text), len(text))
+    bridge = word_bridge(text, *spans)
+    rng = np.random.default_rng(seed)
+    logprobs, confidence = -rng.exponential(size=len(ids[0])), rng.uniform(size=len(ids[1]))
+    summed = np.bincount(bridge.strong, bridge.soft_targets(logprobs, confidence), bridge.words)
+    np.testing.assert_allclose(summed, bridge.word_logprobs(logprobs), rtol=1e-9)
+    assert bridge.word_logprobs(logprobs).sum() == pytest.approx(logprobs.sum())
