@@ -18,6 +18,7 @@ from outgrow.reporting.figures.strata import draw_strata
 from outgrow.reporting.figures.style import house_style, label
 from outgrow.reporting.figures.training import draw_loss, draw_validation, thin
 from outgrow.reporting.run import as_results, read_folder
+from outgrow.reporting.weak import taught_by
 
 ALL = {"arms", "pgr", "strata", "by_entropy", "risk_coverage", "heat", "label_mix", "loss", "validation", "agreement"}
 
@@ -107,6 +108,22 @@ def test_a_ladder_has_the_elicited_share_agreement_and_the_chain_beside_one_hop(
         ("naive", "tiny", 0.65), ("chain", "tiny", 0.9), ("naive", "mini", 0.75), ("chain", "mini", 1.0),
     ]  # fmt: skip
     assert all(each.caption.endswith(".") for each in drawn.values())
+
+
+def test_crowds_of_one_student_are_lines_of_their_own(results):
+    """Both begin with the same supervisor, so its name does not tell them apart."""
+    cells = []
+    for crowd, names in (("two", "ab"), ("three", "abc")):
+        cell = copy.deepcopy(results)
+        cell["cell"], cell["student"] = crowd, {"name": "student", "model": "base"}
+        cell["supervisor"]["members"] = [{"name": name, "accuracy": {"value": 0.5}} for name in names]
+        cells.append(as_results(cell))
+    rows = draw_ladders(cells)["ladder"].data.to_pylist()
+    assert [row["supervisor"] for row in rows if row["arm"] == "naive"] == ["two", "three"]
+    results["supervisor"]["members"] = cells[0].model_dump()["supervisor"]["members"]
+    assert taught_by(as_results(results)) == "a + b"  # a cell without a name
+    with_student = {**results, "cell": "a + b to base", "student": {"name": "base", "model": "base"}}
+    assert taught_by(as_results(with_student)) == "a + b"
 
 
 def test_a_ladder_without_a_chain_has_no_figure_of_it(results):

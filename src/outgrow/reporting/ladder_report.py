@@ -15,7 +15,7 @@ from outgrow.reporting.result_tables import recovered_cell
 from outgrow.reporting.run import RunFolder
 from outgrow.reporting.schema import Results
 from outgrow.reporting.views import Cell, TableView, columns, estimate_cell, row
-from outgrow.reporting.weak import names_of, teachers
+from outgrow.reporting.weak import names_of, taught_by, teachers, weak_side
 
 
 def build_pages(run: RunFolder, figures: Mapping[str, Shown], data: Mapping[str, bytes]) -> Pages:
@@ -45,7 +45,7 @@ def _cells_table(cells: Sequence[Results]) -> TableView:
     rows = []
     for cell in cells:
         first = [
-            Cell(teachers(cell.supervisor), "" if cell.supervisor.members else cell.supervisor.model),
+            Cell(taught_by(cell), teachers(cell.supervisor) if cell.supervisor.members else cell.supervisor.model),
             Cell(cell.student.name, cell.student.model),
             estimate_cell(cell.supervisor.floor),
             "" if cell.zero_shot is None else estimate_cell(cell.zero_shot),
@@ -81,7 +81,8 @@ def _in_words(cells: Sequence[Results]) -> list[str]:
         for names, one in ((weak, "supervisor"), (strong, "student"))
     ]
     how = f"{forms.plural(len(first.arms), 'arm')} each with {forms.plural(len(first.seeds), 'seed')}"
-    paragraphs = [f"{' and '.join(who)} in {forms.plural(len(cells), 'pair')}, {how}."]
+    kind = "cell" if any(cell.supervisor.members for cell in cells) else "pair"
+    paragraphs = [f"{' and '.join(who)} in {forms.plural(len(cells), kind)}, {how}."]
     lines = []
     for cell in cells:
         arm, ceiling = cell.reference, cell.ceiling
@@ -89,7 +90,7 @@ def _in_words(cells: Sequence[Results]) -> list[str]:
             gap = f", PGR {share(arm.pgr.value)}" if arm.pgr.defined else ", PGR undefined"
             top = percent(ceiling.accuracy.value) if ceiling is not None else NO_DATA
             lines.append(
-                f"{cell.cell}: supervisor {percent(cell.supervisor.floor.value)} %, {arm.name} "
+                f"{cell.cell}: {weak_side(cell.supervisor)} {percent(cell.supervisor.floor.value)} %, {arm.name} "
                 f"{percent(arm.accuracy.value)} %, ceiling {top} %{gap}"
             )
     return [*paragraphs, "; ".join(lines) + "."]

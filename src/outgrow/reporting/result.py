@@ -18,6 +18,7 @@ from outgrow.reporting.run import read_folder
 from outgrow.reporting.schema import Accuracy, Arm, Comparison, Recovered, Results
 from outgrow.reporting.schema.results import SupervisorFacts
 from outgrow.reporting.summary import model_name
+from outgrow.reporting.weak import taught_by
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -60,18 +61,16 @@ class Result:
         return self.cells[0].name
 
     def cell(self, supervisor: str | None = None, student: str | None = None) -> Result:
-        """The cell of that supervisor and student, as a result of its own.
+        """The cell of that supervisor (or crowd) and student, as a result of its own.
 
         Raises:
             ConfigError: there is no such cell, or several are.
         """
         wanted = [
-            cell
-            for cell in self.cells
-            if supervisor in (None, cell.supervisor.name) and student in (None, student_of(cell))
+            cell for cell in self.cells if supervisor in (None, taught_by(cell)) and student in (None, student_of(cell))
         ]
         if len(wanted) != 1:
-            names = ", ".join(f"{cell.supervisor.name} and {student_of(cell)}" for cell in self.cells)
+            names = ", ".join(f"{taught_by(cell)} and {student_of(cell)}" for cell in self.cells)
             raise ConfigError(
                 f"{len(wanted)} cells of {self.name!r} fit supervisor {supervisor!r} and student {student!r}; take one "
                 f"by result.cell(supervisor=..., student=...). The cells are {names}"
@@ -159,7 +158,7 @@ def _row(results: Results, arm: Arm) -> dict[str, Any]:
     difference = against or Comparison(a=arm.name, b="")
     pgr = arm.pgr if arm.pgr.defined else Recovered()
     return {
-        "supervisor": results.supervisor.name,
+        "supervisor": taught_by(results),
         "student": student_of(results),
         "arm": arm.name,
         "method": arm.method,

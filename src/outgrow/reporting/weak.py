@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from outgrow.reporting.formatting import join_words
-from outgrow.reporting.schema.results import FloorFacts, SupervisorFacts
+from outgrow.reporting.schema.results import FloorFacts, Results, SupervisorFacts
 
 
 def names_of(supervisor: SupervisorFacts) -> list[str]:
@@ -14,6 +14,13 @@ def names_of(supervisor: SupervisorFacts) -> list[str]:
 def teachers(supervisor: SupervisorFacts) -> str:
     """The names as words."""
     return join_words(names_of(supervisor))
+
+
+def taught_by(cell: Results) -> str:
+    """What tells the weak side of a cell from those of others: the supervisor's name, or the crowd's."""
+    if not cell.supervisor.members:
+        return cell.supervisor.name
+    return cell.cell.removesuffix(f" to {cell.student.name}") or " + ".join(names_of(cell.supervisor))
 
 
 def weak_side(supervisor: SupervisorFacts, what: str = "") -> str:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from outgrow.reporting.figures.drawn import CONTROL, INK, METHOD, MUTED, ORACLE, RIGHT, WRONG, Drawn, data_table
 from outgrow.reporting.figures.style import canvas, in_shares, panels_in_rows, to_svg
 from outgrow.reporting.schema import Arm, Estimate, Results
+from outgrow.reporting.weak import taught_by
 
 COLOURS = (METHOD, WRONG, RIGHT, CONTROL, INK)
 Points = list[tuple[int, Estimate]]
@@ -52,7 +53,7 @@ def draw_ladder_elicited(cells: Sequence[Results]) -> Drawn | None:
 def draw_agreement(cells: Sequence[Results]) -> Drawn | None:
     """Agreement with the weakest supervisor against student, a panel per arm; None where no arm has any."""
     weakest = min(cells, key=lambda cell: (math.isnan(cell.supervisor.floor.value), cell.supervisor.floor.value))
-    cells = [cell for cell in cells if cell.supervisor.name == weakest.supervisor.name]
+    cells = [cell for cell in cells if taught_by(cell) == taught_by(weakest)]
     students = [cell.student.name for cell in cells]
     parts = (("all questions", INK, "overall"), ("supervisor right", RIGHT, "when_right"),
              ("supervisor wrong", WRONG, "when_wrong"))  # fmt: skip
@@ -79,7 +80,7 @@ def draw_agreement(cells: Sequence[Results]) -> Drawn | None:
     return Drawn(
         key="ladder_agreement",
         title="Agreement along the ladder",
-        caption=f"Share of test questions on which students of {weakest.supervisor.name}, the weakest supervisor, give "
+        caption=f"Share of test questions on which students of {taught_by(weakest)}, the weakest supervisor, give "
         "its answer: on all, where it is right, and where it is wrong.",
         alt="Lines for agreement on all questions, where the supervisor is right and where it is wrong, over students.",
         svg=to_svg(figure),
@@ -92,11 +93,11 @@ def draw_chain(cells: Sequence[Results]) -> Drawn | None:
     top = cells[-1].student.name
     cells = [cell for cell in cells if cell.student.name == top]
     rows = [
-        (arm.name, cell.supervisor.name, arm.pgr.value, arm.pgr.low, arm.pgr.high)
+        (arm.name, taught_by(cell), arm.pgr.value, arm.pgr.low, arm.pgr.high)
         for cell in cells for arm in cell.arms if arm.method in ("naive", "bootstrapping") and arm.pgr.defined
     ]  # fmt: skip
     names = list(dict.fromkeys(row[0] for row in rows))
-    weak = [cell.supervisor.name for cell in cells]
+    weak = [taught_by(cell) for cell in cells]
     if not any(arm.method == "bootstrapping" and arm.name in names for arm in cells[0].arms):
         return None
     figure = canvas(5.2, 3.4)
@@ -133,13 +134,13 @@ def _draw(
     *, references: bool, caption: str,
 ) -> Drawn | None:  # fmt: skip
     students = list(dict.fromkeys(cell.student.name for cell in cells))
-    supervisors = list(dict.fromkeys(cell.supervisor.name for cell in cells))
+    supervisors = list(dict.fromkeys(map(taught_by, cells)))
     lines: Lines = {
         (arm.name, weak): [] for arm in cells[0].arms if arm.method != "strong_ceiling" for weak in supervisors
     }
     for cell in cells:
         for arm in cell.arms:
-            line, estimate = lines.get((arm.name, cell.supervisor.name)), read(arm)
+            line, estimate = lines.get((arm.name, taught_by(cell))), read(arm)
             if line is not None and estimate is not None and not math.isnan(estimate.value):
                 line.append((students.index(cell.student.name), estimate))
     arms = list(dict.fromkeys(name for (name, _), points in lines.items() if points))
@@ -192,10 +193,12 @@ def _references(axes: Axes, cells: Sequence[Results], students: list[str], super
             before[x] = cell.zero_shot.value
     for values, colour, dashes, name in ((ceiling, ORACLE, "-", "ceiling"), (before, MUTED, "--", "before training")):
         if values:
-            xs = sorted(values)
-            axes.plot(xs, [values[x] for x in xs], dashes, color=colour, linewidth=1.2, label=name)
+            xs, ys = sorted(values), [values[x] for x in sorted(values)]
+            if len(xs) == 1:
+                xs, ys = [-0.3, 0.3], ys * 2
+            axes.plot(xs, ys, dashes, color=colour, linewidth=1.2, label=name)
     for place, weak in enumerate(supervisors):
-        floor = next(cell.supervisor.floor.value for cell in cells if cell.supervisor.name == weak)
+        floor = next(cell.supervisor.floor.value for cell in cells if taught_by(cell) == weak)
         if not math.isnan(floor):
             axes.plot([-0.3], [floor], marker=">", color=COLOURS[place % len(COLOURS)], markersize=5, clip_on=False)
 
