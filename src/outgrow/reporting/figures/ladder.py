@@ -193,7 +193,8 @@ def _references(axes: Axes, cells: Sequence[Results], students: list[str], super
             before[x] = cell.zero_shot.value
     for values, colour, dashes, name in ((ceiling, ORACLE, "-", "ceiling"), (before, MUTED, "--", "before training")):
         if values:
-            xs, ys = sorted(values), [values[x] for x in sorted(values)]
+            xs: list[float] = [*sorted(values)]
+            ys = [values[x] for x in sorted(values)]
             if len(xs) == 1:
                 xs, ys = [-0.3, 0.3], ys * 2
             axes.plot(xs, ys, dashes, color=colour, linewidth=1.2, label=name)
