@@ -50,5 +50,8 @@ READINGS: dict[str, Callable[[Float[Tensor, "rows classes"]], Readout]] = {
     "dirichlet_relu": partial(dirichlet, "relu"),
 }
 """By the name that `Objective.reading` and saved models give."""
-EVIDENTIAL = frozenset(READINGS) - {"softmax"}
-"""Readings of scores as evidence for classes or options; a language model's are those of the options' first tokens."""
+
+
+def of_evidence(reading: str) -> bool:
+    """Whether scores are evidence for classes or options; a language model's are those of the options' first tokens."""
+    return reading in READINGS and reading != "softmax"

@@ -24,7 +24,7 @@ from outgrow.models.heads import LanguageHead
 from outgrow.models.loaded import Loaded
 from outgrow.models.prompts import check_first_tokens, fit_length
 from outgrow.models.ranks import split
-from outgrow.models.readings import EVIDENTIAL, READINGS
+from outgrow.models.readings import READINGS, of_evidence
 from outgrow.models.text import Prompt
 
 LengthNormalise = Literal["none", "tokens", "bytes"]
@@ -134,7 +134,7 @@ def score_options(
         DataError: a prompt or an option without tokens, an option longer than the model reads, or one of several
             tokens where the model is read by evidence.
     """
-    raw = loaded.reading in EVIDENTIAL
+    raw = of_evidence(loaded.reading)
     pairs = _score_pairs(
         loaded, prompts, options, tokens=raw, raw=raw, token_budget=token_budget, stage=stage, progress=progress
     )

@@ -18,7 +18,7 @@ from outgrow.models.classifying import read_classes, rewards
 from outgrow.models.config import with_option
 from outgrow.models.generation import Generation, generate, uniform
 from outgrow.models.loaded import Loaded
-from outgrow.models.readings import EVIDENTIAL
+from outgrow.models.readings import of_evidence
 from outgrow.models.scoring import LengthNormalise, score_options, score_texts, softmax
 from outgrow.models.text import Dialogue, Prompt
 from outgrow.supervisors.queries import (
@@ -149,7 +149,7 @@ def _decoding(decoding: Decoding, loaded: Loaded, queries: Sequence[Query]) -> s
         raise ConfigError("decoding 'options' needs options in every wording; this task has wordings without")
     if decoding == "auto":
         decoding = "options" if all(options) else "generate"
-    if decoding == "generate" and loaded.reading in EVIDENTIAL:
+    if decoding == "generate" and of_evidence(loaded.reading):
         raise ConfigError(
             f"this model was trained to be read by {loaded.reading!r}: it weighs options and writes no texts; ask for "
             "wordings with options, and with decoding: auto"
@@ -219,7 +219,7 @@ class _Asking:
                 stage=Stage(self.journal, f"classify {sample}"),
                 progress=self._after(sample * len(self.queries)),
             )
-            unsure = readout.uncertainty.tolist() if self.loaded.reading in EVIDENTIAL else [None] * len(answers)
+            unsure = readout.uncertainty.tolist() if of_evidence(self.loaded.reading) else [None] * len(answers)
             rows = readout.logprobs.numpy()
             for query, several, row, own in zip(self.queries, answers, rows, unsure, strict=True):
                 pick = self._pick(np.exp(row), query, sample)

@@ -15,7 +15,7 @@ from outgrow.core.names import unknown
 from outgrow.models.loaded import Loaded
 from outgrow.models.prompts import check_first_tokens
 from outgrow.models.ranks import ranks
-from outgrow.models.readings import EVIDENTIAL, READINGS
+from outgrow.models.readings import READINGS, of_evidence
 from outgrow.models.token_readings import TOKEN_READINGS, read_by
 from outgrow.objectives.base import Objective
 from outgrow.training.config import TrainConfig
@@ -130,7 +130,7 @@ def _fit(
     _check_objective(loaded, kept, objective)
     read_by(loaded, objective.reading)
     encoded = encode(loaded, kept, config.max_length)
-    if loaded.coder is not None and objective.reading in EVIDENTIAL:
+    if loaded.coder is not None and of_evidence(objective.reading):
         for row, group in zip(kept, encoded.groups, strict=True):
             check_first_tokens(loaded, row.options or (), group.answers, f"training row {row.row_id!r}")
     with torch.random.fork_rng():
@@ -167,7 +167,7 @@ def _check_objective(loaded: Loaded, rows: Sequence[TrainRow], objective: Object
     if loaded.classes is not None:
         return
     bare = next((row for row in rows if row.options is None), None)
-    if (objective.of_options is True or objective.reading in EVIDENTIAL) and bare is not None:
+    if (objective.of_options is True or of_evidence(objective.reading)) and bare is not None:
         raise DataError(
             f"training row {bare.row_id!r} has no options, but the objective '{objective.name}' weighs options against "
             "each other; give the row its options (a hard target is one of them), or load the model with head: "
