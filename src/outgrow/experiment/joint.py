@@ -63,9 +63,9 @@ def proposals(
             kept.setdefault((*key, texts[place]), place)
     places = pa.array(kept.values(), pa.int64())
     rows, prompts = table.take(places), table["prompt"].to_pylist()
-    full = [number for number, place in enumerate(kept.values()) if (texts[place] or "").strip()]
-    own = [list(kept.values())[number] for number in full]
-    asked = tuple(prompts[place] or "" for place in own), tuple(texts[place] or "" for place in own)
+    spoken = [(prompts[place] or "", texts[place] or "") for place in kept.values()]
+    full = [number for number, (_, text) in enumerate(spoken) if text.strip()]
+    asked = tuple(spoken[number][0] for number in full), tuple(spoken[number][1] for number in full)
     scores = np.full((len(handle.members), rows.num_rows), LOWEST)
     if full:
         scored = [do(Score(sources, each, *asked)) for each in handle.members]

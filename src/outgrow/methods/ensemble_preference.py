@@ -15,11 +15,11 @@ from outgrow.core.errors import ConfigError, PrerequisiteError
 from outgrow.core.lab import ONCE, How, Lab, Student
 from outgrow.core.tables import ANSWERS, build
 from outgrow.methods.bayesian_multi_weak import BayesianMultiWeak, imitation_of_all
+from outgrow.methods.crowd import Weight
 from outgrow.methods.pairs import of_scores, shuffled
 from outgrow.methods.texts import in_words
 from outgrow.objectives.preference import Dpo
 
-Weight = Annotated[float, Field(ge=0)]
 LEAST = 1e-6
 """The least probability of an option that counts."""
 

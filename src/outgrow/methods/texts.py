@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -89,9 +87,9 @@ def rows_of_shares(labels: pa.Table, answers: pa.Table) -> pa.Table:
     )
 
 
-def token_objective(rows: pa.Table, **settings: Any) -> SoftTokens | None:
+def token_objective(rows: pa.Table) -> SoftTokens | None:
     """`SoftTokens` for rows that carry tokens; None, which is cross-entropy, for others."""
-    return SoftTokens(**settings) if WEAK_TOKENS.name in rows.column_names else None
+    return SoftTokens() if WEAK_TOKENS.name in rows.column_names else None
 
 
 def _how(beams: int) -> How:
