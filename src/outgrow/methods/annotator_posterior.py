@@ -12,12 +12,12 @@ from outgrow.methods.base import Answered, MethodConfig
 from outgrow.methods.crowd import ask_all, validation_labels
 from outgrow.methods.rows import imitation_rows
 from outgrow.methods.texts import in_words, rows_of_shares
-from outgrow.reliability.annotator_models import AUTO, MODELS
+from outgrow.reliability.annotator_models import AUTO, ESTIMATORS
 
 
 def _model(name: str) -> str:
-    if name not in (AUTO, *MODELS):
-        raise ValueError(unknown("model of annotators", name, (AUTO, *MODELS)))
+    if name not in ESTIMATORS:
+        raise ValueError(unknown("model of annotators", name, ESTIMATORS))
     return name
 
 

@@ -17,6 +17,7 @@ from outgrow.core.tables import ANSWERS, build
 from outgrow.methods.bayesian_multi_weak import BayesianMultiWeak, imitation_of_all
 from outgrow.methods.crowd import Weight
 from outgrow.methods.pairs import of_scores, shuffled
+from outgrow.methods.preference_tuning import own_training
 from outgrow.methods.texts import in_words
 from outgrow.objectives.preference import Dpo
 
@@ -67,10 +68,9 @@ def ensemble_preference(lab: Lab, config: EnsemblePreference) -> Student:
         raise PrerequisiteError("the student has no two different answers to any question: nothing is to be ranked")
     if config.pairs == "shuffled":
         pairs = shuffled(pairs, lab.seed)
-    given = {"learning_rate": config.learning_rate, "epochs": config.epochs}
     return lab.train(
         student, pairs, Dpo(beta=config.beta, smoothing=config.smoothing), stage="preference", select="last",
-        settings={name: value for name, value in given.items() if value is not None},
+        settings=own_training(config.learning_rate, config.epochs),
     )  # fmt: skip
 
 

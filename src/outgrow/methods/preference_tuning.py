@@ -25,6 +25,12 @@ from outgrow.methods.pairs import (
 )
 
 
+def own_training(learning_rate: float | None, epochs: float | None) -> dict[str, float]:
+    """What differs from the recipe's `train` where a stage of pairs has a rate or epochs of its own."""
+    given = {"learning_rate": learning_rate, "epochs": epochs}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 class PairsFrom(MethodConfig):
     """Where pairs come from, and how long they are trained on.
 
@@ -51,8 +57,7 @@ class PairsFrom(MethodConfig):
     @property
     def training(self) -> dict[str, float]:
         """What differs from the recipe's `train`."""
-        given = {"learning_rate": self.learning_rate, "epochs": self.epochs}
-        return {name: value for name, value in given.items() if value is not None}
+        return own_training(self.learning_rate, self.epochs)
 
 
 class Pairs(PairsFrom):

@@ -17,7 +17,7 @@ from outgrow.core.registry import Named, Registry
 from outgrow.methods import METHODS
 from outgrow.objectives import OBJECTIVES
 from outgrow.recipe.unions import MethodUnion, ParaphraserUnion, SupervisorUnion, TaskUnion
-from outgrow.reliability.annotator_models import AUTO, MODELS
+from outgrow.reliability.annotator_models import ESTIMATORS
 from outgrow.supervisors import SUPERVISORS
 from outgrow.supervisors.config import LONGEST_NAME, NAME, FileSupervisor, LocalSupervisor
 from outgrow.supervisors.server.config import refuse_keys
@@ -27,7 +27,6 @@ from outgrow.training.config import TrainConfig
 
 T = TypeVar("T", bound=Named)
 Count = Annotated[int, Field(ge=1)]
-ESTIMATORS = (AUTO, *MODELS)
 
 
 def _read_supervisor(raw: Any) -> BaseModel:

@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema
 
 from outgrow.methods import METHODS
 from outgrow.objectives import OBJECTIVES
-from outgrow.reliability.annotator_models import AUTO, MODELS
+from outgrow.reliability.annotator_models import ESTIMATORS
 from outgrow.supervisors import SUPERVISORS
 from outgrow.tasks import TASKS
 
@@ -84,7 +84,7 @@ class MethodUnion(Union):
             "objective": self._objectives(handler),
         }
         text = "The model of annotators that makes labels of all supervisors' answers; null takes the first's."
-        estimator = {"estimator": {"enum": [AUTO, *MODELS, None], "description": text}}
+        estimator = {"estimator": {"enum": [*ESTIMATORS, None], "description": text}}
         mappings = []
         for name, spec in specs.items():
             schema = _tagged(self.of(spec.config, handler), "name", name, spec.doc)

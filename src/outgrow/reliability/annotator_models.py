@@ -20,3 +20,5 @@ MODELS: dict[str, tuple[str, Mapping[str, Any]]] = {
 """What `model` and `estimator` may name, for answers of several annotators: a class and some of its settings."""
 AUTO = "auto"
 """`robust_dawid_skene`; for free answers, of which there are too many to be classes, `one_coin`."""
+ESTIMATORS = (AUTO, *MODELS)
+"""All names of models of annotators."""

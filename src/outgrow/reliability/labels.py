@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from outgrow.core.errors import ConfigError
 from outgrow.core.names import did_you_mean
 from outgrow.reliability.agreement import Estimator, agreement
-from outgrow.reliability.annotator_models import AUTO, MODELS
+from outgrow.reliability.annotator_models import AUTO, ESTIMATORS
 
 
 def of_several(answers: pa.Table) -> bool:
@@ -27,11 +27,11 @@ def for_annotators(estimator: str | None, answers: pa.Table) -> bool:
     """
     if estimator is None:
         return of_several(answers)
-    known = (AUTO, *MODELS, *get_args(Estimator))
+    known = (*ESTIMATORS, *get_args(Estimator))
     if estimator not in known:
         near = did_you_mean(estimator, known)
         raise ConfigError(f"unknown estimator {estimator!r}{near}; choose one of {', '.join(known)}")
-    return estimator in (AUTO, *MODELS)
+    return estimator in ESTIMATORS
 
 
 def label_answers(
